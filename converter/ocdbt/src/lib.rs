@@ -1,0 +1,1 @@
+//! Read OCDBT databases, the key-value format of TensorStore

@@ -1,0 +1,1 @@
+//! Read Orbax checkpoints: the tree, and its zarr arrays over OCDBT or plain files

@@ -1,0 +1,1 @@
+//! Convert an Orbax checkpoint to safetensors through a declarative mapping

@@ -1,0 +1,1 @@
+//! AlphaGenome's forward pass in Burn

@@ -1,0 +1,1 @@
+//! Compare a model with recorded reference outputs and give a verdict

@@ -1,0 +1,1 @@
+//! Statistics that compare two arrays of numbers; knows no tensor library

@@ -1,0 +1,1 @@
+//! End-to-end tests through the binaries, fixtures, and the gated integration tests
