@@ -1,1 +1,27 @@
-//! Statistics that compare two arrays of numbers; knows no tensor library
+//! Statistics that compare two arrays of numbers; knows no tensor library.
+//!
+//! Everything takes flat slices through [`Values`], sums in float64, and returns results that are
+//! either a finite number or a stated reason why there is none ([`Stat`]).
+
+#![forbid(unsafe_code)]
+
+mod block;
+pub mod compare;
+pub mod histogram;
+mod moments;
+pub mod nonfinite;
+pub mod options;
+pub mod outliers;
+pub mod stat;
+mod stream;
+pub mod student;
+pub mod summary;
+pub mod ttest;
+pub mod values;
+
+pub use compare::{Comparison, compare};
+pub use options::{Options, Tolerance};
+pub use outliers::OutlierScan;
+pub use stat::{Reason, Stat};
+pub use summary::{Place, Summary};
+pub use values::{FloatType, LengthMismatch, Values};
