@@ -1,0 +1,80 @@
+# `make help` lists the targets. Everything that is made lands in $(BUILD) and cargo's target folder.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+PYTHON ?= python3
+BUILD ?= build
+# A virtual environment for the targets that use Python; make demo, test and lint use none.
+VENV ?= $(BUILD)/venv
+# The full stand-in checkpoint (1.8 GB).
+STANDIN ?= $(BUILD)/standin/snapshot
+# What the benchmarks and gated tests work on: a snapshot, and AlphaGenome's track metadata where there is some.
+SNAPSHOT ?= $(or $(ALPHAGENOME_MODEL_PATH),$(STANDIN))
+METADATA ?= $(ALPHAGENOME_METADATA)
+
+FIXTURES := tests/fixtures
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BINARIES := $(TARGET)/release
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | \
+		while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+.PHONY: build
+build: ## Build `convert` and `parity`
+	$(CARGO) build --workspace --release --locked --bins
+
+.PHONY: demo
+demo: build ## Convert the tiny snapshot and compare the model with JAX's recording
+	$(BINARIES)/convert --snapshot $(FIXTURES)/snapshots/ocdbt --metadata $(FIXTURES)/metadata \
+		--out $(BUILD)/demo --force
+	$(BINARIES)/parity level2 --dtype f32 --model $(BUILD)/demo --recording $(FIXTURES)/recordings/tiny_cpu_f32
+
+.PHONY: test
+test: ## Run all tests; the gated ones report as ignored
+	$(CARGO) test --workspace --release --locked
+
+.PHONY: lint
+lint: ## Formatting, clippy and documentation, with warnings as errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --release --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --release --locked --no-deps
+
+.PHONY: standin
+standin: $(STANDIN) ## Write the full stand-in checkpoint (Python, 1.8 GB, half a minute)
+
+$(VENV)/.ready: tests/standin/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
+$(STANDIN): | $(VENV)/.ready
+	$(VENV)/bin/python tests/standin/make_checkpoint.py --out $(STANDIN)
+
+.PHONY: integration
+integration: $(VENV)/.ready $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Run the gated tests on ALPHAGENOME_MODEL_PATH, or on the stand-in
+	ALPHAGENOME_RUN_INTEGRATION_TESTS=1 \
+	ALPHAGENOME_MODEL_PATH="$(abspath $(SNAPSHOT))" \
+	ALPHAGENOME_PYTHON="$(abspath $(VENV)/bin/python)" \
+		$(CARGO) test --workspace --release --locked --test integration
+
+.PHONY: bench-convert
+bench-convert: build $(VENV)/.ready $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Time `convert` against Python with Orbax, side by side
+	$(VENV)/bin/python converter/bench/convert.py --snapshot $(SNAPSHOT) --convert $(BINARIES)/convert \
+		--scratch $(BUILD)/bench-convert
+
+.PHONY: bench-cpu
+bench-cpu: build $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Time the forward pass in float32 against JAX, side by side
+	$(CARGO) build --workspace --release --locked --example bench_cpu
+	$(PYTHON) model/bench/forward.py --snapshot $(SNAPSHOT) --convert $(BINARIES)/convert \
+		--forward $(BINARIES)/examples/bench_cpu --scratch $(BUILD)/bench-cpu \
+		$(if $(METADATA),--metadata $(METADATA))
+
+.PHONY: clean
+clean: ## Remove what make and cargo made; the stand-in checkpoint stays
+	$(CARGO) clean
+	rm -rf $(BUILD)/demo $(BUILD)/bench-convert $(BUILD)/bench-cpu
