@@ -5,13 +5,23 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bias;
 mod block;
+pub mod bootstrap;
+pub mod classes;
 pub mod compare;
+pub mod effects;
+pub mod groups;
 pub mod histogram;
+pub mod loss;
 mod moments;
 pub mod nonfinite;
 pub mod options;
 pub mod outliers;
+pub mod positions;
+pub mod quantile;
+pub mod random;
+pub mod rank;
 pub mod stat;
 mod stream;
 pub mod student;

@@ -85,6 +85,20 @@ impl Moments {
         moments
     }
 
+    /// Reduces any number of finite pairs `(a, b)`.
+    pub(crate) fn of_pairs(pairs: &[(f64, f64)]) -> Self {
+        let mut moments = Self::default();
+        let (mut a, mut b, mut d) = ([0.0; 512], [0.0; 512], [0.0; 512]);
+        for block in pairs.chunks(512) {
+            for (i, &(x, y)) in block.iter().enumerate() {
+                (a[i], b[i], d[i]) = (x, y, y - x);
+            }
+            let len = block.len();
+            moments.merge(&Self::of_block(&a[..len], &b[..len], &d[..len]));
+        }
+        moments
+    }
+
     /// Takes in the moments of further pairs.
     #[inline(always)]
     pub(crate) fn merge(&mut self, other: &Self) {

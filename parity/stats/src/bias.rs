@@ -1,0 +1,330 @@
+//! Bias, with standard errors that allow for dependent elements.
+
+use serde::{Deserialize, Serialize};
+
+use crate::groups::{GroupError, Grouping, group_moments};
+use crate::moments::Moments;
+use crate::stat::{Reason, Stat};
+use crate::student;
+use crate::ttest::{TTest, paired};
+use crate::values::Values;
+
+/// The clusters of an array `[..., positions, tracks]` within which elements depend on each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clusters {
+    /// Blocks of neighbouring positions.
+    pub blocks: Grouping,
+    /// Tracks (channels).
+    pub tracks: Grouping,
+}
+
+/// What decides about bias.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BiasOptions {
+    /// The largest mean difference that still counts as none, in the array's own units.
+    pub margin: f64,
+    /// Significance level.
+    pub alpha: f64,
+}
+
+/// The standard error of the mean difference and the t-test with it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterError {
+    /// Clusters that hold finite pairs.
+    pub clusters: usize,
+    /// Standard error of the mean difference.
+    pub standard_error: Stat,
+    /// The t-test of a mean difference of zero, with one degree of freedom less than clusters.
+    pub t_test: TTest,
+}
+
+/// Two one-sided tests of a mean difference beyond the margin.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Equivalence {
+    /// The margin.
+    pub margin: f64,
+    /// The larger of the two one-sided probabilities.
+    pub p: Stat,
+    /// Lower end of the `1 - 2 alpha` confidence interval of the mean difference.
+    pub low: Stat,
+    /// Upper end of that interval.
+    pub high: Stat,
+    /// Whether the mean difference is shown to lie within the margin. Without differences it does;
+    /// without enough clusters it is not shown.
+    pub equivalent: bool,
+}
+
+/// The test for bias of a candidate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bias {
+    /// Mean difference over the finite pairs.
+    pub mean: Stat,
+    /// The plain paired t-test, which takes every element for independent.
+    pub plain: TTest,
+    /// Standard error by blocks of positions.
+    pub by_block: ClusterError,
+    /// Standard error by tracks.
+    pub by_track: ClusterError,
+    /// Standard error by both at once, which the equivalence test uses; where it is undefined, the
+    /// larger of the other two stands in.
+    pub two_way: ClusterError,
+    /// The equivalence test.
+    pub equivalence: Equivalence,
+    /// Whether the plain t-test and the one by both clusters disagree on rejecting at `alpha`: the
+    /// plain one is not to be believed then.
+    pub plain_disagrees: bool,
+}
+
+/// Tests for bias.
+///
+/// With residuals summed to `u_g` in each of `G` clusters, the variance of the mean over `n` values
+/// is `G / (G - 1) * sum(u_g^2) / n^2` (Cameron & Miller 2015, "A practitioner's guide to
+/// cluster-robust inference", for a regression on a constant alone). For both kinds of clusters at
+/// once the variances add and that of their intersections is taken away (Cameron, Gelbach & Miller
+/// 2011). The equivalence test is Schuirmann's (1987).
+///
+/// # Errors
+/// [`GroupError`] where the clusters do not fit the arrays or the arrays each other.
+pub fn bias(
+    reference: Values<'_>,
+    candidate: Values<'_>,
+    clusters: Clusters,
+    options: BiasOptions,
+) -> Result<Bias, GroupError> {
+    let blocks = group_moments(reference, candidate, clusters.blocks)?;
+    let tracks = group_moments(reference, candidate, clusters.tracks)?;
+    let cells = block_track_moments(reference, candidate, clusters)?;
+    let all = blocks.iter().fold(Moments::default(), |mut all, block| {
+        all.merge(block);
+        all
+    });
+    let mean = if all.count == 0 {
+        Stat::Undefined(Reason::Empty)
+    } else {
+        Stat::of(all.mean_d)
+    };
+    let constant = all.min_d == all.max_d;
+    let std = if constant {
+        Stat::Defined(0.0)
+    } else {
+        all.std(all.dd)
+    };
+    let plain = paired(all.count, mean, std);
+
+    let block_variance = cluster_variance(&blocks, &all);
+    let track_variance = cluster_variance(&tracks, &all);
+    let cell_variance = cluster_variance(&cells, &all);
+    let by_block = cluster_error(&all, constant, block_variance);
+    let by_track = cluster_error(&all, constant, track_variance);
+    let two_way = match (block_variance, track_variance, cell_variance) {
+        (Some((p, n)), Some((q, m)), Some((r, _))) if p + q - r > 0.0 => {
+            // Never below either kind alone: the difference of estimates may be.
+            cluster_error(&all, constant, Some(((p + q - r).max(p).max(q), n.min(m))))
+        }
+        (Some(p), Some(q), _) => cluster_error(&all, constant, Some(if p.0 > q.0 { p } else { q })),
+        (either, other, _) => cluster_error(&all, constant, either.or(other)),
+    };
+    let rejects = |test: &TTest| test.p.value().map(|p| p < options.alpha);
+    let plain_disagrees = match (rejects(&plain), rejects(&two_way.t_test)) {
+        (Some(plain), Some(clustered)) => plain != clustered,
+        _ => false,
+    };
+    let equivalence = equivalence(&all, constant, &two_way, options);
+    Ok(Bias {
+        mean,
+        plain,
+        by_block,
+        by_track,
+        two_way,
+        equivalence,
+        plain_disagrees,
+    })
+}
+
+/// Variance of the mean difference and the number of clusters, with at least two of them.
+fn cluster_variance(clusters: &[Moments], all: &Moments) -> Option<(f64, usize)> {
+    let filled = clusters.iter().filter(|cluster| cluster.count > 0);
+    let number = filled.clone().count();
+    if number < 2 {
+        return None;
+    }
+    let squares: f64 = filled
+        .map(|cluster| (cluster.count as f64 * (cluster.mean_d - all.mean_d)).powi(2))
+        .sum();
+    let (g, n) = (number as f64, all.count as f64);
+    Some((g / (g - 1.0) * squares / (n * n), number))
+}
+
+fn cluster_error(all: &Moments, constant: bool, variance: Option<(f64, usize)>) -> ClusterError {
+    let reason = match variance {
+        _ if all.count == 0 => Reason::Empty,
+        None => Reason::TooFew,
+        Some(_) if constant => Reason::ConstantDifference,
+        Some((0.0, _)) => Reason::ConstantDifference,
+        Some((variance, clusters)) => {
+            let standard_error = variance.sqrt();
+            let (t, freedom) = (all.mean_d / standard_error, (clusters - 1) as f64);
+            let p = Stat::of(student::two_sided(t, freedom));
+            let t_test = TTest {
+                t: Stat::of(t),
+                freedom: Stat::Defined(freedom),
+                p,
+            };
+            return ClusterError {
+                clusters,
+                standard_error: Stat::of(standard_error),
+                t_test,
+            };
+        }
+    };
+    let none = Stat::Undefined(reason);
+    let t_test = TTest {
+        t: none,
+        freedom: none,
+        p: none,
+    };
+    let clusters = variance.map_or(usize::from(all.count > 0), |(_, clusters)| clusters);
+    ClusterError {
+        clusters,
+        standard_error: none,
+        t_test,
+    }
+}
+
+fn equivalence(
+    all: &Moments,
+    constant: bool,
+    error: &ClusterError,
+    options: BiasOptions,
+) -> Equivalence {
+    let margin = options.margin;
+    let (Stat::Defined(standard_error), Stat::Defined(freedom)) =
+        (error.standard_error, error.t_test.freedom)
+    else {
+        let none = error.standard_error;
+        let equivalent = all.count > 0 && constant && all.mean_d.abs() < margin;
+        return Equivalence {
+            margin,
+            p: none,
+            low: none,
+            high: none,
+            equivalent,
+        };
+    };
+    let tail = |distance: f64| student::upper_tail(distance / standard_error, freedom);
+    let p = tail(all.mean_d + margin).max(tail(margin - all.mean_d));
+    let half = student::upper_quantile(options.alpha, freedom) * standard_error;
+    Equivalence {
+        margin,
+        p: Stat::of(p),
+        low: Stat::of(all.mean_d - half),
+        high: Stat::of(all.mean_d + half),
+        equivalent: p < options.alpha,
+    }
+}
+
+/// Moments of each (block, track) cell, block by block.
+fn block_track_moments(
+    reference: Values<'_>,
+    candidate: Values<'_>,
+    clusters: Clusters,
+) -> Result<Vec<Moments>, GroupError> {
+    let Clusters { blocks, tracks } = clusters;
+    let row = blocks.size * blocks.stride;
+    let number = blocks.count() * tracks.count();
+    let mut cells = vec![Moments::default(); number];
+    for start in (0..reference.len()).step_by(row.max(1)) {
+        for block in 0..blocks.count() {
+            let from = start + block * blocks.window * blocks.stride;
+            let to = start + ((block + 1) * blocks.window).min(blocks.size) * blocks.stride;
+            let (a, b) = (reference.slice(from..to), candidate.slice(from..to));
+            let found = group_moments(a, b, tracks)?;
+            let cells = &mut cells[block * tracks.count()..];
+            cells
+                .iter_mut()
+                .zip(&found)
+                .for_each(|(cell, found)| cell.merge(found));
+        }
+    }
+    Ok(cells)
+}
+
+/// One track's test for bias, over the means of its position blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrackBias {
+    /// The track.
+    pub track: usize,
+    /// Mean difference of the track's finite pairs.
+    pub mean: Stat,
+    /// Standard error by position blocks and the t-test with it.
+    pub by_block: ClusterError,
+    /// The probability adjusted for the number of tracks (Benjamini & Hochberg).
+    pub adjusted_p: Stat,
+}
+
+/// Tests each track for bias with standard errors by position block, and adjusts for their number.
+///
+/// # Errors
+/// [`GroupError`] where the clusters do not fit the arrays or the arrays each other.
+pub fn track_bias(
+    reference: Values<'_>,
+    candidate: Values<'_>,
+    clusters: Clusters,
+) -> Result<Vec<TrackBias>, GroupError> {
+    let totals = group_moments(reference, candidate, clusters.tracks)?;
+    let cells = block_track_moments(reference, candidate, clusters)?;
+    let number = totals.len();
+    let mut found: Vec<TrackBias> = totals
+        .iter()
+        .enumerate()
+        .map(|(track, all)| {
+            let blocks: Vec<Moments> = cells.iter().skip(track).step_by(number).copied().collect();
+            let constant = all.min_d == all.max_d;
+            let mean = if all.count == 0 {
+                Stat::Undefined(Reason::Empty)
+            } else {
+                Stat::of(all.mean_d)
+            };
+            let by_block = cluster_error(all, constant, cluster_variance(&blocks, all));
+            TrackBias {
+                track,
+                mean,
+                by_block,
+                adjusted_p: by_block.t_test.p,
+            }
+        })
+        .collect();
+    let adjusted = benjamini_hochberg(&found.iter().map(|t| t.adjusted_p).collect::<Vec<_>>());
+    found
+        .iter_mut()
+        .zip(adjusted)
+        .for_each(|(track, p)| track.adjusted_p = p);
+    Ok(found)
+}
+
+/// Adjusts probabilities for their number so that rejecting those below `q` keeps the expected
+/// share of false rejections below `q` (Benjamini & Hochberg 1995). Undefined ones stay undefined
+/// and do not count.
+///
+/// ```
+/// use parity_stats::{Stat, bias::benjamini_hochberg};
+///
+/// let adjusted = benjamini_hochberg(&[0.01, 0.04, 0.03].map(Stat::Defined));
+/// assert_eq!(adjusted, [0.03, 0.04, 0.04].map(Stat::Defined));
+/// ```
+#[must_use]
+pub fn benjamini_hochberg(p: &[Stat]) -> Vec<Stat> {
+    let mut order: Vec<(f64, usize)> = p
+        .iter()
+        .enumerate()
+        .filter_map(|(i, p)| p.value().map(|p| (p, i)))
+        .collect();
+    order.sort_by(|(x, _), (y, _)| x.total_cmp(y));
+    let mut adjusted = p.to_vec();
+    let (number, mut smallest) = (order.len() as f64, 1.0f64);
+    for (rank, &(p, i)) in order.iter().enumerate().rev() {
+        smallest = smallest.min(p * number / (rank + 1) as f64);
+        adjusted[i] = Stat::Defined(smallest);
+    }
+    adjusted
+}

@@ -1,0 +1,320 @@
+//! Comparison by group: tracks (the last axis), windows of positions (another axis).
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::moments::Moments;
+use crate::stat::{Reason, Stat};
+use crate::values::{LengthMismatch, Values, same_length};
+
+/// Columns of a tile times its rows: 64 KiB of float64 for each of the three arrays.
+const TILE: usize = 8192;
+
+/// A way to group the elements of an array: by the coordinate along one axis, `window` neighbours
+/// to a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grouping {
+    /// Length of the axis.
+    pub size: usize,
+    /// Elements between neighbours along the axis: the product of the later axes' lengths.
+    pub stride: usize,
+    /// Neighbours along the axis that form one group.
+    pub window: usize,
+}
+
+/// A grouping that does not fit the array.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GroupError {
+    /// The axis does not exist.
+    #[error("axis {axis} of an array of shape {shape:?}: it has {} axes", shape.len())]
+    NoSuchAxis {
+        /// The axis asked for.
+        axis: usize,
+        /// The array's shape.
+        shape: Vec<usize>,
+    },
+    /// The number of elements is no multiple of what one pass along the axis takes.
+    #[error(
+        "{len} values do not divide into rows of {size} x {stride}: pass the array's own shape"
+    )]
+    Shape {
+        /// Number of elements.
+        len: usize,
+        /// Length of the axis.
+        size: usize,
+        /// Stride of the axis.
+        stride: usize,
+    },
+    /// The window is zero.
+    #[error("a window of 0 positions: give at least 1")]
+    EmptyWindow,
+    /// The arrays differ in length.
+    #[error(transparent)]
+    Length(#[from] LengthMismatch),
+}
+
+/// The comparison within one group, over its finite pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupStats {
+    /// Number of the group; its first coordinate is `group * window`.
+    pub group: usize,
+    /// Number of finite pairs.
+    pub count: u64,
+    /// Relative L2 distance.
+    pub relative_l2: Stat,
+    /// Pearson correlation.
+    pub pearson: Stat,
+    /// `1 - r`.
+    pub one_minus_pearson: Stat,
+    /// Mean difference.
+    pub mean: Stat,
+    /// Mean absolute difference.
+    pub mad: Stat,
+    /// Largest absolute difference.
+    pub max: Stat,
+}
+
+impl Grouping {
+    /// Each coordinate of the last axis of `shape`: one group a track.
+    #[must_use]
+    pub fn tracks(shape: &[usize]) -> Self {
+        Self {
+            size: shape.last().copied().unwrap_or(1),
+            stride: 1,
+            window: 1,
+        }
+    }
+
+    /// Windows of `window` neighbours along `axis` of an array of `shape`.
+    ///
+    /// # Errors
+    /// [`GroupError::NoSuchAxis`], [`GroupError::EmptyWindow`].
+    pub fn windows(shape: &[usize], axis: usize, window: usize) -> Result<Self, GroupError> {
+        let Some(&size) = shape.get(axis) else {
+            return Err(GroupError::NoSuchAxis {
+                axis,
+                shape: shape.to_vec(),
+            });
+        };
+        if window == 0 {
+            return Err(GroupError::EmptyWindow);
+        }
+        Ok(Self {
+            size,
+            stride: shape[axis + 1..].iter().product(),
+            window,
+        })
+    }
+
+    /// Number of groups.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.size.div_ceil(self.window.max(1))
+    }
+
+    fn check(&self, len: usize) -> Result<(), GroupError> {
+        let Self {
+            size,
+            stride,
+            window,
+        } = *self;
+        if window == 0 {
+            return Err(GroupError::EmptyWindow);
+        }
+        match size.checked_mul(stride) {
+            Some(row) if row > 0 && len.is_multiple_of(row) => Ok(()),
+            Some(0) if len == 0 => Ok(()),
+            _ => Err(GroupError::Shape { len, size, stride }),
+        }
+    }
+}
+
+/// Compares each group by itself. One pass; independent of the number of threads.
+///
+/// # Errors
+/// [`GroupError`] where the grouping does not fit the arrays or the arrays each other.
+///
+/// ```
+/// use parity_stats::{Values, groups::{Grouping, by_group}};
+///
+/// // Two positions of three tracks.
+/// let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+/// let b = [1.0, 2.0, 3.0, 4.0, 5.0, 7.0];
+/// let tracks = by_group(Values::F64(&a), Values::F64(&b), Grouping::tracks(&[1, 2, 3])).unwrap();
+/// assert_eq!(tracks[1].max.value(), Some(0.0));
+/// assert_eq!(tracks[2].max.value(), Some(1.0));
+/// ```
+pub fn by_group(
+    reference: Values<'_>,
+    candidate: Values<'_>,
+    grouping: Grouping,
+) -> Result<Vec<GroupStats>, GroupError> {
+    let moments = group_moments(reference, candidate, grouping)?;
+    Ok(moments
+        .iter()
+        .enumerate()
+        .map(|(group, moments)| GroupStats::new(group, moments))
+        .collect())
+}
+
+/// The `n` groups farthest from the reference by relative L2 distance, farthest first (the lower
+/// group first among equals). Groups without a defined distance are left out, but for those whose
+/// reference is zero where the candidate is not: they come first.
+#[must_use]
+pub fn worst(groups: &[GroupStats], n: usize) -> Vec<GroupStats> {
+    let badness = |group: &GroupStats| match group.relative_l2 {
+        Stat::Defined(distance) => Some(distance),
+        Stat::Undefined(Reason::ZeroNorm | Reason::NotFinite) => Some(f64::INFINITY),
+        Stat::Undefined(_) => None,
+    };
+    let mut ranked: Vec<(f64, GroupStats)> = groups
+        .iter()
+        .filter_map(|group| badness(group).map(|b| (b, *group)))
+        .collect();
+    ranked.sort_by(|(x, _), (y, _)| y.total_cmp(x));
+    ranked.into_iter().take(n).map(|(_, group)| group).collect()
+}
+
+impl GroupStats {
+    fn new(group: usize, moments: &Moments) -> Self {
+        let some = |x: f64| {
+            if moments.count == 0 {
+                Stat::Undefined(Reason::Empty)
+            } else {
+                Stat::of(x)
+            }
+        };
+        let (pearson, one_minus_pearson) = moments.pearson();
+        Self {
+            group,
+            count: moments.count,
+            relative_l2: moments.relative_l2(),
+            pearson,
+            one_minus_pearson,
+            mean: some(moments.mean_d),
+            mad: Stat::mean(moments.abs_d, moments.count),
+            max: some(moments.max_abs_d()),
+        }
+    }
+}
+
+/// The moments of each group.
+pub(crate) fn group_moments(
+    reference: Values<'_>,
+    candidate: Values<'_>,
+    grouping: Grouping,
+) -> Result<Vec<Moments>, GroupError> {
+    let len = same_length(reference, candidate)?;
+    grouping.check(len)?;
+    let mut total = vec![Moments::default(); grouping.count()];
+    if len == 0 {
+        return Ok(total);
+    }
+    if grouping.stride == 1 && grouping.window == 1 {
+        columns(reference, candidate, grouping.size, &mut total);
+    } else {
+        runs(reference, candidate, grouping, &mut total);
+    }
+    Ok(total)
+}
+
+/// Columns of rows of `width`: tiles of rows are turned so that a column lies in one piece.
+fn columns(reference: Values<'_>, candidate: Values<'_>, width: usize, total: &mut [Moments]) {
+    let rows = reference.len() / width;
+    let tile_rows = (TILE / width).clamp(8, 512);
+    let part_rows = tile_rows * 64;
+    let parts: Vec<usize> = (0..rows).step_by(part_rows).collect();
+    for wave in parts.chunks(16) {
+        let partial: Vec<Vec<Moments>> = wave
+            .par_iter()
+            .map(|&first| {
+                let mut moments = vec![Moments::default(); width];
+                let end = (first + part_rows).min(rows);
+                for row in (first..end).step_by(tile_rows) {
+                    let range = row * width..(row + tile_rows).min(end) * width;
+                    tile(
+                        reference.slice(range.clone()),
+                        candidate.slice(range),
+                        &mut moments,
+                    );
+                }
+                moments
+            })
+            .collect();
+        for part in partial {
+            total
+                .iter_mut()
+                .zip(&part)
+                .for_each(|(total, part)| total.merge(part));
+        }
+    }
+}
+
+fn tile(reference: Values<'_>, candidate: Values<'_>, moments: &mut [Moments]) {
+    let width = moments.len();
+    let (a, b) = (reference.to_f64(), candidate.to_f64());
+    let mut column = Column::default();
+    for (c, moments) in moments.iter_mut().enumerate() {
+        column.clear();
+        for (a, b) in a.iter().zip(&b).skip(c).step_by(width) {
+            column.push(*a, *b);
+        }
+        moments.merge(&column.moments());
+    }
+}
+
+/// Runs of neighbours that fall into one group.
+fn runs(reference: Values<'_>, candidate: Values<'_>, grouping: Grouping, total: &mut [Moments]) {
+    let Grouping {
+        size,
+        stride,
+        window,
+    } = grouping;
+    let row = size * stride;
+    for start in (0..reference.len()).step_by(row) {
+        total.par_iter_mut().enumerate().for_each_init(
+            Column::default,
+            |column, (group, total)| {
+                let end = ((group + 1) * window).min(size) * stride;
+                for block in (group * window * stride..end).step_by(512) {
+                    let range = start + block..start + (block + 512).min(end);
+                    let (a, b) = (reference.slice(range.clone()), candidate.slice(range));
+                    column.clear();
+                    a.to_f64()
+                        .into_iter()
+                        .zip(b.to_f64())
+                        .for_each(|(a, b)| column.push(a, b));
+                    total.merge(&column.moments());
+                }
+            },
+        );
+    }
+}
+
+/// The finite pairs of one piece of a group.
+#[derive(Default)]
+struct Column {
+    a: Vec<f64>,
+    b: Vec<f64>,
+    d: Vec<f64>,
+}
+
+impl Column {
+    fn clear(&mut self) {
+        self.a.clear();
+        self.b.clear();
+        self.d.clear();
+    }
+
+    fn push(&mut self, a: f64, b: f64) {
+        if a.is_finite() && b.is_finite() {
+            self.a.push(a);
+            self.b.push(b);
+            self.d.push(b - a);
+        }
+    }
+
+    fn moments(&self) -> Moments {
+        Moments::of_block(&self.a, &self.b, &self.d)
+    }
+}
