@@ -1,1 +1,26 @@
-//! Read Orbax checkpoints: the tree, and its zarr arrays over OCDBT or plain files
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod array;
+mod checkpoint;
+mod chunk;
+mod dtype;
+mod grid;
+mod key;
+mod layout;
+mod leaf;
+mod open;
+mod source;
+mod tree;
+mod zarr2;
+mod zarr3;
+
+pub use array::ArrayError;
+pub use checkpoint::{Checkpoint, ReadError};
+pub use chunk::ChunkError;
+pub use dtype::DType;
+pub use key::{Key, display_path};
+pub use layout::{Layout, Storage, ZarrVersion};
+pub use leaf::{Bare, Leaf};
+pub use open::OpenError;
+pub use tree::TreeError;

@@ -1,0 +1,210 @@
+use std::{
+    collections::HashMap,
+    fs::File,
+    io,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use memmap2::Mmap;
+
+use crate::{
+    blob::Blob,
+    store::{Store, StoreError, check, cut, split_prefix},
+};
+
+/// How many mapped files are kept. Operating systems limit the mappings of a process (65,530 on Linux), and a checkpoint
+/// without OCDBT may have more files than that.
+const KEPT: usize = 1024;
+
+/// A folder of the file system, read-only and memory-mapped.
+///
+/// Symbolic links are followed as long as they lead to somewhere inside an allowed folder.
+///
+/// The files must not be cut or overwritten while the store or a [`Blob`] of it lives: as with every memory map, the process
+/// then reads changed bytes, or is ended by a signal (`SIGBUS`).
+///
+/// # Examples
+///
+/// ```
+/// use ocdbt::{Database, FolderStore};
+///
+/// let store = FolderStore::open("tests/data/example")?;
+/// let database = Database::open(store)?;
+/// assert_eq!(database.version().statistics.keys, 2);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct FolderStore {
+    folder: PathBuf,
+    root: PathBuf,
+    kept: RwLock<HashMap<String, Blob>>,
+}
+
+impl FolderStore {
+    /// Opens a folder, out of which no symbolic link may lead.
+    ///
+    /// # Errors
+    ///
+    /// If the folder does not exist or cannot be reached.
+    pub fn open(folder: impl AsRef<Path>) -> io::Result<Self> {
+        Self::open_within(&folder, &folder)
+    }
+
+    /// Opens a folder whose symbolic links may lead anywhere inside `root`, and nowhere else.
+    ///
+    /// # Errors
+    ///
+    /// If one of the two does not exist or cannot be reached, or the folder does not lie inside `root`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = ocdbt::FolderStore::open_within("tests/data/example", "tests")?;
+    /// assert!(ocdbt::FolderStore::open_within("tests/data/example", "src").is_err());
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    pub fn open_within(folder: impl AsRef<Path>, root: impl AsRef<Path>) -> io::Result<Self> {
+        let folder = folder.as_ref().canonicalize()?;
+        let root = root.as_ref().canonicalize()?;
+        if !folder.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        if !folder.starts_with(&root) {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("{folder:?} is not inside {root:?}"),
+            ));
+        }
+        Ok(Self {
+            folder,
+            root,
+            kept: RwLock::default(),
+        })
+    }
+
+    /// Returns the folder, with all symbolic links resolved.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let store = ocdbt::FolderStore::open("tests/data/example")?;
+    /// assert!(store.folder().ends_with("tests/data/example"));
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Resolves a name, and makes sure that it does not lead out.
+    fn resolve(&self, name: &str) -> Result<PathBuf, StoreError> {
+        check(name)?;
+        let target = self
+            .folder
+            .join(name)
+            .canonicalize()
+            .map_err(|source| explain(name, source))?;
+        if !target.starts_with(&self.root) {
+            return Err(StoreError::Outside {
+                name: name.to_owned(),
+                target,
+                root: self.root.clone(),
+            });
+        }
+        Ok(target)
+    }
+
+    /// Opens a regular file. What a pipe or device would do is never found out.
+    fn regular_file(&self, name: &str) -> Result<PathBuf, StoreError> {
+        let path = self.resolve(name)?;
+        if !path
+            .metadata()
+            .map_err(|source| explain(name, source))?
+            .is_file()
+        {
+            return Err(StoreError::NotAFile {
+                name: name.to_owned(),
+            });
+        }
+        Ok(path)
+    }
+
+    fn file(&self, name: &str) -> Result<Blob, StoreError> {
+        if let Some(blob) = self
+            .kept
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+        {
+            return Ok(blob.clone());
+        }
+        let path = self.regular_file(name)?;
+        let blob = map(&path).map_err(|source| explain(name, source))?;
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < KEPT {
+            kept.insert(name.to_owned(), blob.clone());
+        }
+        Ok(blob)
+    }
+}
+
+/// The one place of this package that needs `unsafe`: a map is only sound while nobody changes the file under it, which no
+/// type can promise. The store's documentation hands that duty to the caller.
+#[expect(unsafe_code, reason = "there is no safe way to map a file into memory")]
+fn map(path: &Path) -> io::Result<Blob> {
+    let file = File::open(path)?;
+    // SAFETY: the mapping is private and read-only, and `FolderStore` demands that its files stay as they are.
+    let map = unsafe { Mmap::map(&file)? };
+    Ok(Blob::mapped(Arc::new(map)))
+}
+
+fn explain(name: &str, source: io::Error) -> StoreError {
+    let name = name.to_owned();
+    match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StoreError::NotFound { name },
+        _ => StoreError::Io { name, source },
+    }
+}
+
+impl Store for FolderStore {
+    fn len(&self, name: &str) -> Result<u64, StoreError> {
+        let path = self.regular_file(name)?;
+        Ok(path
+            .metadata()
+            .map_err(|source| explain(name, source))?
+            .len())
+    }
+
+    fn read(&self, name: &str, range: Range<u64>) -> Result<Blob, StoreError> {
+        cut(name, &self.file(name)?, range)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let (folder, start) = split_prefix(prefix)?;
+        let path = match folder.strip_suffix('/').map(|name| self.resolve(name)) {
+            None => self.folder.clone(),
+            Some(Ok(path)) => path,
+            Some(Err(StoreError::NotFound { .. })) => return Ok(Vec::new()),
+            Some(Err(error)) => return Err(error),
+        };
+        let mut names = Vec::new();
+        for entry in path.read_dir().map_err(|source| explain(folder, source))? {
+            let entry = entry.map_err(|source| explain(folder, source))?;
+            // A name that is no text cannot be asked for, so that it is no file of this store.
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            if name.starts_with(start) {
+                let slash = if entry.path().is_dir() { "/" } else { "" };
+                names.push(format!("{folder}{name}{slash}"));
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn read_all(&self, name: &str) -> Result<Blob, StoreError> {
+        self.file(name)
+    }
+}

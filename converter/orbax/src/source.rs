@@ -1,0 +1,142 @@
+//! Where the stored values of a checkpoint come from.
+
+use std::sync::Arc;
+
+use ocdbt::{Blob, Database, Entry, FolderStore, Limits, Store, StoreError, Value};
+
+use crate::open::OpenError;
+
+/// The values of a checkpoint by key, in a database or as files.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// All entries of one or more databases, sorted by key. Their values are named from the store's root.
+    Entries {
+        store: Arc<FolderStore>,
+        entries: Vec<Entry>,
+    },
+    Files(Arc<FolderStore>),
+}
+
+impl Source {
+    /// Lists the databases in `folders` of a store, whose keys are united.
+    pub(crate) fn databases(
+        store: Arc<FolderStore>,
+        folders: &[String],
+    ) -> Result<Self, OpenError> {
+        let mut all: Vec<(Entry, &str)> = Vec::new();
+        for folder in folders {
+            let database = Database::open_in(Arc::clone(&store), folder, Limits::default())?;
+            for entry in database.entries() {
+                all.push((entry?, folder));
+            }
+        }
+        // The sort is stable and free for a single database, which is sorted already.
+        all.sort_by(|a, b| a.0.key.cmp(&b.0.key));
+        let mut entries: Vec<Entry> = Vec::with_capacity(all.len());
+        let mut from = "";
+        for (entry, folder) in all {
+            match entries.last() {
+                Some(last) if last.key == entry.key => {
+                    check_same(&store, last, from, &entry, folder)?
+                }
+                _ => {
+                    entries.push(entry);
+                    from = folder;
+                }
+            }
+        }
+        Ok(Self::Entries { store, entries })
+    }
+
+    /// Returns the number of bytes of a value, and its place among the entries, or `None` if there is no such key.
+    pub(crate) fn find(&self, key: &str) -> Result<Option<(u64, usize)>, StoreError> {
+        match self {
+            Self::Entries { entries, .. } => {
+                Ok(search(entries, key).map(|place| (entries[place].value.len(), place)))
+            }
+            Self::Files(store) => match store.len(key) {
+                Ok(length) => Ok(Some((length, 0))),
+                Err(StoreError::NotFound { .. }) => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// Reads a value, or gives `None` if there is no such key.
+    pub(crate) fn read(&self, key: &str) -> Result<Option<Blob>, StoreError> {
+        match self {
+            Self::Entries { store, entries } => search(entries, key)
+                .map(|place| read_value(store, &entries[place].value))
+                .transpose(),
+            Self::Files(store) => match store.read_all(key) {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(StoreError::NotFound { .. }) => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// Says where a key's bytes stand, for messages.
+    pub(crate) fn place(&self, key: &str) -> String {
+        let value = match self {
+            Self::Entries { entries, .. } => {
+                search(entries, key).map(|place| &entries[place].value)
+            }
+            Self::Files(_) => None,
+        };
+        match value {
+            Some(Value::Indirect {
+                file,
+                offset,
+                length,
+            }) => {
+                format!("{key} ({length} bytes at offset {offset} of {file})")
+            }
+            _ => key.to_owned(),
+        }
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match self {
+            Self::Entries { entries, .. } => entries,
+            Self::Files(_) => &[],
+        }
+    }
+}
+
+fn search(entries: &[Entry], key: &str) -> Option<usize> {
+    entries
+        .binary_search_by(|entry| entry.key.as_slice().cmp(key.as_bytes()))
+        .ok()
+}
+
+fn read_value(store: &FolderStore, value: &Value) -> Result<Blob, StoreError> {
+    match value {
+        Value::Inline(bytes) => Ok(bytes.clone()),
+        Value::Indirect {
+            file,
+            offset,
+            length,
+        } => store.read(file.path(), *offset..offset.saturating_add(*length)),
+    }
+}
+
+/// Processes may store the same value twice, as they do with an array's metadata, but not different ones.
+fn check_same(
+    store: &FolderStore,
+    a: &Entry,
+    a_folder: &str,
+    b: &Entry,
+    b_folder: &str,
+) -> Result<(), OpenError> {
+    if a.value.len() == b.value.len()
+        && read_value(store, &a.value)? == read_value(store, &b.value)?
+    {
+        return Ok(());
+    }
+    Err(OpenError::Conflict {
+        key: a.key.escape_ascii().to_string(),
+        first: a_folder.to_owned(),
+        second: b_folder.to_owned(),
+    })
+}
