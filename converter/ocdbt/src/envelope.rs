@@ -122,7 +122,7 @@ pub enum EnvelopeError {
 ///     0x15, 0, 0, 0, 0, 0, 0, 0, // length
 ///     0, 0, // version, compression
 ///     b'b', b'o', b'd', // body
-///     0x88, 0xc0, 0x83, 0xbc, // CRC-32C
+///     0x52, 0x51, 0xec, 0x9e, // CRC-32C
 /// ];
 /// assert_eq!(*ocdbt::open_envelope(ocdbt::Kind::Manifest, &manifest, 100)?, *b"bod");
 /// # Ok::<_, ocdbt::EnvelopeError>(())

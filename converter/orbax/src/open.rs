@@ -81,6 +81,14 @@ pub enum OpenError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A value is not where the database says.
+    #[error("key {key}: {source}")]
+    Value {
+        /// The key.
+        key: String,
+        /// What the store says.
+        source: StoreError,
+    },
     /// The databases of two processes disagree.
     #[error("key {key}: the databases in {first} and {second} hold different values for it")]
     Conflict {

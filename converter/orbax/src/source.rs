@@ -1,6 +1,6 @@
 //! Where the stored values of a checkpoint come from.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use ocdbt::{Blob, Database, Entry, FolderStore, Limits, Store, StoreError, Value};
 
@@ -45,6 +45,7 @@ impl Source {
                 }
             }
         }
+        check_ranges(&store, &entries)?;
         Ok(Self::Entries { store, entries })
     }
 
@@ -119,6 +120,45 @@ fn read_value(store: &FolderStore, value: &Value) -> Result<Blob, StoreError> {
             length,
         } => store.read(file.path(), *offset..offset.saturating_add(*length)),
     }
+}
+
+/// Makes sure that the data files hold all values, so that a file that is missing or cut shows before any array is read.
+fn check_ranges(store: &FolderStore, entries: &[Entry]) -> Result<(), OpenError> {
+    let mut lengths = HashMap::new();
+    for entry in entries {
+        let Value::Indirect {
+            file,
+            offset,
+            length,
+        } = &entry.value
+        else {
+            continue;
+        };
+        let (offset, length) = (*offset, *length);
+        let found = match lengths.get(file) {
+            Some(found) => Ok(*found),
+            None => store.len(file.path()),
+        };
+        found
+            .and_then(|found| {
+                lengths.insert(file, found);
+                let end = offset.saturating_add(length);
+                if end > found {
+                    return Err(StoreError::OutOfRange {
+                        name: file.path().to_owned(),
+                        start: offset,
+                        end,
+                        length: found,
+                    });
+                }
+                Ok(())
+            })
+            .map_err(|source| OpenError::Value {
+                key: entry.key.escape_ascii().to_string(),
+                source,
+            })?;
+    }
+    Ok(())
 }
 
 /// Processes may store the same value twice, as they do with an array's metadata, but not different ones.
