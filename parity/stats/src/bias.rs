@@ -66,7 +66,7 @@ pub struct Bias {
     /// Standard error by tracks.
     pub by_track: ClusterError,
     /// Standard error by both at once, which the equivalence test uses; where it is undefined, the
-    /// larger of the other two stands in.
+    /// larger of the other two stands in (of equal ones that with fewer clusters).
     pub two_way: ClusterError,
     /// The equivalence test.
     pub equivalence: Equivalence,
@@ -121,7 +121,10 @@ pub fn bias(
             // Never below either kind alone: the difference of estimates may be.
             cluster_error(&all, constant, Some(((p + q - r).max(p).max(q), n.min(m))))
         }
-        (Some(p), Some(q), _) => cluster_error(&all, constant, Some(if p.0 > q.0 { p } else { q })),
+        (Some(p), Some(q), _) => {
+            let p_first = p.0 > q.0 || (p.0 == q.0 && p.1 < q.1);
+            cluster_error(&all, constant, Some(if p_first { p } else { q }))
+        }
         (either, other, _) => cluster_error(&all, constant, either.or(other)),
     };
     let rejects = |test: &TTest| test.p.value().map(|p| p < options.alpha);
