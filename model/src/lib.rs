@@ -1,10 +1,57 @@
-//! AlphaGenome's forward pass in Burn
+//! AlphaGenome's forward pass in Burn, from the folder that a conversion wrote to predictions.
+//!
+//! ```no_run
+//! use burn::backend::Flex;
+//! use model::{AlphaGenome, Arithmetic, Batch, NoTaps, Request, Sequence};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let dir = std::path::Path::new("alphagenome-model");
+//! let model = AlphaGenome::<Flex>::load(dir, &Default::default(), Arithmetic::XlaCpuF32)?;
+//! let batch = Batch::new(vec![Sequence::parse(&"ACGT".repeat(1024))?], vec![0])?;
+//! let outputs = model.forward(&batch, &Request::heads(["rna_seq"]), &mut NoTaps)?;
+//! for (name, array) in outputs.into_arrays() {
+//!     println!("{name} {:?}", array.shape);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The modules follow google-deepmind/alphagenome_research (`src/alphagenome_research/model`), and so do their names.
 
+pub mod array;
+pub mod attention;
+pub mod config;
+pub mod convolutions;
 mod cpu;
+pub mod decoder;
+pub mod embeddings;
+pub mod encoder;
+pub mod forward;
+pub mod heads;
 pub mod layers;
+pub mod load;
+pub mod metadata;
 pub mod operations;
+pub mod outputs;
+pub mod pair;
+mod plan;
 pub mod precision;
+pub mod request;
+pub mod rotary;
+pub mod sequence;
 pub mod splice_sites;
+mod store;
+pub mod taps;
+pub mod tower;
 
+pub use array::{Array, Values};
+pub use config::Config;
+pub use forward::{AlphaGenome, ForwardError};
+pub use heads::junctions::SpliceSitePositions;
+pub use load::LoadError;
 pub use operations::Operations;
+pub use outputs::{Output, Outputs};
 pub use precision::Arithmetic;
+pub use request::{Embedding, Request};
+pub use sequence::{Batch, Sequence};
+pub use taps::{NoTaps, Taps};

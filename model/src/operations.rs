@@ -72,7 +72,7 @@ pub trait Operations: Backend {
     }
 
     /// `LayerNorm` over the channels of `[B, S, C]`: epsilon 1e-5, the mean square reduced in float32.
-    fn layer_norm(x: Tensor<Self, 3>, norm: &LayerNorm<Self>) -> Tensor<Self, 3> {
+    fn layer_normalise(x: Tensor<Self, 3>, norm: &LayerNorm<Self>) -> Tensor<Self, 3> {
         let x = if norm.centred {
             x.clone() - x.mean_dim(2)
         } else {
@@ -114,6 +114,11 @@ pub trait Operations: Backend {
             options,
         )
         .swap_dims(1, 2)
+    }
+
+    /// The convolution of one-hot bases: `[B, S, 4]`, rows with a single one or all zero, to `[B, S, out]`.
+    fn stem(bases: Tensor<Self, 3>, convolution: &Convolution<Self>) -> Tensor<Self, 3> {
+        Self::convolution(bases, convolution)
     }
 
     /// `convolution(gelu(norm(x)))`, plus `residual` cut or zero-padded to the output's channels.
@@ -192,7 +197,7 @@ pub trait Operations: Backend {
     ///
     /// `queries` `[B, S, H, C]`, `keys` `[B, S, C]`, `values` `[B, S, V]`, `bias` `[B, H, P, P]` where `S / P` positions
     /// share a bias; result `[B, S, H * V]`. Logits are `cap * tanh((q.k / sqrt(C) + bias) / cap)`.
-    fn attention(
+    fn sequence_attention(
         queries: Tensor<Self, 4>,
         keys: Tensor<Self, 3>,
         values: Tensor<Self, 3>,
@@ -331,12 +336,12 @@ pub trait Operations: Backend {
     }
 
     /// Softmax over the channels of `[B, S, C]`.
-    fn softmax(x: Tensor<Self, 3>) -> Tensor<Self, 3> {
+    fn probabilities(x: Tensor<Self, 3>) -> Tensor<Self, 3> {
         activation::softmax(x, 2)
     }
 
     /// The logistic function on `[B, S, C]`.
-    fn sigmoid(x: Tensor<Self, 3>) -> Tensor<Self, 3> {
+    fn logistic(x: Tensor<Self, 3>) -> Tensor<Self, 3> {
         activation::sigmoid(x)
     }
 

@@ -9,10 +9,11 @@ use kernels::activation::Function;
 use kernels::attention::{Shape, attention};
 use kernels::convolution::convolve;
 use kernels::embedding::embed;
+use kernels::linear::Epilogue;
 use kernels::norm::{Affine, affine, layer_norm};
 use kernels::operands::Operands;
 use kernels::pool::{max_pool, upsample_add};
-use kernels::product::{Matrix, MatrixMut, Onto, Threads, multiply};
+use kernels::product::{Matrix, MatrixMut, Threads, multiply};
 use kernels::tracks::{Unscale, scaled_and_unscaled};
 
 fn main() {
@@ -74,7 +75,6 @@ fn products(length: usize) {
             let (left, right) = (Matrix::new(&a, m, k), Matrix::new(&b, k, n));
             multiply(
                 MatrixMut::new(black_box(&mut c), m, n),
-                Onto::Present,
                 left,
                 right,
                 Threads::All,
@@ -106,6 +106,7 @@ fn convolutions(length: usize) {
                 &x,
                 before,
                 &kernel,
+                Epilogue::default(),
                 [length, 5, inputs, outputs],
             );
         });

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::functions::tanh;
 use crate::operands::{Operands, operand, scratch_of, weights};
 use crate::parallel::vectorised;
-use crate::product::{Matrix, MatrixMut, Onto, Threads, multiply};
+use crate::product::{Matrix, MatrixMut, Threads, multiply};
 
 /// Rows of logits that one product makes, if the sequence has as many.
 const ROWS: usize = 128;
@@ -82,7 +82,6 @@ pub fn attention(
             let product = MatrixMut::new(logits, rows, length);
             multiply(
                 product,
-                Onto::Nothing,
                 Matrix::new(queries, rows, key_width),
                 keys,
                 Threads::One,
@@ -106,7 +105,6 @@ pub fn attention(
             let product = MatrixMut::new(destination, rows, value_width);
             multiply(
                 product,
-                Onto::Nothing,
                 Matrix::new(logits, rows, length),
                 values,
                 Threads::One,

@@ -4,15 +4,15 @@
 //! `s * C` on with the kernel `[W * C, O]`. Those rows overlap, which a product that reads through strides does not mind.
 
 use crate::activation::Function;
+use crate::linear::{Epilogue, finish};
 use crate::norm::{Affine, affine};
-use crate::product::{Matrix, MatrixMut, Onto, Threads, multiply};
+use crate::product::{Matrix, MatrixMut, Threads, multiply};
 
 /// Positions that are convolved at once: bounds the padded copy, and is long enough for the product's full rate.
 const POSITIONS: usize = 1 << 14;
 
-/// `destination += convolution(f(norm(x)))` with SAME padding: `x` `[S, C]`, `kernel` `[W, C, O]`, result `[S, O]`.
-///
-/// Without `norm` the input is taken as it is. What `destination` held, a bias or a residual, is added to.
+/// `destination = epilogue(convolution(f(norm(x))))` with SAME padding: `x` `[S, C]`, `kernel` `[W, C, O]`, result
+/// `[S, O]`. Without `norm` the input is taken as it is.
 ///
 /// # Panics
 /// If `W` is even or the lengths contradict `S`, `W`, `C` and `O`.
@@ -21,6 +21,7 @@ pub fn convolve(
     x: &[f32],
     norm: Option<(Affine<'_>, Function)>,
     kernel: &[f32],
+    epilogue: Epilogue<'_>,
     [length, width, inputs, outputs]: [usize; 4],
 ) {
     assert!(width % 2 == 1, "a convolution of odd width, not {width}");
@@ -59,17 +60,18 @@ pub fn convolve(
         let windows = Matrix::strided(padded, count, width * inputs, inputs);
         multiply(
             MatrixMut::new(destination, count, outputs),
-            Onto::Present,
             windows,
             kernel,
             Threads::All,
         );
     }
+    finish(destination, outputs, epilogue);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linear::Residual;
     use crate::reference::{assert_close, numbers, on_threads};
     use proptest::prelude::*;
 
@@ -105,17 +107,18 @@ mod tests {
             let x = numbers(seed, length * c);
             let kernel = numbers(seed ^ 1, shape[1] * c * o);
             let bias = numbers(seed ^ 2, length * o);
-            let mut y = bias.clone();
-            convolve(&mut y, &x, None, &kernel, shape);
+            let epilogue = Epilogue { residual: Some(Residual { values: &bias, channels: o }), ..Epilogue::default() };
+            let mut y = vec![f32::NAN; length * o];
+            convolve(&mut y, &x, None, &kernel, epilogue, shape);
             let wide: Vec<f64> = x.iter().map(|&x| x as f64).collect();
             assert_close(&y, &exact(&wide, &kernel, &bias, shape), 1e-5);
 
             let (scale, offset) = (numbers(seed ^ 3, c), numbers(seed ^ 4, c));
             let normalised = |i: usize| x[i] as f64 * scale[i % c] as f64 + offset[i % c] as f64;
             let gelu: Vec<f64> = (0..x.len()).map(normalised).map(|x| x / (1.0 + (-1.702 * x).exp())).collect();
-            let mut y = bias.clone();
+            let mut y = vec![f32::NAN; length * o];
             let norm = Affine { scale: &scale, offset: &offset };
-            convolve(&mut y, &x, Some((norm, Function::GeluSigmoid)), &kernel, shape);
+            convolve(&mut y, &x, Some((norm, Function::GeluSigmoid)), &kernel, epilogue, shape);
             assert_close(&y, &exact(&gelu, &kernel, &bias, shape), 1e-5);
         }
     }
@@ -130,7 +133,7 @@ mod tests {
             let truth = exact(&wide, &kernel, &zeros, shape);
             let run = || {
                 let mut y = zeros.clone();
-                convolve(&mut y, &x, None, &kernel, shape);
+                convolve(&mut y, &x, None, &kernel, Epilogue::default(), shape);
                 y
             };
             let y = on_threads(2, run);

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::functions::softplus;
 use crate::operands::{Operands, scratch_of};
 use crate::parallel::vectorised;
-use crate::product::{Matrix, MatrixMut, Onto, Threads, multiply};
+use crate::product::{Matrix, MatrixMut, Threads, multiply};
 use crate::rotary::{Angles, rotate_row};
 use crate::round::round_all;
 
@@ -82,7 +82,6 @@ pub fn junctions(
                     channels_of(of_acceptors, acceptors, first + tissue, operands, channels);
                 multiply(
                     MatrixMut::new(tile, count, partners),
-                    Onto::Nothing,
                     Matrix::new(donors, count, channels),
                     Matrix::new(acceptors, partners, channels).transposed(),
                     Threads::One,

@@ -1,36 +1,29 @@
-//! Linear layers.
+//! Linear layers, and what follows a product.
 
-use crate::activation;
 use crate::parallel::{for_pieces, vectorised};
-use crate::product::{Matrix, MatrixMut, Onto, Threads, multiply};
+use crate::product::{Matrix, MatrixMut, Threads, multiply};
 
-/// Writes `bias` into every row of `[rows, C]`: what a product is then added to.
-///
-/// # Panics
-/// If `destination` is not a whole number of rows.
-pub fn fill_rows(destination: &mut [f32], bias: &[f32]) {
-    assert!(
-        !bias.is_empty() && destination.len().is_multiple_of(bias.len()),
-        "whole rows of {}",
-        bias.len()
-    );
-    for_pieces(destination, bias.len(), |_, rows| {
-        for row in rows.chunks_exact_mut(bias.len()) {
-            row.copy_from_slice(bias);
-        }
-    });
+/// What follows the product of a layer, in this order.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Epilogue<'a> {
+    /// Added to every row, `[O]`.
+    pub bias: Option<&'a [f32]>,
+    /// Added to the row of the same number, `[rows, channels]`, its channels cut or zero-padded to `O`.
+    pub residual: Option<Residual<'a>>,
+    /// Whether `max(x, 0)` comes last; NaN stays NaN.
+    pub relu: bool,
 }
 
-/// What follows a linear layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Epilogue {
-    /// Nothing.
-    None,
-    /// `max(x, 0)`.
-    Relu,
+/// Rows that are added to a layer's output.
+#[derive(Clone, Copy, Debug)]
+pub struct Residual<'a> {
+    /// `[rows, channels]`.
+    pub values: &'a [f32],
+    /// Channels of each row.
+    pub channels: usize,
 }
 
-/// `destination = epilogue(x * weight + bias)`: `x` `[rows, I]`, `weight` `[I, O]`, `bias` `[O]`, result `[rows, O]`.
+/// `destination = epilogue(x * weight)`: `x` `[rows, I]`, `weight` `[I, O]`, result `[rows, O]`.
 ///
 /// # Panics
 /// If the lengths contradict `rows`, `I` and `O`.
@@ -38,57 +31,70 @@ pub fn linear(
     destination: &mut [f32],
     x: &[f32],
     weight: &[f32],
-    bias: Option<&[f32]>,
+    epilogue: Epilogue<'_>,
     [rows, inputs, outputs]: [usize; 3],
-    epilogue: Epilogue,
 ) {
-    let onto = match bias {
-        Some(bias) => {
-            assert_eq!(bias.len(), outputs, "the bias of a linear layer");
-            fill_rows(destination, bias);
-            Onto::Present
-        }
-        None => Onto::Nothing,
-    };
     let (x, weight) = (
         Matrix::new(x, rows, inputs),
         Matrix::new(weight, inputs, outputs),
     );
     multiply(
         MatrixMut::new(destination, rows, outputs),
-        onto,
         x,
         weight,
         Threads::All,
     );
-    if epilogue == Epilogue::Relu {
-        activation::apply(destination, activation::Function::Relu);
-    }
+    finish(destination, outputs, epilogue);
 }
 
-/// `destination += addend` cut or zero-padded to `channels`: `destination` `[rows, channels]`, `addend` `[rows, any]`.
+/// Applies an epilogue to `[rows, O]` in place.
 ///
 /// # Panics
-/// If the two do not have the same number of rows.
-pub fn add_channels(destination: &mut [f32], channels: usize, addend: &[f32], given: usize) {
+/// If the lengths contradict one another.
+pub(crate) fn finish(rows: &mut [f32], outputs: usize, epilogue: Epilogue<'_>) {
+    if outputs == 0 {
+        return;
+    }
+    let Epilogue {
+        bias,
+        residual,
+        relu,
+    } = epilogue;
     assert!(
-        channels > 0 && given > 0,
-        "rows of {channels} and {given} channels"
+        bias.is_none_or(|bias| bias.len() == outputs),
+        "a bias of {outputs} channels"
     );
+    let Residual { values, channels } = residual.unwrap_or(Residual {
+        values: &[],
+        channels: 0,
+    });
     assert_eq!(
-        destination.len() * given,
-        addend.len() * channels,
-        "rows of both"
+        values.len() * outputs,
+        rows.len() * channels,
+        "rows of the residual"
     );
-    let shared = channels.min(given);
-    for_pieces(destination, channels, |first, rows| {
+    if bias.is_none() && channels == 0 && !relu {
+        return;
+    }
+    let shared = channels.min(outputs);
+    for_pieces(rows, outputs, |first, rows| {
         vectorised(
             #[inline(always)]
             || {
-                let addends = addend[first * given..].chunks_exact(given);
-                for (row, addend) in rows.chunks_exact_mut(channels).zip(addends) {
-                    for (y, &x) in row[..shared].iter_mut().zip(addend) {
+                for (i, row) in rows.chunks_exact_mut(outputs).enumerate() {
+                    if let Some(bias) = bias {
+                        for (y, &bias) in row.iter_mut().zip(bias) {
+                            *y += bias;
+                        }
+                    }
+                    let residual = &values[(first + i) * channels..][..shared];
+                    for (y, &x) in row[..shared].iter_mut().zip(residual) {
                         *y += x;
+                    }
+                    if relu {
+                        for y in row {
+                            *y = if *y < 0.0 { 0.0 } else { *y };
+                        }
                     }
                 }
             },
@@ -104,32 +110,45 @@ mod tests {
 
     proptest! {
         #[test]
-        fn with_bias_and_relu(rows in 1usize..20, i in 1usize..40, o in 1usize..40, seed: u64, relu: bool) {
+        fn with_any_epilogue(
+            rows in 0usize..20, i in 1usize..40, o in 1usize..40, channels in 1usize..50, seed: u64,
+            relu: bool, biased: bool, residual: bool,
+        ) {
             let (x, w, b) = (numbers(seed, rows * i), numbers(seed ^ 3, i * o), numbers(seed ^ 5, o));
+            let addend = numbers(seed ^ 9, rows * channels);
             let truth: Vec<f64> = (0..rows * o)
                 .map(|cell| {
                     let (r, c) = (cell / o, cell % o);
-                    let sum: f64 = (0..i).map(|k| x[r * i + k] as f64 * w[k * o + c] as f64).sum();
-                    let y = sum + b[c] as f64;
-                    if relu { y.max(0.0) } else { y }
+                    let mut sum: f64 = (0..i).map(|k| x[r * i + k] as f64 * w[k * o + c] as f64).sum();
+                    if biased {
+                        sum += b[c] as f64;
+                    }
+                    if residual && c < channels {
+                        sum += addend[r * channels + c] as f64;
+                    }
+                    if relu { sum.max(0.0) } else { sum }
                 })
                 .collect();
             let mut y = vec![f32::NAN; rows * o];
-            let epilogue = if relu { Epilogue::Relu } else { Epilogue::None };
-            linear(&mut y, &x, &w, Some(&b), [rows, i, o], epilogue);
+            let epilogue = Epilogue {
+                bias: biased.then_some(&b),
+                residual: residual.then_some(Residual { values: &addend, channels }),
+                relu,
+            };
+            linear(&mut y, &x, &w, epilogue, [rows, i, o]);
             assert_close(&y, &truth, 1e-5);
         }
+    }
 
-        #[test]
-        fn residuals_of_other_widths(rows in 1usize..9, c in 1usize..50, given in 1usize..50, seed: u64) {
-            let (base, addend) = (numbers(seed, rows * c), numbers(seed ^ 9, rows * given));
-            let mut y = base.clone();
-            add_channels(&mut y, c, &addend, given);
-            for (cell, value) in y.into_iter().enumerate() {
-                let (r, k) = (cell / c, cell % c);
-                let residual = if k < given { addend[r * given + k] } else { 0.0 };
-                prop_assert_eq!(value, base[cell] + residual);
-            }
-        }
+    #[test]
+    fn relu_keeps_nan() {
+        let mut y = [0.0; 3];
+        let epilogue = Epilogue {
+            relu: true,
+            ..Epilogue::default()
+        };
+        linear(&mut y, &[1.0], &[f32::NAN, -1.0, 2.0], epilogue, [1, 1, 3]);
+        assert!(y[0].is_nan());
+        assert_eq!(y[1..], [0.0, 2.0]);
     }
 }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::parallel::{for_pieces, vectorised};
-use crate::product::{Matrix, MatrixMut, Onto, Threads, multiply};
+use crate::product::{Matrix, MatrixMut, Threads, multiply};
 
 /// The operands of [`pair_products`].
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +86,7 @@ fn products_of_head(
         heads * width,
     );
     let product = MatrixMut::new(destination, length, length);
-    multiply(product, Onto::Nothing, left, right, Threads::One);
+    multiply(product, left, right, Threads::One);
     let relative = |x: &[f32], bias: &[f32]| {
         let bias = &bias[begin..begin + width];
         let rows = (0..length).map(|i| &x[i * heads * width..][..width]);
@@ -96,13 +96,7 @@ fn products_of_head(
         let mut products = vec![0.0; length * 2 * length];
         let product = MatrixMut::new(&mut products, length, 2 * length);
         let biased = Matrix::new(&biased, length, width);
-        multiply(
-            product,
-            Onto::Nothing,
-            biased,
-            positions.transposed(),
-            Threads::One,
-        );
+        multiply(product, biased, positions.transposed(), Threads::One);
         products
     };
     let of_queries = relative(queries, operands.query_bias);

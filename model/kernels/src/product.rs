@@ -7,15 +7,6 @@ pub use crate::matrix::{Matrix, MatrixMut};
 /// Multiplications below which waking the other threads costs more than it brings.
 const WORTH_SHARING: usize = 1 << 18;
 
-/// What becomes of the numbers that are in the destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Onto {
-    /// They are overwritten.
-    Nothing,
-    /// The product is added to them.
-    Present,
-}
-
 /// Which threads work on a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threads {
@@ -25,20 +16,14 @@ pub enum Threads {
     All,
 }
 
-/// `destination = left * right`, or `destination += left * right`.
+/// `destination = left * right`.
 ///
 /// Sums run along `left`'s columns in blocks whose size depends on the shapes and the machine's caches, not on the
 /// number of threads.
 ///
 /// # Panics
 /// If the shapes do not fit one another.
-pub fn multiply(
-    destination: MatrixMut<'_>,
-    onto: Onto,
-    left: Matrix<'_>,
-    right: Matrix<'_>,
-    threads: Threads,
-) {
+pub fn multiply(destination: MatrixMut<'_>, left: Matrix<'_>, right: Matrix<'_>, threads: Threads) {
     let (m, n, k) = (destination.rows, destination.columns, left.columns);
     assert_eq!(
         (left.rows, right.columns),
@@ -55,9 +40,9 @@ pub fn multiply(
     };
     let stride =
         |stride: usize| isize::try_from(stride).expect("a stride within the address space");
-    // SAFETY: the constructors checked that every index of each of the three matrices lies inside its slice, the rows of
-    // the destination do not overlap (so that threads write to disjoint places), and it is borrowed mutably, so that it
-    // does not alias what is read. `gemm` reads the destination only if `onto` says so; it is initialised in any case.
+    // SAFETY: the constructors checked that every index of each of the three matrices lies inside its slice, the rows
+    // of the destination do not overlap (so that threads write to disjoint places), and it is borrowed mutably, so that
+    // it does not alias what is read. `gemm` is told not to read the destination, which is initialised in any case.
     unsafe {
         gemm::gemm(
             m,
@@ -66,14 +51,14 @@ pub fn multiply(
             destination.values.as_mut_ptr(),
             1,
             stride(destination.row_stride),
-            onto == Onto::Present,
+            false,
             left.values.as_ptr(),
             stride(left.column_stride),
             stride(left.row_stride),
             right.values.as_ptr(),
             stride(right.column_stride),
             stride(right.row_stride),
-            1.0f32,
+            0.0f32,
             1.0f32,
             false,
             false,
@@ -110,12 +95,9 @@ mod tests {
             let left = Matrix::strided(&a, m, k, k + gap);
             let right = Matrix::new(&b, n, k).transposed();
             let mut c = vec![f32::NAN; m * n];
-            multiply(MatrixMut::new(&mut c, m, n), Onto::Nothing, left, right, Threads::All);
+            multiply(MatrixMut::new(&mut c, m, n), left, right, Threads::All);
             let truth = exact(left, right);
             assert_close(&c, &truth, 1e-5);
-            multiply(MatrixMut::new(&mut c, m, n), Onto::Present, left, right, Threads::One);
-            let twice: Vec<f64> = truth.iter().map(|x| 2.0 * x).collect();
-            assert_close(&c, &twice, 2e-5);
         }
     }
 
@@ -131,13 +113,7 @@ mod tests {
             let run = || {
                 let mut c = vec![0.0; m * n];
                 let (left, right) = (Matrix::new(&a, m, k), Matrix::new(&b, k, n));
-                multiply(
-                    MatrixMut::new(&mut c, m, n),
-                    Onto::Nothing,
-                    left,
-                    right,
-                    Threads::All,
-                );
+                multiply(MatrixMut::new(&mut c, m, n), left, right, Threads::All);
                 c
             };
             let alone = on_threads(1, run);
@@ -155,7 +131,6 @@ mod tests {
         let product = MatrixMut::strided(&mut c, 2, 3, 5);
         multiply(
             product,
-            Onto::Nothing,
             Matrix::new(&a, 2, 1),
             Matrix::new(&b, 1, 3),
             Threads::All,
@@ -169,12 +144,6 @@ mod tests {
         let (a, b) = ([0.0; 6], [0.0; 8]);
         let mut c = [0.0; 8];
         let (left, right) = (Matrix::new(&a, 2, 3), Matrix::new(&b, 2, 4));
-        multiply(
-            MatrixMut::new(&mut c, 2, 4),
-            Onto::Nothing,
-            left,
-            right,
-            Threads::One,
-        );
+        multiply(MatrixMut::new(&mut c, 2, 4), left, right, Threads::One);
     }
 }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::operands::{Operands, operand, scratch_of, weights};
 use crate::parallel::vectorised;
-use crate::product::{Matrix, MatrixMut, Onto, Threads, multiply};
+use crate::product::{Matrix, MatrixMut, Threads, multiply};
 
 /// Attention with a single head along every row: all `[R, P, F]`, logits `q . k / sqrt(F)`.
 ///
@@ -40,7 +40,6 @@ pub fn row_attention(
             let logits = scratch_of(of_logits, columns * columns);
             multiply(
                 MatrixMut::new(logits, columns, columns),
-                Onto::Nothing,
                 Matrix::new(queries, columns, width),
                 Matrix::new(keys, columns, width).transposed(),
                 Threads::One,
@@ -58,7 +57,6 @@ pub fn row_attention(
             );
             multiply(
                 MatrixMut::new(destination, columns, width),
-                Onto::Nothing,
                 Matrix::new(logits, columns, columns),
                 Matrix::new(values, columns, width),
                 Threads::One,

@@ -1,0 +1,110 @@
+//! From the trunk back to 1 bp (`model.SequenceDecoder`).
+
+use burn::tensor::Tensor;
+
+use crate::config::Config;
+use crate::convolutions::{ConvolutionBlock, PointwiseBlock};
+use crate::load::Loader;
+use crate::operations::Operations;
+use crate::taps::{Taps, tap};
+
+/// `SequenceDecoder`.
+#[derive(Clone, Debug)]
+pub struct SequenceDecoder<B: Operations> {
+    stages: Vec<UpResBlock<B>>,
+}
+
+impl<B: Operations> SequenceDecoder<B> {
+    /// Takes the decoder's parameters.
+    pub(crate) fn load(loader: &mut Loader<'_, B>, config: &Config) -> Self {
+        let inputs =
+            std::iter::once(config.tower.channels).chain(config.decoder.channels.iter().copied());
+        let stages =
+            inputs
+                .zip(&config.decoder.channels)
+                .enumerate()
+                .map(|(index, (inputs, &outputs))| {
+                    UpResBlock::load(loader, index, config.encoder.conv_width, inputs, outputs)
+                });
+        Self {
+            stages: stages.collect(),
+        }
+    }
+
+    /// The trunk `[B, S / 128, C]` and the encoder's outputs at 1, 2, ... 64 bp to `[B, S, C']`.
+    pub fn forward(
+        &self,
+        mut x: Tensor<B, 3>,
+        mut skips: Vec<Tensor<B, 3>>,
+        taps: &mut dyn Taps,
+    ) -> Tensor<B, 3> {
+        for stage in &self.stages {
+            let Some(skip) = skips.pop() else { break };
+            x = stage.forward(x, skip, taps);
+        }
+        x
+    }
+}
+
+/// `UpResBlock`.
+#[derive(Clone, Debug)]
+struct UpResBlock<B: Operations> {
+    path: String,
+    conv_in: ConvolutionBlock<B>,
+    residual_scale: f32,
+    skip: PointwiseBlock<B>,
+    conv_out: ConvolutionBlock<B>,
+}
+
+impl<B: Operations> UpResBlock<B> {
+    fn load(
+        loader: &mut Loader<'_, B>,
+        index: usize,
+        width: usize,
+        inputs: usize,
+        outputs: usize,
+    ) -> Self {
+        let path = numbered("alphagenome/sequence_decoder/up_res_block", index);
+        let conv_in =
+            ConvolutionBlock::load(loader, format!("{path}/conv_in"), [width, inputs, outputs]);
+        let residual_scale = loader
+            .values(&format!("{path}/residual_scale"), &[])
+            .map_or(1.0, |values| values[0]);
+        let skip = PointwiseBlock::load(
+            loader,
+            format!("{path}/pointwise_conv_unet_skip"),
+            outputs,
+            outputs,
+        );
+        let conv_out = ConvolutionBlock::load(
+            loader,
+            format!("{path}/conv_out"),
+            [width, outputs, outputs],
+        );
+        Self {
+            path,
+            conv_in,
+            residual_scale,
+            skip,
+            conv_out,
+        }
+    }
+
+    /// `[B, S, in]` and the skip `[B, 2 S, out]` to `[B, 2 S, out]`.
+    fn forward(&self, x: Tensor<B, 3>, skip: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
+        let coarse = self.conv_in.forward(x.clone(), x, taps);
+        let x = B::upsample_add(coarse, self.residual_scale, self.skip.forward(skip, taps));
+        let y = self.conv_out.forward(x.clone(), x, taps);
+        tap(taps, &self.path, &y);
+        y
+    }
+}
+
+/// Haiku's name of the `index`-th module of a name: the first has no number.
+pub(crate) fn numbered(name: &str, index: usize) -> String {
+    if index == 0 {
+        name.to_owned()
+    } else {
+        format!("{name}_{index}")
+    }
+}

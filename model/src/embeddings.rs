@@ -1,0 +1,98 @@
+//! The embeddings that the heads read (`embeddings.py`).
+
+use burn::tensor::{Int, Tensor};
+
+use crate::layers::{Affine, LayerNorm, Linear};
+use crate::load::Loader;
+use crate::operations::{Activation, Gelu, Operations};
+use crate::taps::{Taps, tap};
+
+/// `OutputEmbedder`.
+#[derive(Clone, Debug)]
+pub struct OutputEmbedder<B: Operations> {
+    path: String,
+    linear: Linear<B>,
+    skip: Option<Linear<B>>,
+    norm: Affine<B>,
+    organisms: Tensor<B, 2>,
+}
+
+impl<B: Operations> OutputEmbedder<B> {
+    /// Takes the parameters of the embedder at `path`; `skip` are the channels of a coarser embedding that joins.
+    pub(crate) fn load(
+        loader: &mut Loader<'_, B>,
+        path: &str,
+        organisms: usize,
+        [inputs, outputs]: [usize; 2],
+        skip: Option<usize>,
+    ) -> Self {
+        Self {
+            path: path.to_owned(),
+            linear: loader.linear(&format!("{path}/linear"), inputs, outputs, true),
+            skip: skip
+                .map(|inputs| loader.linear(&format!("{path}/linear_1"), inputs, outputs, false)),
+            norm: loader.rms_batch_norm(&format!("{path}/rms_batch_norm"), outputs),
+            organisms: loader.parameter(&format!("{path}/embed/embeddings"), [organisms, outputs]),
+        }
+    }
+
+    /// `[B, S, in]` to `[B, S, out]`; `coarse` `[B, S / n, skip]` joins where the embedder has a layer for it.
+    pub fn forward(
+        &self,
+        x: Tensor<B, 3>,
+        coarse: Option<Tensor<B, 3>>,
+        organisms: Tensor<B, 1, Int>,
+        taps: &mut dyn Taps,
+    ) -> Tensor<B, 3> {
+        let x = B::project(x, &self.linear, Activation::Identity);
+        let skip = self.skip.as_ref().zip(coarse);
+        let skip = skip.map(|(linear, coarse)| B::project(coarse, linear, Activation::Identity));
+        let y = B::output_embedding(
+            x,
+            skip,
+            &self.norm,
+            self.organisms.clone().select(0, organisms),
+        );
+        tap(taps, &self.path, &y);
+        y
+    }
+}
+
+/// `OutputPair`.
+#[derive(Clone, Debug)]
+pub struct OutputPair<B: Operations> {
+    path: String,
+    norm: LayerNorm<B>,
+    organisms: Tensor<B, 2>,
+}
+
+impl<B: Operations> OutputPair<B> {
+    /// Takes the parameters.
+    pub(crate) fn load(loader: &mut Loader<'_, B>, organisms: usize, channels: usize) -> Self {
+        let path = "alphagenome/output_pair".to_owned();
+        let norm = loader.layer_norm(&format!("{path}/layer_norm"), channels, false);
+        let organisms =
+            loader.parameter(&format!("{path}/embed/embeddings"), [organisms, channels]);
+        Self {
+            path,
+            norm,
+            organisms,
+        }
+    }
+
+    /// `[B, P, P, F]` to `[B, P, P, F]`.
+    pub fn forward(
+        &self,
+        pair: Tensor<B, 4>,
+        organisms: Tensor<B, 1, Int>,
+        taps: &mut dyn Taps,
+    ) -> Tensor<B, 4> {
+        let [batch, rows, columns, channels] = pair.dims();
+        let x = B::symmetrise(pair).reshape([batch, rows * columns, channels]);
+        let organism = self.organisms.clone().select(0, organisms).unsqueeze_dim(1);
+        let y = B::activate(B::layer_normalise(x, &self.norm) + organism, Gelu::Sigmoid);
+        let y = y.reshape([batch, rows, columns, channels]);
+        tap(taps, &self.path, &y);
+        y
+    }
+}

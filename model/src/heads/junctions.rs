@@ -1,0 +1,269 @@
+//! Junctions between splice sites (`heads.SpliceSitesJunctionHead`).
+
+use burn::tensor::{Int, Tensor, TensorData};
+
+use crate::config::{Config, Head};
+use crate::layers::{Linear, TissueAffine};
+use crate::load::Loader;
+use crate::metadata::Metadata;
+use crate::operations::{Activation, Operations};
+use crate::precision::Rounding;
+use crate::rotary::{inverse_frequencies, rotation};
+
+/// The kinds of splice site, in the order of the positions.
+const KINDS: [&str; 4] = ["pos_donor", "pos_acceptor", "neg_donor", "neg_acceptor"];
+
+/// `SpliceSitesJunctionHead`.
+#[derive(Clone, Debug)]
+pub struct JunctionHead<B: Operations> {
+    organisms: Vec<Organism<B>>,
+    tissues: usize,
+    inverse_frequencies: Vec<f32>,
+    /// Sites chosen a kind.
+    pub top_k: usize,
+    /// The lowest probability of a site.
+    pub threshold: f32,
+}
+
+/// The head's parameters in one organism, cut to the tissues that it has.
+#[derive(Clone, Debug)]
+struct Organism<B: Operations> {
+    linear: Linear<B>,
+    kinds: Vec<TissueAffine<B>>,
+    tissues: usize,
+}
+
+/// Splice sites of a batch, `[B, 4, K]`: donors and acceptors of the positive, then of the negative strand.
+///
+/// Places are base pairs from the start of the sequence; a negative one stands for no site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpliceSitePositions {
+    /// Sites a kind, `K`.
+    pub count: usize,
+    /// `B * 4 * K` places.
+    pub places: Vec<i32>,
+}
+
+impl SpliceSitePositions {
+    /// The places of one kind in one sequence.
+    pub fn kind(&self, sequence: usize, kind: usize) -> &[i32] {
+        &self.places[(sequence * KINDS.len() + kind) * self.count..][..self.count]
+    }
+}
+
+/// Which donors, acceptors and tissues a count stands for.
+#[derive(Clone, Debug)]
+pub struct JunctionMask {
+    positions: SpliceSitePositions,
+    /// Tissues of each sequence's organism.
+    tissues: Vec<usize>,
+    most_tissues: usize,
+}
+
+impl JunctionMask {
+    /// `[B, K, K, 2 * tissues]`.
+    pub fn shape(&self) -> [usize; 4] {
+        let count = self.positions.count;
+        [self.tissues.len(), count, count, 2 * self.most_tissues]
+    }
+
+    /// The values, row-major.
+    pub fn values(&self) -> Vec<bool> {
+        let mut values = Vec::with_capacity(self.shape().iter().product());
+        for (sequence, &tissues) in self.tissues.iter().enumerate() {
+            let kinds: [&[i32]; 4] =
+                std::array::from_fn(|kind| self.positions.kind(sequence, kind));
+            for donor in 0..self.positions.count {
+                for acceptor in 0..self.positions.count {
+                    for strand in 0..2 {
+                        let both =
+                            kinds[2 * strand][donor] >= 0 && kinds[2 * strand + 1][acceptor] >= 0;
+                        values
+                            .extend((0..self.most_tissues).map(|tissue| both && tissue < tissues));
+                    }
+                }
+            }
+        }
+        values
+    }
+}
+
+impl<B: Operations> JunctionHead<B> {
+    /// Takes the head's parameters; the metadata says how many tissues an organism has.
+    pub(crate) fn load(
+        loader: &mut Loader<'_, B>,
+        path: &str,
+        config: &Config,
+        head: &Head,
+        metadata: Option<&Metadata>,
+    ) -> Self {
+        let (hidden, max_position, top_k, threshold) = match head {
+            Head::SpliceSitesJunction {
+                hidden,
+                max_position,
+                top_k,
+                threshold,
+                ..
+            } => (*hidden, *max_position, *top_k, *threshold),
+            _ => (0, 0, 0, 0.0),
+        };
+        let (count, tissues) = (config.num_organisms, head.tracks());
+        let linear = format!("{path}/multi_organism_linear");
+        let linears =
+            loader.organism_linear(&linear, count, config.embedders.embeddings_1bp, hidden);
+        let kinds = KINDS.map(|kind| {
+            loader.values(
+                &format!("{path}/{kind}_logits/embeddings"),
+                &[count, 2 * tissues * hidden],
+            )
+        });
+        let organism = |(index, linear): (usize, Linear<B>)| {
+            let known = metadata.map_or(tissues, |metadata| {
+                metadata.tracks(index, head.output_type()).len()
+            });
+            let kinds = kinds.each_ref().map(|values| {
+                let part = |which: usize| {
+                    let values = values.as_ref();
+                    let values = values.map(|values| {
+                        values[(2 * index + which) * tissues * hidden..][..known * hidden].to_vec()
+                    });
+                    loader.tensor(values, [known, hidden])
+                };
+                TissueAffine {
+                    scale: part(0),
+                    offset: part(1),
+                }
+            });
+            Organism {
+                linear,
+                kinds: kinds.into(),
+                tissues: known,
+            }
+        };
+        Self {
+            organisms: linears.into_iter().enumerate().map(organism).collect(),
+            tissues,
+            inverse_frequencies: inverse_frequencies(hidden / 2, max_position),
+            top_k,
+            threshold,
+        }
+    }
+
+    /// Counts `[B, K, K, 2 * tissues]` of donors with acceptors, zero where masked, and the mask.
+    ///
+    /// `x` is the embedding at 1 bp, `[B, S, C]`. What the mask leaves out is not computed.
+    pub fn forward(
+        &self,
+        x: Tensor<B, 3>,
+        positions: &SpliceSitePositions,
+        organisms: &[usize],
+        rounding: Rounding,
+    ) -> (Tensor<B, 4>, JunctionMask) {
+        let counts = organisms.iter().enumerate().map(|(sequence, &organism)| {
+            let [_, length, channels] = x.dims();
+            let x = x.clone().narrow(0, sequence, 1).reshape([length, channels]);
+            let organism = &self.organisms[organism];
+            let strands = [0, 1]
+                .map(|strand| self.strand(&x, positions, sequence, 2 * strand, organism, rounding));
+            Tensor::cat(strands.into(), 2).unsqueeze::<4>()
+        });
+        let mask = JunctionMask {
+            positions: positions.clone(),
+            tissues: organisms
+                .iter()
+                .map(|&organism| self.organisms[organism].tissues)
+                .collect(),
+            most_tissues: self.tissues,
+        };
+        let mut counts: Vec<Tensor<B, 4>> = counts.collect();
+        let counts = if counts.len() == 1 {
+            counts.remove(0)
+        } else {
+            Tensor::cat(counts, 0)
+        };
+        (counts, mask)
+    }
+
+    /// Counts of one strand of one sequence, `[K, K, tissues]`; `kind` is that of the donors.
+    fn strand(
+        &self,
+        x: &Tensor<B, 2>,
+        positions: &SpliceSitePositions,
+        sequence: usize,
+        kind: usize,
+        organism: &Organism<B>,
+        rounding: Rounding,
+    ) -> Tensor<B, 3> {
+        let device = x.device();
+        let count = positions.count;
+        let sides = [kind, kind + 1].map(|kind| {
+            let places = positions.kind(sequence, kind);
+            let used = places
+                .iter()
+                .rposition(|&place| place >= 0)
+                .map_or(0, |last| last + 1);
+            &places[..used]
+        });
+        if sides.iter().any(|side| side.is_empty()) || organism.tissues == 0 {
+            return Tensor::zeros([count, count, self.tissues], &device);
+        }
+        let [donors, acceptors] = sides.map(|side| {
+            let index = side.iter().map(|&place| place.max(0)).collect::<Vec<_>>();
+            let index =
+                Tensor::<B, 1, Int>::from_data(TensorData::new(index, [side.len()]), &device);
+            let chosen = x.clone().select(0, index).unsqueeze::<3>();
+            let hidden = B::project(chosen, &organism.linear, Activation::Identity);
+            let channels = hidden.dims()[2];
+            let angles = side.iter().map(|&place| place as f32);
+            (
+                hidden.reshape([side.len(), channels]),
+                rotation::<B>(angles, &self.inverse_frequencies, &device),
+            )
+        });
+        let y = B::junctions(
+            (donors.0, &organism.kinds[kind], &donors.1),
+            (acceptors.0, &organism.kinds[kind + 1], &acceptors.1),
+            rounding,
+        );
+        let y = match holes(sides) {
+            Some(present) => {
+                y * Tensor::from_data(
+                    TensorData::new(present, [sides[0].len(), sides[1].len(), 1]),
+                    &device,
+                )
+            }
+            None => y,
+        };
+        pad(y, [count, count, self.tissues])
+    }
+}
+
+/// One where both sites exist and zero elsewhere; nothing if all exist.
+fn holes(sides: [&[i32]; 2]) -> Option<Vec<f32>> {
+    let [donors, acceptors] = sides;
+    if sides
+        .iter()
+        .all(|side| side.iter().all(|&place| place >= 0))
+    {
+        return None;
+    }
+    let present = |&donor: &i32| {
+        acceptors
+            .iter()
+            .map(move |&acceptor| f32::from(donor >= 0 && acceptor >= 0))
+    };
+    Some(donors.iter().flat_map(present).collect())
+}
+
+/// `x` with zeros behind, up to a shape.
+fn pad<B: Operations>(x: Tensor<B, 3>, shape: [usize; 3]) -> Tensor<B, 3> {
+    (0..3).fold(x, |x, axis| {
+        let mut rest = x.dims();
+        if rest[axis] == shape[axis] {
+            return x;
+        }
+        rest[axis] = shape[axis] - rest[axis];
+        let zeros = Tensor::zeros(rest, &x.device());
+        Tensor::cat(vec![x, zeros], axis)
+    })
+}

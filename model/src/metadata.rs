@@ -1,0 +1,147 @@
+//! What the tracks are: `tracks.json` of a conversion.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Config, Head};
+
+/// The `format_version` that this package reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Tracks of every organism and output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// Always [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// The organisms.
+    pub organisms: Vec<Organism>,
+}
+
+/// Tracks of one organism.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Organism {
+    /// The name, as in the configuration.
+    pub name: String,
+    /// The index of its parameters.
+    pub index: usize,
+    /// Tracks in channel order, by output type.
+    pub outputs: BTreeMap<String, Vec<Track>>,
+}
+
+/// One track.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Track {
+    /// The name.
+    #[serde(default)]
+    pub name: String,
+    /// `+`, `-` or `.`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strand: Option<String>,
+    /// The tissue or cell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ontology_curie: Option<String>,
+    /// The tissue or cell, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub biosample_name: Option<String>,
+    /// Mean of the positions that are not zero, which scales predictions to experimental units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonzero_mean: Option<f64>,
+    /// Whether the channel is there only to fill up.
+    #[serde(default)]
+    pub padding: bool,
+}
+
+/// A `tracks.json` that does not belong to the model.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// The text is no JSON, or a field is missing or of another type.
+    #[error("not track metadata: {0}")]
+    Parse(#[from] serde_json::Error),
+    /// Values that do not fit the model's configuration; all of them.
+    #[error("track metadata that does not fit the model: {}", .0.join("; "))]
+    Inconsistent(Vec<String>),
+}
+
+impl Metadata {
+    /// Reads the text of a `tracks.json` and checks it against the model's configuration.
+    ///
+    /// # Errors
+    /// [`MetadataError`] when the text does not parse, an organism or output is missing, or track counts differ.
+    pub fn parse(json: &str, config: &Config) -> Result<Self, MetadataError> {
+        let mut metadata: Self = serde_json::from_str(json)?;
+        metadata.organisms.sort_by_key(|organism| organism.index);
+        let faults = metadata.faults(config);
+        if faults.is_empty() {
+            Ok(metadata)
+        } else {
+            Err(MetadataError::Inconsistent(faults))
+        }
+    }
+
+    fn faults(&self, config: &Config) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.format_version != FORMAT_VERSION {
+            faults.push(format!(
+                "format_version is {}, expected {FORMAT_VERSION}",
+                self.format_version
+            ));
+        }
+        if !self
+            .organisms
+            .iter()
+            .map(|organism| organism.index)
+            .eq(0..config.num_organisms)
+        {
+            let found: Vec<usize> = self
+                .organisms
+                .iter()
+                .map(|organism| organism.index)
+                .collect();
+            faults.push(format!(
+                "organisms have the indices {found:?}, expected 0 to {}",
+                config.num_organisms - 1
+            ));
+        }
+        for organism in &self.organisms {
+            for (name, head) in &config.heads {
+                let (output, expected) = (head.output_type(), head.tracks());
+                let found = organism.outputs.get(output).map(Vec::len);
+                let junctions = matches!(head, Head::SpliceSitesJunction { .. });
+                let fits =
+                    found.is_some_and(|found| found == expected || junctions && found < expected);
+                if !fits {
+                    let found = found.map_or("nothing".into(), |found| format!("{found} tracks"));
+                    let organism = &organism.name;
+                    faults.push(format!(
+                        "{organism} has {found} for {output}, head {name} has {expected}"
+                    ));
+                }
+            }
+        }
+        faults
+    }
+
+    /// The tracks of an output in one organism, in channel order.
+    pub fn tracks(&self, organism: usize, output_type: &str) -> &[Track] {
+        let organism = self
+            .organisms
+            .iter()
+            .find(|candidate| candidate.index == organism);
+        organism
+            .and_then(|organism| organism.outputs.get(output_type))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The mean of each track: NaN for a track without one, but 1 where none has.
+    pub fn means(&self, organism: usize, output_type: &str) -> Vec<f32> {
+        let tracks = self.tracks(organism, output_type);
+        if tracks.iter().all(|track| track.nonzero_mean.is_none()) {
+            return vec![1.0; tracks.len()];
+        }
+        tracks
+            .iter()
+            .map(|track| track.nonzero_mean.map_or(f32::NAN, |mean| mean as f32))
+            .collect()
+    }
+}

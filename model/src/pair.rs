@@ -1,0 +1,228 @@
+//! The pair path of the tower (`attention.py`).
+
+use burn::tensor::{Tensor, TensorData};
+
+use crate::config;
+use crate::decoder::numbered;
+use crate::layers::{LayerNorm, Linear};
+use crate::load::Loader;
+use crate::operations::{Activation, Gelu, Operations};
+use crate::precision::Rounding;
+use crate::rotary::{central_mask_widths, distance_features};
+use crate::taps::{Taps, tap};
+use crate::tower::PATH;
+
+/// `PairUpdateBlock`: from the sequence, then attention along rows, then an MLP, each with a residual.
+#[derive(Clone, Debug)]
+pub struct PairUpdateBlock<B: Operations> {
+    path: String,
+    from_sequence: SequenceToPairBlock<B>,
+    row_attention: RowAttentionBlock<B>,
+    mlp: PairMlpBlock<B>,
+}
+
+impl<B: Operations> PairUpdateBlock<B> {
+    /// Takes the block's parameters.
+    pub(crate) fn load(
+        loader: &mut Loader<'_, B>,
+        index: usize,
+        tower: &config::Tower,
+        pair: &config::Pair,
+    ) -> Self {
+        let path = numbered(&format!("{PATH}/pair_update_block"), index);
+        Self {
+            from_sequence: SequenceToPairBlock::load(loader, &path, tower, pair),
+            row_attention: RowAttentionBlock::load(loader, &path, pair),
+            mlp: PairMlpBlock::load(loader, &path, pair),
+            path,
+        }
+    }
+
+    /// The sequence `[B, S, C]` and the pair so far `[B, P, P, F]` to the new pair.
+    pub fn forward(
+        &self,
+        x: Tensor<B, 3>,
+        pair: Option<Tensor<B, 4>>,
+        rounding: Rounding,
+        taps: &mut dyn Taps,
+    ) -> Tensor<B, 4> {
+        let y = self.from_sequence.forward(x, taps);
+        let pair = match pair {
+            Some(pair) => pair + y,
+            None => y,
+        };
+        let pair = pair.clone() + self.row_attention.forward(pair, rounding, taps);
+        let pair = pair.clone() + self.mlp.forward(pair, taps);
+        tap(taps, &self.path, &pair);
+        pair
+    }
+}
+
+/// `SequenceToPairBlock`.
+#[derive(Clone, Debug)]
+struct SequenceToPairBlock<B: Operations> {
+    path: String,
+    norm: LayerNorm<B>,
+    queries: Linear<B>,
+    keys: Linear<B>,
+    positions: Linear<B>,
+    query_bias: Tensor<B, 2>,
+    key_bias: Tensor<B, 2>,
+    of_query: Linear<B>,
+    of_key: Linear<B>,
+    pair: Linear<B>,
+    pool: usize,
+    widths: Vec<f32>,
+}
+
+impl<B: Operations> SequenceToPairBlock<B> {
+    fn load(
+        loader: &mut Loader<'_, B>,
+        path: &str,
+        tower: &config::Tower,
+        pair: &config::Pair,
+    ) -> Self {
+        let path = format!("{path}/sequence_to_pair_block");
+        let (heads, width, channels) = (pair.heads, pair.head_width, tower.channels);
+        let features = pair.position_features;
+        Self {
+            norm: loader.layer_norm(&format!("{path}/norm_seq2pair"), channels, false),
+            queries: loader.linear(&format!("{path}/linear_q"), channels, heads * width, false),
+            keys: loader.linear(&format!("{path}/linear_k"), channels, heads * width, false),
+            positions: loader.linear(
+                &format!("{path}/linear_pos_features"),
+                features,
+                heads * width,
+                true,
+            ),
+            query_bias: loader.parameter(&format!("{path}/q_r_bias"), [heads, width]),
+            key_bias: loader.parameter(&format!("{path}/k_r_bias"), [heads, width]),
+            of_query: loader.linear(
+                &format!("{path}/linear_y_q"),
+                channels,
+                pair.channels,
+                false,
+            ),
+            of_key: loader.linear(
+                &format!("{path}/linear_y_k"),
+                channels,
+                pair.channels,
+                false,
+            ),
+            pair: loader.linear(&format!("{path}/linear_pair"), heads, pair.channels, true),
+            pool: pair.pool,
+            widths: central_mask_widths(features / 2, tower.max_position / pair.pool),
+            path,
+        }
+    }
+
+    /// `[B, S, C]` to `[B, P, P, F]`.
+    fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 4> {
+        let x = B::layer_normalise(B::mean_pool(x, self.pool), &self.norm);
+        let [batch, length, _] = x.dims();
+        let [heads, width] = self.query_bias.dims();
+        let project = |x: &Tensor<B, 3>, linear: &Linear<B>| {
+            B::project(x.clone(), linear, Activation::Identity)
+        };
+        let queries = project(&x, &self.queries).reshape([batch, length, heads, width]);
+        let keys = project(&x, &self.keys).reshape([batch, length, heads, width]);
+        let features = distance_features(length, &self.widths);
+        let features = TensorData::new(features, [1, 2 * length, 2 * self.widths.len()]);
+        let positions = project(&Tensor::from_data(features, &x.device()), &self.positions);
+        let positions = positions.reshape([2 * length, heads, width]);
+        let products = B::pair_products(
+            queries,
+            keys,
+            self.query_bias.clone(),
+            self.key_bias.clone(),
+            positions,
+        );
+        let pair = project(
+            &products.reshape([batch, length * length, heads]),
+            &self.pair,
+        );
+        let channels = pair.dims()[2];
+        let active = B::activate(x, Gelu::Tanh);
+        let of_query = project(&active, &self.of_query).reshape([batch, length, 1, channels]);
+        let of_key = project(&active, &self.of_key).reshape([batch, 1, length, channels]);
+        let y = pair.reshape([batch, length, length, channels]) + of_query + of_key;
+        tap(taps, &self.path, &y);
+        y
+    }
+}
+
+/// `RowAttentionBlock`.
+#[derive(Clone, Debug)]
+struct RowAttentionBlock<B: Operations> {
+    path: String,
+    norm: LayerNorm<B>,
+    queries: Linear<B>,
+    keys: Linear<B>,
+    values: Linear<B>,
+}
+
+impl<B: Operations> RowAttentionBlock<B> {
+    fn load(loader: &mut Loader<'_, B>, path: &str, config: &config::Pair) -> Self {
+        let path = format!("{path}/row_attention_block");
+        let (channels, width) = (config.channels, config.row_width);
+        Self {
+            norm: loader.layer_norm(&format!("{path}/layer_norm"), channels, false),
+            queries: loader.linear(&format!("{path}/linear_q"), channels, width, false),
+            keys: loader.linear(&format!("{path}/linear_k"), channels, width, false),
+            values: loader.linear(&format!("{path}/linear_v"), channels, width, true),
+            path,
+        }
+    }
+
+    /// `[B, P, P, F]` to `[B, P, P, F]`, without the residual.
+    fn forward(&self, pair: Tensor<B, 4>, rounding: Rounding, taps: &mut dyn Taps) -> Tensor<B, 4> {
+        let [batch, rows, columns, channels] = pair.dims();
+        let x = B::layer_normalise(pair.reshape([batch, rows * columns, channels]), &self.norm);
+        let project = |linear: &Linear<B>| {
+            let y = B::project(x.clone(), linear, Activation::Identity);
+            let width = y.dims()[2];
+            y.reshape([batch, rows, columns, width])
+        };
+        let y = B::row_attention(
+            project(&self.queries),
+            project(&self.keys),
+            project(&self.values),
+            rounding,
+        );
+        tap(taps, &self.path, &y);
+        y
+    }
+}
+
+/// `PairMLPBlock`: twice the width, relu, no norm at the end.
+#[derive(Clone, Debug)]
+struct PairMlpBlock<B: Operations> {
+    path: String,
+    norm: LayerNorm<B>,
+    wide: Linear<B>,
+    narrow: Linear<B>,
+}
+
+impl<B: Operations> PairMlpBlock<B> {
+    fn load(loader: &mut Loader<'_, B>, path: &str, config: &config::Pair) -> Self {
+        let path = format!("{path}/pair_mlp_block");
+        let (channels, hidden) = (config.channels, config.mlp_hidden);
+        Self {
+            norm: loader.layer_norm(&format!("{path}/layer_norm"), channels, false),
+            wide: loader.linear(&format!("{path}/linear"), channels, hidden, true),
+            narrow: loader.linear(&format!("{path}/linear_1"), hidden, channels, true),
+            path,
+        }
+    }
+
+    /// `[B, P, P, F]` to `[B, P, P, F]`, without the residual.
+    fn forward(&self, pair: Tensor<B, 4>, taps: &mut dyn Taps) -> Tensor<B, 4> {
+        let [batch, rows, columns, channels] = pair.dims();
+        let x = B::layer_normalise(pair.reshape([batch, rows * columns, channels]), &self.norm);
+        let h = B::project(x, &self.wide, Activation::Relu);
+        let y = B::project(h, &self.narrow, Activation::Identity)
+            .reshape([batch, rows, columns, channels]);
+        tap(taps, &self.path, &y);
+        y
+    }
+}

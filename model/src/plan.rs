@@ -1,0 +1,130 @@
+//! What has to be computed for a request, after checking it against the model.
+
+use std::collections::BTreeSet;
+
+use crate::config::{Config, Head};
+use crate::forward::ForwardError;
+use crate::heads::junctions::SpliceSitePositions;
+use crate::request::{Embedding, Request};
+use crate::sequence::Batch;
+
+/// What has to be computed.
+pub(crate) struct Plan {
+    /// Heads that were chosen.
+    pub(crate) heads: BTreeSet<String>,
+    /// Resolutions that were chosen.
+    pub(crate) resolutions: BTreeSet<u32>,
+    /// Embeddings that are handed out.
+    pub(crate) embeddings: BTreeSet<Embedding>,
+    /// Whether anything reads the trunk after the tower.
+    pub(crate) trunk: bool,
+    /// Whether anything reads the pair after the tower.
+    pub(crate) pair: bool,
+    /// Whether anything reads the embedding at 1 bp.
+    pub(crate) decoder: bool,
+    /// Whether splice sites are classified to choose positions.
+    pub(crate) chooses_positions: bool,
+}
+
+impl Plan {
+    /// Plans a pass.
+    pub(crate) fn new(
+        config: &Config,
+        batch: &Batch,
+        request: &Request,
+    ) -> Result<Self, ForwardError> {
+        for (sequence, &organism) in batch.organisms().iter().enumerate() {
+            if organism >= config.num_organisms {
+                return Err(ForwardError::Organism {
+                    sequence,
+                    organism,
+                    names: config.organisms.clone(),
+                });
+            }
+        }
+        if let Some(&resolution) = request
+            .resolutions
+            .iter()
+            .find(|resolution| ![1, 128].contains(*resolution))
+        {
+            return Err(ForwardError::Resolution(resolution));
+        }
+        let heads = match &request.heads {
+            None => config.heads.keys().cloned().collect(),
+            Some(names) => match names.iter().find(|name| !config.heads.contains_key(*name)) {
+                Some(name) => {
+                    return Err(ForwardError::Head {
+                        name: name.clone(),
+                        known: config.heads.keys().cloned().collect(),
+                    });
+                }
+                None => names.clone(),
+            },
+        };
+        if let Some(positions) = &request.splice_site_positions {
+            check_positions(positions, batch).map_err(ForwardError::Positions)?;
+        }
+        let chosen = |name: &String| heads.contains(name);
+        let any = |wanted: &dyn Fn(&Head) -> bool| {
+            config
+                .heads
+                .iter()
+                .any(|(name, head)| chosen(name) && wanted(head))
+        };
+        let wants = |resolution: u32| request.resolutions.contains(&resolution);
+        let at = |base_pairs: u32| {
+            wants(base_pairs)
+                && any(&|head| match head {
+                    Head::GenomeTracks { resolutions, .. } => resolutions.contains(&base_pairs),
+                    Head::ContactMaps { .. } => false,
+                    _ => base_pairs == 1,
+                })
+        };
+        let chooses_positions = request.splice_site_positions.is_none()
+            && wants(1)
+            && any(&|head| matches!(head, Head::SpliceSitesJunction { .. }));
+        let classifies = config
+            .heads
+            .values()
+            .any(|head| matches!(head, Head::SpliceSitesClassification { .. }));
+        if chooses_positions && !classifies {
+            return Err(ForwardError::NoClassification);
+        }
+        let embeds = |embedding| request.embeddings.contains(&embedding);
+        let decoder = at(1) || embeds(Embedding::OneBasePair);
+        Ok(Self {
+            trunk: decoder || at(128) || embeds(Embedding::Bins),
+            pair: any(&|head| matches!(head, Head::ContactMaps { .. })) || embeds(Embedding::Pair),
+            decoder,
+            chooses_positions,
+            embeddings: request.embeddings.clone(),
+            resolutions: request.resolutions.clone(),
+            heads,
+        })
+    }
+}
+
+fn check_positions(positions: &SpliceSitePositions, batch: &Batch) -> Result<(), String> {
+    let (found, count) = (positions.places.len(), positions.count);
+    if count == 0 || count.checked_mul(4 * batch.size()) != Some(found) {
+        return Err(format!(
+            "{found} places were given, expected [{}, 4, {count}] with at least one a kind",
+            batch.size()
+        ));
+    }
+    let length = batch.length();
+    match positions
+        .places
+        .iter()
+        .position(|&place| place >= length as i32)
+    {
+        Some(index) => Err(format!(
+            "place {} of kind {} in sequence {} is {}, beyond {length} bp",
+            index % count,
+            index / count % 4,
+            index / count / 4,
+            positions.places[index]
+        )),
+        None => Ok(()),
+    }
+}

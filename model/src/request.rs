@@ -1,0 +1,73 @@
+//! What a caller wants from a forward pass.
+
+use std::collections::BTreeSet;
+
+use crate::heads::junctions::SpliceSitePositions;
+
+/// An embedding that heads read, and a caller may want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Embedding {
+    /// `embeddings_1bp`, `[B, S, C]`.
+    OneBasePair,
+    /// `embeddings_128bp`, `[B, S / 128, C]`.
+    Bins,
+    /// `embeddings_pair`, `[B, S / 2048, S / 2048, F]`.
+    Pair,
+}
+
+impl Embedding {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::OneBasePair, Self::Bins, Self::Pair];
+
+    /// The name among the outputs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OneBasePair => "embeddings_1bp",
+            Self::Bins => "embeddings_128bp",
+            Self::Pair => "embeddings_pair",
+        }
+    }
+}
+
+/// What a caller wants; what is not wanted is not computed.
+///
+/// A head gives an output when it is chosen and so is the output's resolution. Splice-site outputs are 1 bp ones;
+/// contact maps belong to neither resolution, choosing the head is enough.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Heads by name; nothing for all heads of the model.
+    pub heads: Option<BTreeSet<String>>,
+    /// Resolutions in bp: 1, 128 or both.
+    pub resolutions: BTreeSet<u32>,
+    /// Embeddings to hand out. Those that heads read are computed in any case.
+    pub embeddings: BTreeSet<Embedding>,
+    /// The splice sites between which junctions are predicted; nothing to take the model's best ones.
+    pub splice_site_positions: Option<SpliceSitePositions>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self::everything()
+    }
+}
+
+impl Request {
+    /// All heads, resolutions and embeddings.
+    pub fn everything() -> Self {
+        Self {
+            heads: None,
+            resolutions: BTreeSet::from([1, 128]),
+            embeddings: BTreeSet::from(Embedding::ALL),
+            splice_site_positions: None,
+        }
+    }
+
+    /// Some heads at all their resolutions, without embeddings.
+    pub fn heads<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            heads: Some(names.into_iter().map(Into::into).collect()),
+            embeddings: BTreeSet::new(),
+            ..Self::everything()
+        }
+    }
+}
