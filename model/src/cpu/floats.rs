@@ -1,0 +1,51 @@
+//! float32 tensors of Burn's CPU backend as slices, and back.
+
+use burn::tensor::{DType, Shape, Tensor, TensorPrimitive};
+use burn_flex::{Flex, FlexTensor, Layout};
+
+/// A float32 tensor whose elements stand row-major in one stretch of its storage.
+pub(super) struct Floats {
+    tensor: FlexTensor,
+    begin: usize,
+    end: usize,
+}
+
+impl Floats {
+    /// Takes a tensor as it is if its elements are contiguous, and a copy that is otherwise.
+    pub(super) fn new<const D: usize>(tensor: Tensor<Flex, D>) -> Self {
+        let mut tensor = tensor.into_primitive().tensor();
+        if tensor.layout().contiguous_offsets().is_none() {
+            tensor = tensor.to_contiguous();
+        }
+        let whole = (0, tensor.layout().num_elements());
+        let (begin, end) = tensor.layout().contiguous_offsets().unwrap_or(whole);
+        Self { tensor, begin, end }
+    }
+
+    /// The elements of a parameter, which is left as it is.
+    pub(super) fn of<const D: usize>(tensor: &Tensor<Flex, D>) -> Self {
+        Self::new(tensor.clone())
+    }
+
+    /// The elements.
+    pub(super) fn as_slice(&self) -> &[f32] {
+        &self.tensor.storage()[self.begin..self.end]
+    }
+
+    /// The elements to be changed; copied first if another tensor shares them.
+    pub(super) fn as_mut_slice(&mut self) -> &mut [f32] {
+        &mut self.tensor.storage_mut()[self.begin..self.end]
+    }
+
+    /// The tensor, in its shape.
+    pub(super) fn into_tensor<const D: usize>(self) -> Tensor<Flex, D> {
+        Tensor::from_primitive(TensorPrimitive::Float(self.tensor))
+    }
+}
+
+/// A tensor of what `fill` writes; before that its elements are zero.
+pub(super) fn filled<const D: usize>(shape: [usize; D], fill: impl FnOnce(&mut [f32])) -> Tensor<Flex, D> {
+    let mut tensor = FlexTensor::zeros(Shape::from(shape), DType::F32);
+    fill(tensor.storage_mut());
+    Tensor::from_primitive(TensorPrimitive::Float(tensor))
+}
