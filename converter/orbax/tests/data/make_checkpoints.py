@@ -128,6 +128,7 @@ def sharded(queue):
   tree = {name: put(pair) for name, pair in arrays.items()}
   save('sharded', tree, expected)
   save('sharded_zarr3', tree, expected, handler={'use_zarr3': True})
+  save('sharded_folders', tree, expected, handler={'use_ocdbt': False})
   queue.put(expected)
 
 

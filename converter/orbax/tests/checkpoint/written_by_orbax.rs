@@ -21,7 +21,7 @@ enum Step {
     Name(String),
 }
 
-fn data() -> PathBuf {
+pub fn data() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data")
 }
 
@@ -40,7 +40,7 @@ fn keys(path: &[Step]) -> Vec<Key> {
         .collect()
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -97,7 +97,7 @@ fn several_chunks_an_array() {
 
 #[test]
 fn several_devices() {
-    for name in ["sharded", "sharded_zarr3"] {
+    for name in ["sharded", "sharded_zarr3", "sharded_folders"] {
         let checkpoint = compare(name);
         assert_eq!(checkpoint.leaf("both").unwrap().chunks(), 4, "{name}");
         assert_eq!(
