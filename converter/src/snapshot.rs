@@ -1,0 +1,119 @@
+//! Which folder holds the checkpoint that a path means, and which folder its symlinks may not leave.
+//!
+//! A path may be a checkpoint folder, a folder with one checkpoint somewhere below, a repo's folder in the Hub's cache
+//! (`models--org--name`), or the cache itself while it holds one model. The cache's layout is that of
+//! [`huggingface_hub`](https://huggingface.co/docs/huggingface_hub/guides/manage-cache): `refs/<branch>` holds a commit,
+//! `snapshots/<commit>/` holds symlinks into `blobs/`.
+
+mod cache;
+mod error;
+mod search;
+
+use std::path::{Path, PathBuf};
+
+pub use error::Error;
+
+/// A checkpoint on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The folder of the checkpoint, without symlinks.
+    pub dir: PathBuf,
+    /// The folder that the checkpoint's symlinks may not leave: the repo's folder when the snapshot lies in the Hub's cache,
+    /// so that links into `blobs` work, otherwise the snapshot itself.
+    pub root: PathBuf,
+    /// The commit, when the snapshot lies in the Hub's cache.
+    pub revision: Option<String>,
+    /// `org/name`, when the snapshot lies in the Hub's cache.
+    pub repo: Option<String>,
+}
+
+/// Finds the checkpoint that `path` means. In a repo's cache folder, `revision` may be a branch, a tag, a commit, or the
+/// start of one; without it `refs/main` decides, or the only snapshot there is.
+///
+/// # Errors
+/// Nothing there, no checkpoint in it, a revision that is not there, or several candidates, which are then listed.
+pub fn resolve(path: &Path, revision: Option<&str>) -> Result<Snapshot, Error> {
+    let given = canonical(path)?;
+    if let Some(repo) = cache::Repo::open(&given)? {
+        let commit = repo.commit(revision)?;
+        return inside(&repo, commit);
+    }
+    if let Some((repo, commit)) = cache::Repo::around(&given) {
+        return match revision {
+            Some(wanted) if repo.commit(revision)? != commit => Err(Error::OtherRevision {
+                path: path.to_owned(),
+                commit,
+                revision: wanted.to_owned(),
+            }),
+            _ => {
+                let dir = search::checkpoint(&given)?;
+                Ok(Snapshot {
+                    dir,
+                    root: repo.dir,
+                    revision: Some(commit),
+                    repo: repo.id,
+                })
+            }
+        };
+    }
+    let repos = cache::repos(&given)?;
+    match repos.as_slice() {
+        [] => {}
+        [only] => return resolve(only, revision),
+        several => {
+            return Err(Error::SeveralRepos {
+                path: path.to_owned(),
+                choices: several.to_vec(),
+            });
+        }
+    }
+    let dir = search::checkpoint(&given)?;
+    match revision {
+        Some(revision) => Err(Error::NoRevisions {
+            path: path.to_owned(),
+            revision: revision.to_owned(),
+        }),
+        None => Ok(Snapshot {
+            dir,
+            root: given,
+            revision: None,
+            repo: None,
+        }),
+    }
+}
+
+/// The checkpoint of a commit in a repo's cache folder.
+fn inside(repo: &cache::Repo, commit: String) -> Result<Snapshot, Error> {
+    let dir = canonical(&repo.snapshot(&commit))?;
+    if !dir.starts_with(&repo.dir) {
+        return Err(Error::Outside {
+            path: repo.snapshot(&commit),
+            root: repo.dir.clone(),
+        });
+    }
+    let dir = search::checkpoint(&dir)?;
+    Ok(Snapshot {
+        dir,
+        root: repo.dir.clone(),
+        revision: Some(commit),
+        repo: repo.id.clone(),
+    })
+}
+
+/// The folder `path` without symlinks.
+fn canonical(path: &Path) -> Result<PathBuf, Error> {
+    let resolved = path.canonicalize().map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    if resolved.is_dir() {
+        Ok(resolved)
+    } else {
+        Err(Error::NotAFolder {
+            path: path.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
