@@ -4,7 +4,8 @@ use burn::tensor::Tensor;
 
 use crate::layers::{Affine, Convolution, Linear};
 use crate::load::Loader;
-use crate::operations::{Gelu, Operations, add_channels};
+use crate::operations::{Gelu, Operations};
+use crate::plain::add_channels;
 use crate::taps::{Taps, tap};
 
 /// `ConvBlock`: norm, gelu, standardised convolution.

@@ -34,6 +34,7 @@ pub mod metadata;
 pub mod operations;
 pub mod outputs;
 pub mod pair;
+pub mod plain;
 mod plan;
 pub mod precision;
 pub mod request;
