@@ -1,1 +1,26 @@
-//! Compare a model with recorded reference outputs and give a verdict
+//! Compares a model with recorded reference outputs, or two recordings with each other, and gives a verdict.
+//!
+//! The way of the data: a [`recording`] is read, two arrays are brought to their common positions ([`sample`], [`align`]),
+//! compared ([`compare`]) with the statistics of `parity-stats`, judged by the bounds of a level ([`levels`]) or by JAX's
+//! distance to itself ([`floor`]), and written as a [`result`] that the reports ([`report`]) read.
+
+#![forbid(unsafe_code)]
+
+pub mod align;
+pub mod cli;
+pub mod commands;
+pub mod compare;
+pub mod decision;
+pub mod exit;
+pub mod fasta;
+pub mod floor;
+pub mod levels;
+pub mod outputs;
+mod progress;
+pub mod recording;
+pub mod report;
+pub mod result;
+#[cfg(feature = "burn")]
+pub mod run;
+pub mod sample;
+pub mod verdict;

@@ -1,0 +1,272 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::recording::DType;
+
+/// Compares AlphaGenome in Burn with recordings of the JAX model, or any two recordings, and gives a verdict.
+///
+/// Exit codes: 0 agree (or accept), 1 disagree (or fall back), 2 could not run, 3 validate.
+#[derive(Debug, Parser)]
+#[command(name = "parity", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one value is made in a program's life"
+)]
+pub enum Command {
+    /// Shapes, and NaN and infinity in the same places
+    Level1(Level),
+    /// float32: 99 % within 1e-2, correlation 0.9999; bfloat16: 95 % within 5e-2, correlation 0.9995
+    Level2(Level),
+    /// 95 % within 1e-3
+    Level3(Level),
+    /// 90 % within 1e-4
+    Level4(Level),
+    /// Compare two recordings of any frameworks
+    Compare(Compare),
+    /// Measure how far reference recordings are from each other, for --floor
+    Floor(FloorArgs),
+    /// Accept, validate or fall back
+    Verdict(VerdictArgs),
+    /// Compare two results of --json
+    Drift(Drift),
+    /// Record the Burn model's outputs
+    Record(Record),
+    /// Run the Burn model on many sequences and count those that give sound predictions
+    Smoke(Smoke),
+}
+
+/// What is compared and how.
+#[derive(Args, Clone, Debug)]
+pub struct Judging {
+    /// The compute dtype whose bounds count [default: the coarser one of both sides]
+    #[arg(long, value_enum)]
+    pub dtype: Option<Dtype>,
+    /// Only this case (may be given several times)
+    #[arg(long, value_name = "NAME")]
+    pub case: Vec<String>,
+    /// Only outputs whose name holds this text
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Bounds that are shipped: default, strict or tight
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub profile: String,
+    /// Bounds from your own TOML file
+    #[arg(long, value_name = "FILE", conflicts_with = "profile")]
+    pub thresholds: Option<PathBuf>,
+    /// Judge by the ratio to this noise floor as well (from `parity floor`)
+    #[arg(long, value_name = "FILE")]
+    pub floor: Option<PathBuf>,
+    /// The largest ratio to the floor that passes
+    #[arg(long, value_name = "RATIO", default_value_t = 1.25)]
+    pub floor_limit: f64,
+}
+
+/// Where results go.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Writing {
+    /// Print the result as JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// Also write a JUnit file
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Also write MultiQC custom content (name it *_mqc.json)
+    #[arg(long, value_name = "FILE")]
+    pub mqc: Option<PathBuf>,
+}
+
+/// `parity level1` to `level4`.
+#[derive(Args, Clone, Debug)]
+pub struct Level {
+    /// The folder that `convert` wrote
+    #[arg(long, value_name = "DIR", default_value = "alphagenome-model")]
+    pub model: PathBuf,
+    /// A recording, or a folder of recordings (may be given several times) [default: those that
+    /// ALPHAGENOME_RECORDINGS names, else those shipped, as far as they belong to the model]
+    #[arg(long, value_name = "DIR")]
+    pub recording: Vec<PathBuf>,
+    /// How the model computes [default: as the recording's platform does]
+    #[arg(long, value_enum)]
+    pub arithmetic: Option<Arithmetic>,
+    /// Use the recordings of sequence patterns (suite_*) instead of the others
+    #[arg(long)]
+    pub suite: bool,
+    /// How it is judged.
+    #[command(flatten)]
+    pub judging: Judging,
+    /// Where it goes.
+    #[command(flatten)]
+    pub writing: Writing,
+}
+
+/// `parity compare`.
+#[derive(Args, Clone, Debug)]
+pub struct Compare {
+    /// The reference recording
+    pub reference: PathBuf,
+    /// The candidate recording
+    pub candidate: PathBuf,
+    /// The level whose bounds count
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub level: u8,
+    /// How it is judged.
+    #[command(flatten)]
+    pub judging: Judging,
+    /// Where it goes.
+    #[command(flatten)]
+    pub writing: Writing,
+}
+
+/// `parity floor`.
+#[derive(Args, Clone, Debug)]
+pub struct FloorArgs {
+    /// Two or more recordings of the reference model
+    #[arg(num_args = 2.., required = true)]
+    pub recordings: Vec<PathBuf>,
+    /// The floor file to write
+    #[arg(long, value_name = "FILE", default_value = "floor.json")]
+    pub out: PathBuf,
+    /// Print the floor as JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `parity verdict`.
+#[derive(Args, Clone, Debug)]
+pub struct VerdictArgs {
+    /// Results of --json; without one, level 2 is run first
+    pub results: Vec<PathBuf>,
+    /// What is run without a result.
+    #[command(flatten)]
+    pub level: Level,
+}
+
+/// `parity drift`.
+#[derive(Args, Clone, Debug)]
+pub struct Drift {
+    /// The older result of --json
+    pub old: PathBuf,
+    /// The newer one
+    pub new: PathBuf,
+    /// A distance that grew by more than this factor is a drift
+    #[arg(long, default_value_t = 1.25)]
+    pub limit: f64,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `parity record`.
+#[derive(Args, Clone, Debug)]
+pub struct Record {
+    /// The folder that `convert` wrote
+    #[arg(long, value_name = "DIR", default_value = "alphagenome-model")]
+    pub model: PathBuf,
+    /// The folder to write
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Record the cases of this recording, at the places that it kept
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["sequences", "organism"])]
+    pub like: Option<PathBuf>,
+    /// Sequences to record, a FASTA file
+    #[arg(long, value_name = "FASTA")]
+    pub sequences: Option<PathBuf>,
+    /// The organism of the sequences, by number: 0 human, 1 mouse
+    #[arg(long, default_value_t = 0)]
+    pub organism: usize,
+    /// How the model computes
+    #[arg(long, value_enum, default_value_t = Arithmetic::XlaCpuF32)]
+    pub arithmetic: Arithmetic,
+    /// Record module outputs too: `full` keeps all of them whole
+    #[arg(long, value_name = "HOW", num_args = 0..=1, default_missing_value = "sampled", value_enum)]
+    pub taps: Option<TapChoice>,
+    /// About how many values of an output are kept; 0 keeps all
+    #[arg(long, default_value_t = 65_536)]
+    pub budget: usize,
+}
+
+/// Which taps are recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TapChoice {
+    /// Sampled like the outputs.
+    Sampled,
+    /// Whole.
+    Full,
+}
+
+/// `parity smoke`.
+#[derive(Args, Clone, Debug)]
+pub struct Smoke {
+    /// The folder that `convert` wrote
+    #[arg(long, value_name = "DIR", default_value = "alphagenome-model")]
+    pub model: PathBuf,
+    /// Sequences, a FASTA file; a sequence is cut or padded with N to a length that the model takes
+    #[arg(long, value_name = "FASTA")]
+    pub sequences: PathBuf,
+    /// How many of them
+    #[arg(long, default_value_t = 1000)]
+    pub n: usize,
+    /// The organism, by number: 0 human, 1 mouse
+    #[arg(long, default_value_t = 0)]
+    pub organism: usize,
+    /// Longest sequence in base pairs; longer ones are cut
+    #[arg(long, default_value_t = 2048)]
+    pub length: usize,
+    /// How the model computes
+    #[arg(long, value_enum, default_value_t = Arithmetic::XlaCpuF32)]
+    pub arithmetic: Arithmetic,
+    /// The share that must pass
+    #[arg(long, default_value_t = 1.0)]
+    pub pass_rate: f64,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A compute dtype.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Dtype {
+    /// float32
+    F32,
+    /// bfloat16
+    Bf16,
+}
+
+impl Dtype {
+    /// As recordings name it.
+    pub fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::Float32,
+            Self::Bf16 => DType::Bfloat16,
+        }
+    }
+}
+
+/// How the model computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Arithmetic {
+    /// float32 as XLA compiles it for the CPU
+    XlaCpuF32,
+    /// float32 as XLA compiles it for a GPU at highest precision
+    XlaGpuF32,
+}
+
+impl std::fmt::Display for Arithmetic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::XlaCpuF32 => "xla-cpu-f32",
+            Self::XlaGpuF32 => "xla-gpu-f32",
+        })
+    }
+}

@@ -1,0 +1,171 @@
+//! `parity compare`: two recordings, no model.
+
+use anyhow::{Result, bail};
+
+use super::write;
+use crate::cli::{Compare, Judging};
+use crate::compare::{CaseInfo, Settings, compare_case, compare_variant, variant_pairs};
+use crate::exit::Exit;
+use crate::floor::Floor;
+use crate::levels::Thresholds;
+use crate::progress;
+use crate::recording::{DType, Recording};
+use crate::result::{Provenance, Report, Run, SCHEMA, SCHEMA_VERSION};
+use crate::verdict::verdict;
+
+/// Compares and reports.
+///
+/// # Errors
+/// Where a recording cannot be read or the two have no case in common.
+pub fn run(args: &Compare) -> Result<Exit> {
+    let reference = Recording::open(&args.reference)?;
+    let candidate = Recording::open(&args.candidate)?;
+    let settings = settings(
+        &args.judging,
+        args.level,
+        coarser(
+            reference.manifest.compute_dtype,
+            candidate.manifest.compute_dtype,
+        ),
+    )?;
+    let run = recordings(&reference, &candidate, &args.judging.case, &settings)?;
+    let report = report("compare", &settings, vec![run]);
+    write::report(&report, &args.writing)
+}
+
+/// The settings that the arguments ask for; `dtype` counts where they name none.
+///
+/// # Errors
+/// Where bounds or a floor cannot be read.
+pub fn settings(judging: &Judging, level: u8, dtype: DType) -> Result<Settings> {
+    let thresholds = match &judging.thresholds {
+        Some(path) => Thresholds::read(path)?,
+        None => Thresholds::profile(&judging.profile)?,
+    };
+    let floor = match &judging.floor {
+        Some(path) => Some((Floor::read(path)?, judging.floor_limit)),
+        None => None,
+    };
+    Ok(Settings {
+        level,
+        dtype: judging.dtype.map_or(dtype, crate::cli::Dtype::dtype),
+        thresholds,
+        floor,
+        tables: true,
+        only: judging.only.clone(),
+    })
+}
+
+/// The dtype whose bounds count between two sides.
+pub fn coarser(a: DType, b: DType) -> DType {
+    if a.unit_roundoff() >= b.unit_roundoff() {
+        a
+    } else {
+        b
+    }
+}
+
+/// Compares the cases that two recordings have in common.
+///
+/// # Errors
+/// Where an array cannot be read, a case holds another sequence, or no case is common.
+pub fn recordings(
+    reference: &Recording,
+    candidate: &Recording,
+    only: &[String],
+    settings: &Settings,
+) -> Result<Run> {
+    let names: Vec<_> = reference
+        .manifest
+        .cases
+        .iter()
+        .filter(|case| only.is_empty() || only.contains(&case.name))
+        .filter(|case| candidate.manifest.cases.iter().any(|c| c.name == case.name))
+        .collect();
+    if names.is_empty() {
+        let list = |recording: &Recording| {
+            let cases = recording
+                .manifest
+                .cases
+                .iter()
+                .map(|case| case.name.as_str());
+            cases.collect::<Vec<_>>().join(", ")
+        };
+        bail!(
+            "{} and {} have no case in common{}: {} and {}",
+            reference.path.display(),
+            candidate.path.display(),
+            if only.is_empty() {
+                ""
+            } else {
+                " of those asked for"
+            },
+            list(reference),
+            list(candidate)
+        );
+    }
+    let bar = progress::bar(names.len());
+    let mut cases = Vec::new();
+    for entry in names {
+        let (mut a, mut b) = (reference.case(&entry.name)?, candidate.case(&entry.name)?);
+        if a.sequence()? != b.sequence()? {
+            bail!(
+                "{}: the two recordings hold different sequences under this name",
+                entry.name
+            );
+        }
+        if a.entry().organism_index != b.entry().organism_index {
+            bail!(
+                "{}: the two recordings are of different organisms",
+                entry.name
+            );
+        }
+        let info = CaseInfo {
+            name: entry.name.clone(),
+            sequence_length: entry.sequence_length,
+            organism_index: entry.organism_index,
+        };
+        cases.push(compare_case(
+            &info,
+            &mut a,
+            &mut b,
+            settings,
+            &mut |output| {
+                bar.set_message(format!("{} {output}", entry.name));
+            },
+        )?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let mut variants = Vec::new();
+    for (id, low, high) in variant_pairs(reference) {
+        let both = |name: &String| cases.iter().any(|case| case.name == *name);
+        if both(&low) && both(&high) {
+            let (mut a, mut b) = (reference.case(&low)?, reference.case(&high)?);
+            let (mut c, mut d) = (candidate.case(&low)?, candidate.case(&high)?);
+            variants.push(compare_variant(&id, [&mut a, &mut b], [&mut c, &mut d])?);
+        }
+    }
+    Ok(Run {
+        reference: Provenance::of(reference),
+        candidate: Provenance::of(candidate),
+        dtype: settings.dtype,
+        variants,
+        pass: cases.iter().all(|case| case.pass),
+        cases,
+    })
+}
+
+/// The document that holds runs.
+pub fn report(command: &str, settings: &Settings, runs: Vec<Run>) -> Report {
+    Report {
+        schema: SCHEMA.into(),
+        schema_version: SCHEMA_VERSION,
+        program: format!("parity {}", env!("CARGO_PKG_VERSION")),
+        command: command.into(),
+        level: settings.level,
+        profile: settings.thresholds.name.clone(),
+        verdict: verdict(&runs, settings.level),
+        runs,
+    }
+}

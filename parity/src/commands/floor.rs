@@ -1,0 +1,90 @@
+//! `parity floor`: how far recordings of one model are from each other.
+
+use std::io::Write;
+
+use anyhow::{Result, bail};
+
+use super::compare::{coarser, recordings};
+use super::write::print;
+use crate::cli::FloorArgs;
+use crate::compare::Settings;
+use crate::exit::Exit;
+use crate::floor::{Floor, FloorEntry};
+use crate::levels::Thresholds;
+use crate::recording::{Recording, write_atomically};
+
+/// Measures, writes the floor file and prints it.
+///
+/// # Errors
+/// Where a recording cannot be read, two have no case in common, or the file cannot be written.
+pub fn run(args: &FloorArgs) -> Result<Exit> {
+    let all = args
+        .recordings
+        .iter()
+        .map(|path| Recording::open(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut floor = Floor::new(all.iter().map(Recording::name).collect());
+    for (i, a) in all.iter().enumerate() {
+        for b in &all[i + 1..] {
+            add_pair(&mut floor, a, b)?;
+        }
+    }
+    if floor.outputs.is_empty() {
+        bail!("the recordings have no output in common");
+    }
+    let text = serde_json::to_string_pretty(&floor)?;
+    write_atomically(&args.out, |file| writeln!(file, "{text}"))?;
+    if args.json {
+        print(&format!("{text}\n"))?;
+    } else {
+        print(&table(&floor))?;
+        eprintln!("parity: wrote {}", args.out.display());
+    }
+    Ok(Exit::Agree)
+}
+
+fn add_pair(floor: &mut Floor, a: &Recording, b: &Recording) -> Result<()> {
+    let settings = Settings {
+        level: 1,
+        dtype: coarser(a.manifest.compute_dtype, b.manifest.compute_dtype),
+        thresholds: Thresholds::profile("default")?,
+        floor: None,
+        tables: false,
+        only: None,
+    };
+    let run = recordings(a, b, &[], &settings)?;
+    for case in &run.cases {
+        for output in &case.outputs {
+            let summary = &output.summary;
+            let Some(relative_l2) = summary.relative_l2.value() else {
+                continue;
+            };
+            if !output.reference_dtype.is_float() {
+                continue;
+            }
+            let entry = FloorEntry {
+                relative_l2,
+                one_minus_pearson: summary.one_minus_pearson.value(),
+                pair: format!("{} and {}, {}", a.name(), b.name(), case.name),
+                measured: 1,
+            };
+            floor.add(&case.name, &output.name, entry);
+        }
+    }
+    Ok(())
+}
+
+fn table(floor: &Floor) -> String {
+    let mut text = format!("noise floor of {}\n", floor.recordings.join(", "));
+    let width = floor.outputs.keys().map(String::len).max().unwrap_or(0);
+    for (name, entry) in &floor.outputs {
+        let correlation = entry
+            .one_minus_pearson
+            .map_or("-".into(), |r| format!("{r:.1e}"));
+        text.push_str(&format!(
+            "  {name:<width$}  {:.2e} / {correlation}  {} measured, farthest: {}\n",
+            entry.relative_l2, entry.measured, entry.pair
+        ));
+    }
+    text
+}

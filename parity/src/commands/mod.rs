@@ -1,0 +1,54 @@
+//! The commands: each takes its arguments, prints, and says how it ended.
+
+mod compare;
+mod drift;
+mod floor;
+#[cfg(feature = "burn")]
+mod level;
+#[cfg(feature = "burn")]
+mod record;
+#[cfg(feature = "burn")]
+mod smoke;
+mod verdict;
+mod write;
+
+use anyhow::Result;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+
+/// Runs a command.
+///
+/// # Errors
+/// Where it could not run, with the reason.
+pub fn run(cli: Cli) -> Result<Exit> {
+    match cli.command {
+        Command::Compare(args) => compare::run(&args),
+        Command::Floor(args) => floor::run(&args),
+        Command::Verdict(args) => verdict::run(&args),
+        Command::Drift(args) => drift::run(&args),
+        command => with_model(command),
+    }
+}
+
+#[cfg(feature = "burn")]
+fn with_model(command: Command) -> Result<Exit> {
+    match command {
+        Command::Level1(args) => level::run(&args, 1),
+        Command::Level2(args) => level::run(&args, 2),
+        Command::Level3(args) => level::run(&args, 3),
+        Command::Level4(args) => level::run(&args, 4),
+        Command::Record(args) => record::run(&args),
+        Command::Smoke(args) => smoke::run(&args),
+        Command::Compare(_) | Command::Floor(_) | Command::Verdict(_) | Command::Drift(_) => {
+            unreachable!("these need no model")
+        }
+    }
+}
+
+#[cfg(not(feature = "burn"))]
+fn with_model(_: Command) -> Result<Exit> {
+    anyhow::bail!(
+        "this build has no model: build with the default features, or compare two recordings with `parity compare`"
+    )
+}

@@ -1,0 +1,133 @@
+//! `parity record`: a recording of the Burn model.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use model::Sequence;
+
+use crate::cli::Record;
+use crate::compare::GIVEN;
+use crate::exit::Exit;
+use crate::fasta;
+use crate::progress;
+use crate::recording::{CaseEntry, DType, FORMAT, Manifest, Recording, RecordingWriter, Variant};
+use crate::run::Candidate;
+
+/// Records.
+///
+/// # Errors
+/// Where the model cannot be loaded, a sequence does not fit it, or the folder cannot be written.
+pub fn run(args: &Record) -> Result<Exit> {
+    let arithmetic = args.arithmetic.into();
+    let manifest = manifest(args);
+    let mut writer = RecordingWriter::create(&args.out, manifest)?;
+    let candidate = Candidate::load(&args.model, arithmetic)?;
+    let cases = match (&args.like, &args.sequences) {
+        (Some(like), _) => like_recording(&candidate, &mut writer, &Recording::open(like)?)?,
+        (None, Some(path)) => sequences(&candidate, &mut writer, args, path)?,
+        (None, None) => bail!("name what to record: --sequences FASTA, or --like RECORDING"),
+    };
+    let path = writer.finish()?;
+    eprintln!("parity: {cases} cases recorded, {}", path.display());
+    Ok(Exit::Agree)
+}
+
+fn manifest(args: &Record) -> Manifest {
+    let version = |name: &str, version: &str| (name.to_string(), version.to_string());
+    let more = [("arithmetic".to_string(), args.arithmetic.to_string().into())];
+    Manifest {
+        format: FORMAT,
+        framework: "burn".into(),
+        jax: None,
+        versions: BTreeMap::from([
+            version("alphagenome-burn", env!("CARGO_PKG_VERSION")),
+            version("burn", "0.21.0"),
+        ]),
+        platform: Some("cpu".into()),
+        device: Some("cpu".into()),
+        compute_dtype: DType::Float32,
+        matmul_precision: Some(match args.arithmetic {
+            crate::cli::Arithmetic::XlaCpuF32 => "default".into(),
+            // The words that tell a reader which operands were rounded.
+            crate::cli::Arithmetic::XlaGpuF32 => {
+                "operands of BF16_BF16_F32 products rounded to bfloat16".into()
+            }
+        }),
+        xla_flags: None,
+        checkpoint: args
+            .model
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned()),
+        checkpoint_digest: None,
+        taps: false,
+        cases: Vec::new(),
+        more: BTreeMap::from(more),
+    }
+}
+
+/// The cases of another recording, at the places that it kept.
+fn like_recording(
+    candidate: &Candidate,
+    writer: &mut RecordingWriter,
+    like: &Recording,
+) -> Result<usize> {
+    let bar = progress::bar(like.manifest.cases.len());
+    for entry in &like.manifest.cases {
+        bar.set_message(entry.name.clone());
+        let mut case = like.case(&entry.name)?;
+        let sequence = case.sequence()?;
+        let (mut outputs, _) = candidate.run_case(&mut case)?;
+        outputs.arrays.remove(GIVEN);
+        let entry = CaseEntry {
+            outputs: BTreeMap::new(),
+            more: BTreeMap::new(),
+            ..entry.clone()
+        };
+        writer.case(entry, &sequence, &outputs.arrays)?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(like.manifest.cases.len())
+}
+
+fn sequences(
+    candidate: &Candidate,
+    writer: &mut RecordingWriter,
+    args: &Record,
+    path: &Path,
+) -> Result<usize> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let records = fasta::parse(&text).with_context(|| path.display().to_string())?;
+    let bar = progress::bar(records.len());
+    for record in &records {
+        bar.set_message(record.name.clone());
+        let sequence = Sequence::parse(&record.letters)
+            .with_context(|| format!("{}: record {}", path.display(), record.name))?;
+        let arrays = candidate.record(sequence.indices(), args.organism, args.taps, args.budget)?;
+        let name = file_name(&record.name);
+        let entry = CaseEntry {
+            file: format!("{name}.npz"),
+            variant: Variant::of_name(&name),
+            name,
+            sequence_length: sequence.len(),
+            organism_index: args.organism,
+            outputs: BTreeMap::new(),
+            more: BTreeMap::new(),
+        };
+        writer.case(entry, sequence.indices(), &arrays)?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(records.len())
+}
+
+/// A record's name as a file name: letters, digits, `.`, `-` and `_` stay.
+fn file_name(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let name: String = name
+        .chars()
+        .map(|c| if plain(c) { c } else { '_' })
+        .collect();
+    name.trim_start_matches('.').to_string()
+}

@@ -1,0 +1,179 @@
+//! Holds an output's figures against the bounds of a level.
+
+use parity_stats::{Reason, Stat};
+
+use super::Settings;
+use crate::align::SiteSet;
+use crate::levels::Bounds;
+use crate::outputs::Kind;
+use crate::result::{Check, FloorRatio, OutputResult};
+
+/// Adds the level's checks to an output and says whether it passes.
+pub(super) fn output(output: &mut OutputResult, settings: &Settings) {
+    let mismatches = output.summary.non_finite.mismatches;
+    if output.kind != Kind::SplicePositions {
+        let value = Stat::of(mismatches as f64);
+        let check = Check::at_most("non_finite_mismatches", value, 0.0);
+        output.checks.push(match mismatches {
+            0 => check,
+            _ => check.with_note("NaN or infinity on one side alone"),
+        });
+    }
+    let bare = output.name.trim_end_matches("@given").to_string();
+    let bounds = (settings.level > 1)
+        .then(|| {
+            settings
+                .thresholds
+                .bounds(settings.level, settings.dtype, &bare)
+        })
+        .flatten();
+    match (output.kind, bounds) {
+        (Kind::SplicePositions, _) => {}
+        (Kind::JunctionMask, Some(_)) => mask(output),
+        (_, Some(bounds)) if output.reference_dtype.is_float() => floats(output, &bounds, settings),
+        (_, Some(_)) => equal(output),
+        (_, None) => {}
+    }
+    for check in &mut output.checks {
+        if let Some(jax) = settings
+            .thresholds
+            .jax_fails(settings.dtype, &bare, &check.name)
+        {
+            check.note = Some(format!("JAX against JAX: {} ({})", jax.value, jax.pair));
+        }
+    }
+    output.pass = output.checks.iter().all(|check| check.pass);
+}
+
+fn floats(output: &mut OutputResult, bounds: &Bounds, settings: &Settings) {
+    let summary = &output.summary;
+    if summary.finite == 0 {
+        // Everything is NaN on both sides: the check of NaN has judged it.
+        output.notes.push("no finite values to compare".into());
+        return;
+    }
+    let mut checks = Vec::new();
+    if let Some(within) = bounds.within {
+        let share = summary.share_within(within.tolerance());
+        checks.push(Check::at_least("within", share, within.share));
+    }
+    if let Some(bound) = bounds.pearson {
+        match constant(output, settings) {
+            None => checks.push(Check::at_least("pearson", summary.pearson, bound)),
+            Some(why) => {
+                let bound = bounds.constant_l2.unwrap_or(0.0);
+                checks.push(
+                    Check::at_most("constant_relative_l2", distance(output), bound)
+                        .with_note(format!("{why}: judged by distance")),
+                );
+            }
+        }
+    }
+    if let Some(bound) = bounds.relative_l2 {
+        checks.push(Check::at_most("relative_l2", distance(output), bound));
+    }
+    if let Some((bound, outliers)) = bounds.outliers.zip(summary.outliers.as_ref()) {
+        checks.push(Check::at_most("outliers", outliers.share, bound));
+    }
+    if let Some(bound) = bounds.t_test_p {
+        checks.push(t_test(output, bound));
+    }
+    if let Some((bound, ulp)) = bounds.steps.zip(summary.ulp.as_ref()) {
+        let value = Stat::of(ulp.max as f64);
+        checks.push(Check::at_most("steps", value, bound as f64));
+    }
+    output.checks.extend(checks);
+}
+
+/// Why an output has no correlation worth the name: no variance, or no more than rounding to its type makes.
+fn constant(output: &OutputResult, settings: &Settings) -> Option<&'static str> {
+    let reference = &output.summary.reference;
+    let (mean, std) = (reference.mean.value()?, reference.std.value()?);
+    if output.summary.pearson.reason() == Some(Reason::Constant) {
+        return Some("constant");
+    }
+    let rms = mean.hypot(std);
+    let roundoff = output
+        .reference_dtype
+        .unit_roundoff()
+        .max(settings.dtype.unit_roundoff());
+    (std <= roundoff * rms).then_some("varies by less than a rounding")
+}
+
+/// The relative L2 distance; where the reference is zero throughout, the root mean square of the candidate.
+fn distance(output: &OutputResult) -> Stat {
+    match output.summary.relative_l2 {
+        Stat::Undefined(Reason::ZeroNorm) => output.summary.rms,
+        other => other,
+    }
+}
+
+/// Differences that are all zero have no variance to test, and no bias.
+fn t_test(output: &OutputResult, bound: f64) -> Check {
+    let p = output.summary.t_test.p;
+    let none = output.summary.equal == output.summary.finite;
+    if none {
+        Check::at_least("t_test_p", Stat::Defined(1.0), bound).with_note("no difference at all")
+    } else {
+        Check::at_least("t_test_p", p, bound)
+    }
+}
+
+/// At equal positions both sites exist on both sides, so the mask says only which tissues an organism has.
+fn mask(output: &mut OutputResult) {
+    let unequal = output.summary.finite - output.summary.equal;
+    let check = Check::at_most("unequal", Stat::of(unequal as f64), 0.0);
+    output.checks.push(check.with_note("at equal positions"));
+}
+
+fn equal(output: &mut OutputResult) {
+    let unequal = output.summary.finite - output.summary.equal;
+    let check = Check::at_most("unequal", Stat::of(unequal as f64), 0.0);
+    output.checks.push(check);
+}
+
+/// Splice positions pass where every difference is a tie; without a bound for ties they are reported only.
+pub(super) fn sites(output: &mut OutputResult, sets: &[SiteSet], tie: Option<f64>) {
+    let unexplained: usize = sets.iter().map(|set| set.unexplained).sum();
+    let ties: usize = sets.iter().map(|set| set.ties).sum();
+    let Some(tie) = tie else { return };
+    let check = Check::at_most("sites_beyond_ties", Stat::of(unexplained as f64), 0.0);
+    output.checks.push(match (unexplained, ties) {
+        (0, 0) => check,
+        _ => check.with_note(format!("{ties} within {tie:e} of the cut in probability")),
+    });
+    output.pass &= unexplained == 0;
+}
+
+/// Holds an output's distance against JAX's distance to itself.
+pub(super) fn against_floor(
+    output: &mut OutputResult,
+    case: &str,
+    floor: &crate::floor::Floor,
+    limit: f64,
+) {
+    if !output.reference_dtype.is_float() || output.summary.finite == 0 {
+        return;
+    }
+    let Some(entry) = floor.of(case, &output.name) else {
+        output
+            .notes
+            .push("the floor file does not have this output".into());
+        return;
+    };
+    let ratio = match distance(output) {
+        Stat::Defined(distance) => Stat::ratio(distance, entry.relative_l2, Reason::ZeroNorm),
+        undefined => undefined,
+    };
+    // Where JAX equals JAX, only equality is as good.
+    let equal = output.summary.equal == output.summary.finite;
+    let pass = equal || ratio.value().is_some_and(|ratio| ratio <= limit);
+    output.floor = Some(FloorRatio {
+        floor: entry.relative_l2,
+        pair: entry.pair.clone(),
+        ratio,
+        limit,
+        pass,
+    });
+    output.pass &= pass;
+}

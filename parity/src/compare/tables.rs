@@ -1,0 +1,131 @@
+//! The tables and samples behind an output's figures.
+
+use parity_stats::groups::{Grouping, by_group, worst};
+use parity_stats::quantile::{difference_quantiles, signal_deciles};
+
+use crate::outputs::Kind;
+use crate::result::{OutputResult, Padding, PositionBin, ScatterPoint, TrackTable};
+use crate::sample::{Layout, Pair, SplitMix};
+
+/// A track's figures need as many positions; with fewer they say more about the sample than about the track.
+pub const LEAST_POSITIONS: usize = 16;
+/// Windows along the sequence.
+const WINDOWS: usize = 32;
+/// Tracks and windows named as the worst.
+const WORST: usize = 5;
+/// Points of a scatter plot.
+const POINTS: usize = 512;
+/// Quantiles that are given.
+const QUANTILES: [f64; 9] = [0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999];
+
+/// How much NaN of the reference fills whole tracks, and how much stands elsewhere.
+pub(super) fn padding(pair: &Pair<'_>, summary: &parity_stats::Summary) -> Padding {
+    let nan = summary.non_finite.reference_nan;
+    let channels = pair.layout.shape().last().copied().unwrap_or(0);
+    if nan == 0 || channels == 0 {
+        return Padding::default();
+    }
+    let values = pair.reference.to_f64();
+    let rows = values.len() / channels;
+    let mut count = vec![0usize; channels];
+    for row in values.chunks_exact(channels) {
+        for (count, value) in count.iter_mut().zip(row) {
+            *count += usize::from(value.is_nan());
+        }
+    }
+    let tracks = count.iter().filter(|&&n| n == rows).count();
+    Padding {
+        tracks,
+        elsewhere: nan - (tracks * rows) as u64,
+    }
+}
+
+/// Fills the tables of an output.
+pub(super) fn fill(output: &mut OutputResult, pair: &Pair<'_>) {
+    let (a, b) = (pair.reference.view(), pair.candidate.view());
+    output.quantiles = difference_quantiles(a, b, &QUANTILES).ok();
+    output.deciles = match output.summary.finite {
+        0..10 => Vec::new(),
+        _ => signal_deciles(a, b).unwrap_or_default(),
+    };
+    output.scatter = scatter(pair);
+    let Layout::Grid { kept, .. } = &pair.layout else {
+        output.notes.push(
+            "junctions: no table per track; the channels of both strands are compared together"
+                .into(),
+        );
+        return;
+    };
+    let shape = pair.layout.shape();
+    let per_track = output.kind.has_tracks()
+        || matches!(output.kind, Kind::Pair if output.head.is_some())
+        || output.kind == Kind::Other && shape.len() == 3;
+    if per_track {
+        tracks(output, pair, &shape);
+    }
+    if shape.len() >= 3 {
+        positions(output, pair, &shape, kept.get(&1).map(Vec::as_slice));
+    }
+}
+
+fn tracks(output: &mut OutputResult, pair: &Pair<'_>, shape: &[usize]) {
+    let (a, b) = (pair.reference.view(), pair.candidate.view());
+    let channels = shape.last().copied().unwrap_or(1).max(1);
+    let rows = a.len() / channels;
+    if rows < LEAST_POSITIONS {
+        output.notes.push(format!(
+            "no table per track: {rows} positions were kept, and {LEAST_POSITIONS} are needed"
+        ));
+        return;
+    }
+    let Ok(mut groups) = by_group(a, b, Grouping::tracks(shape)) else {
+        return;
+    };
+    groups.retain(|group| group.count > 0);
+    output.tracks = Some(TrackTable {
+        positions: rows,
+        worst: worst(&groups, WORST).iter().map(|g| g.group).collect(),
+        tracks: groups,
+    });
+}
+
+fn positions(output: &mut OutputResult, pair: &Pair<'_>, shape: &[usize], kept: Option<&[usize]>) {
+    let (a, b) = (pair.reference.view(), pair.candidate.view());
+    let length = shape[1];
+    let window = length.div_ceil(WINDOWS).max(1);
+    let groups = Grouping::windows(shape, 1, window).and_then(|g| by_group(a, b, g));
+    let Ok(groups) = groups else { return };
+    let full = |local: usize| kept.map_or(local, |kept| kept[local]);
+    output.worst_positions = worst(&groups, WORST).iter().map(|g| g.group).collect();
+    output.positions = groups
+        .into_iter()
+        .map(|stats| PositionBin {
+            from: full(stats.group * window),
+            to: full(((stats.group + 1) * window).min(length) - 1),
+            stats,
+        })
+        .collect();
+}
+
+/// Finite pairs spread over the output, the same for the same shape.
+fn scatter(pair: &Pair<'_>) -> Vec<ScatterPoint> {
+    let (a, b) = (pair.reference.view(), pair.candidate.view());
+    let n = a.len();
+    let mut random = SplitMix(n as u64);
+    let places = if n <= POINTS {
+        (0..n).collect()
+    } else {
+        let mut places: Vec<usize> = (0..POINTS)
+            .map(|_| (random.next() % n as u64) as usize)
+            .collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    };
+    places
+        .into_iter()
+        .filter_map(|i| Some((a.get(i)?, b.get(i)?)))
+        .filter(|(x, y)| x.is_finite() && y.is_finite())
+        .map(|(x, y)| ScatterPoint(x, y))
+        .collect()
+}

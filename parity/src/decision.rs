@@ -1,0 +1,179 @@
+//! Accept, validate or fall back.
+//!
+//! | | agreement of predictions | ratio to the floor, where one is given | shapes, NaN, Inf |
+//! |---|---|---|---|
+//! | accept | above 99 % | at most the limit | as in the reference |
+//! | validate | 95 % to 99 % | up to twice the limit | as in the reference |
+//! | fall back | below 95 % | more | differ, or an output is missing |
+//!
+//! The worst column decides. An output's agreement is the share of positions with the same class for a classification head,
+//! and for every other prediction the share of values within the level's tolerance; the lowest counts. The bounds are the
+//! `[decision]` table of a profile.
+
+use crate::levels::DecisionRule;
+use crate::outputs::Kind;
+use crate::result::{CaseResult, Decision, OutputResult, Report, Run};
+
+/// What was decided, and on what evidence.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// The decision.
+    pub decision: Decision,
+    /// Evidence, one line a column of the table.
+    pub evidence: Vec<String>,
+}
+
+/// Decides on results.
+pub fn decide(reports: &[Report], rule: &DecisionRule) -> Decided {
+    let parts = [
+        agreement(reports, rule),
+        floor(reports, rule),
+        soundness(reports),
+    ];
+    let decision = parts
+        .iter()
+        .map(|(decision, _)| *decision)
+        .max_by_key(|decision| severity(*decision))
+        .unwrap_or(Decision::FallBack);
+    Decided {
+        decision,
+        evidence: parts.into_iter().map(|(_, line)| line).collect(),
+    }
+}
+
+/// The word for a decision.
+pub fn word(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Accept => "accept",
+        Decision::Validate => "validate",
+        Decision::FallBack => "fall back",
+    }
+}
+
+fn severity(decision: Decision) -> u8 {
+    match decision {
+        Decision::Accept => 0,
+        Decision::Validate => 1,
+        Decision::FallBack => 2,
+    }
+}
+
+type Place<'a> = (&'a Run, &'a CaseResult, &'a OutputResult);
+
+fn outputs(reports: &[Report]) -> impl Iterator<Item = Place<'_>> {
+    reports
+        .iter()
+        .flat_map(|report| &report.runs)
+        .flat_map(|run| run.cases.iter().map(move |case| (run, case)))
+        .flat_map(|(run, case)| case.outputs.iter().map(move |output| (run, case, output)))
+}
+
+fn agreement(reports: &[Report], rule: &DecisionRule) -> (Decision, String) {
+    let all: Vec<(f64, Place<'_>)> = outputs(reports)
+        .filter_map(|place| Some((output_agreement(place.2)?, place)))
+        .collect();
+    let Some((least, place)) = all.iter().min_by(|a, b| a.0.total_cmp(&b.0)) else {
+        return (
+            Decision::FallBack,
+            "agreement: no prediction was compared".into(),
+        );
+    };
+    let decision = match *least {
+        share if share > rule.accept => Decision::Accept,
+        share if share >= rule.validate => Decision::Validate,
+        _ => Decision::FallBack,
+    };
+    let above = all.iter().filter(|(share, _)| *share > rule.accept).count();
+    let line = format!(
+        "agreement: {above} of {} predictions above {} %; the least is {:.4} % ({}): {}",
+        all.len(),
+        rule.accept * 100.0,
+        least * 100.0,
+        name(*place),
+        word(decision)
+    );
+    (decision, line)
+}
+
+/// The share of equal classes, or of values within the tolerance; none for what is no prediction.
+fn output_agreement(output: &OutputResult) -> Option<f64> {
+    match output.kind {
+        Kind::ClassLogits | Kind::ClassProbabilities => output.classes.as_ref()?.agreement.value(),
+        Kind::Tracks
+        | Kind::ScaledTracks
+        | Kind::Usage
+        | Kind::UsageLogits
+        | Kind::Junctions
+        | Kind::Pair
+        | Kind::Other => output
+            .checks
+            .iter()
+            .find(|check| check.name == "within")
+            .and_then(|check| check.value.value()),
+        _ => None,
+    }
+}
+
+fn floor(reports: &[Report], rule: &DecisionRule) -> (Decision, String) {
+    let all: Vec<_> = outputs(reports)
+        .filter_map(|place| Some((place.2.floor.as_ref()?, place)))
+        .collect();
+    if all.is_empty() {
+        let line =
+            "floor: none was given, so the distance to JAX in units of its own noise is not judged";
+        return (Decision::Accept, line.into());
+    }
+    // A ratio that is not defined passes only by equality.
+    let value = |floor: &crate::result::FloorRatio| match (floor.ratio.value(), floor.pass) {
+        (Some(ratio), _) => ratio,
+        (None, true) => 0.0,
+        (None, false) => f64::INFINITY,
+    };
+    let worst = all
+        .iter()
+        .max_by(|a, b| (value(a.0) / a.0.limit).total_cmp(&(value(b.0) / b.0.limit)));
+    let Some((entry, place)) = worst else {
+        return (Decision::Accept, String::new());
+    };
+    let ratio = value(entry);
+    let decision = match ratio / entry.limit {
+        share if share <= 1.0 => Decision::Accept,
+        share if share <= rule.floor_factor => Decision::Validate,
+        _ => Decision::FallBack,
+    };
+    let within = all.iter().filter(|(floor, _)| floor.pass).count();
+    let line = format!(
+        "floor: {within} of {} outputs within {} times JAX's distance to itself; the farthest is at {ratio:.3} ({}): {}",
+        all.len(),
+        entry.limit,
+        name(*place),
+        word(decision)
+    );
+    (decision, line)
+}
+
+fn soundness(reports: &[Report]) -> (Decision, String) {
+    let differ = outputs(reports)
+        .filter(|(_, _, output)| output.summary.non_finite.mismatches > 0)
+        .count();
+    let missing: usize = reports
+        .iter()
+        .flat_map(|report| &report.runs)
+        .flat_map(|run| &run.cases)
+        .map(|case| case.not_compared.iter().filter(|entry| entry.fails).count())
+        .sum();
+    let decision = if differ + missing == 0 {
+        Decision::Accept
+    } else {
+        Decision::FallBack
+    };
+    let line = format!(
+        "soundness: {missing} outputs missing or of another shape, {differ} with NaN or infinity elsewhere than the reference: {}",
+        word(decision)
+    );
+    (decision, line)
+}
+
+fn name((run, case, output): Place<'_>) -> String {
+    format!("{} {} {}", run.reference.name, case.name, output.name)
+}

@@ -1,0 +1,26 @@
+//! `parity`: see `parity --help` and `docs/parity.md`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use parity::cli::Cli;
+use parity::exit::Exit;
+
+fn main() -> ExitCode {
+    match parity::commands::run(Cli::parse()) {
+        Ok(exit) => exit.into(),
+        // Whoever closed the pipe has read enough.
+        Err(error) if is_broken_pipe(&error) => Exit::Agree.into(),
+        Err(error) => {
+            eprintln!("parity: {error:#}");
+            Exit::CouldNotRun.into()
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,198 @@
+//! Writes recordings: archives first, the manifest last, so that a folder with a manifest is complete.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use half::f16;
+use npyz::zip::write::FileOptions;
+use npyz::zip::{CompressionMethod, ZipWriter};
+use npyz::{TypeStr, WriterBuilder};
+
+use super::manifest::{CaseEntry, Manifest, OutputEntry};
+use super::npy::numpy_type;
+use super::{Array, DType, RecordingError, Values};
+
+/// Writes one case's archive after another, then the manifest.
+pub struct RecordingWriter {
+    folder: PathBuf,
+    manifest: Manifest,
+}
+
+impl RecordingWriter {
+    /// Starts a recording in `folder`, which must hold none yet. `manifest` says what made it; its cases are added here.
+    ///
+    /// # Errors
+    /// Where the folder holds a manifest already or cannot be made.
+    pub fn create(folder: &Path, mut manifest: Manifest) -> Result<Self, RecordingError> {
+        if folder.join("manifest.json").exists() {
+            return Err(RecordingError::invalid(
+                folder,
+                "holds a recording already; name another folder or remove this one first",
+            ));
+        }
+        std::fs::create_dir_all(folder).map_err(|e| RecordingError::io(folder, e))?;
+        manifest.cases.clear();
+        Ok(Self {
+            folder: folder.into(),
+            manifest,
+        })
+    }
+
+    /// Writes a case. `entry.outputs` is made from `arrays` where it does not say it already.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn case(
+        &mut self,
+        mut entry: CaseEntry,
+        sequence: &[u8],
+        arrays: &BTreeMap<String, Array>,
+    ) -> Result<(), RecordingError> {
+        let path = self.folder.join(&entry.file);
+        write_atomically(&path, |file| {
+            let mut archive = npyz::npz::NpzWriter::new(file);
+            let zip = archive.zip_writer();
+            start(zip, "sequence", &[sequence.len()], DType::Uint8)?;
+            zip.write_all(sequence)?;
+            for (name, array) in arrays {
+                put(zip, name, &array.shape(), &array.values)?;
+                for (axis, kept) in &array.kept {
+                    let indices = kept.iter().map(|&i| i as i32).collect::<Vec<_>>();
+                    let key = format!("{name}@axis{axis}");
+                    put(zip, &key, &[indices.len()], &Values::I32(indices))?;
+                }
+            }
+            zip.finish()?;
+            Ok(())
+        })?;
+        for (name, array) in arrays {
+            entry
+                .outputs
+                .entry(name.clone())
+                .or_insert_with(|| describe(array));
+        }
+        self.manifest.taps |= arrays.keys().any(|name| name.starts_with("taps/"));
+        self.manifest.cases.push(entry);
+        Ok(())
+    }
+
+    /// Writes the manifest and gives its path.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn finish(self) -> Result<PathBuf, RecordingError> {
+        let path = self.folder.join("manifest.json");
+        let text = serde_json::to_string_pretty(&self.manifest).map_err(|source| {
+            RecordingError::Manifest {
+                path: path.clone(),
+                source,
+            }
+        })?;
+        write_atomically(&path, |file| {
+            file.write_all(text.as_bytes())?;
+            file.write_all(b"\n")
+        })?;
+        Ok(path)
+    }
+}
+
+/// The manifest's line on an array: shape, type, and moments of its finite values.
+pub fn describe(array: &Array) -> OutputEntry {
+    let (mut n, mut mean, mut squares, mut all_finite) = (0.0, 0.0, 0.0, true);
+    let float = array.dtype().is_float();
+    if float {
+        for x in array.values.to_f64() {
+            if x.is_finite() {
+                n += 1.0;
+                let step = x - mean;
+                mean += step / n;
+                squares += step * (x - mean);
+            } else {
+                all_finite = false;
+            }
+        }
+    }
+    OutputEntry {
+        shape: array.full_shape.clone(),
+        dtype: array.dtype(),
+        all_finite,
+        mean: (float && n > 0.0).then_some(mean),
+        std: (float && n > 0.0).then(|| (squares / n).sqrt()),
+    }
+}
+
+/// Writes `path` through a temporary file beside it, so that nobody sees half a file.
+pub fn write_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+) -> Result<(), RecordingError> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".part");
+    let temporary = PathBuf::from(temporary);
+    let result = (|| {
+        let mut file = BufWriter::new(File::create(&temporary)?);
+        write(&mut file)?;
+        file.flush()?;
+        file.get_ref().sync_all()?;
+        std::fs::rename(&temporary, path)
+    })();
+    result.map_err(|e| {
+        let _ = std::fs::remove_file(&temporary);
+        RecordingError::io(path, e)
+    })
+}
+
+/// Opens the archive's entry for an array and writes its header.
+fn start<W: Write + std::io::Seek>(
+    zip: &mut ZipWriter<W>,
+    name: &str,
+    shape: &[usize],
+    dtype: DType,
+) -> std::io::Result<()> {
+    let bytes = shape.iter().product::<usize>() * dtype.size();
+    let options = FileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .large_file(bytes >= u32::MAX as usize);
+    zip.start_file(npyz::npz::file_name_from_array_name(name), options)?;
+    let descr: TypeStr = numpy_type(dtype).parse().map_err(std::io::Error::other)?;
+    let shape: Vec<u64> = shape.iter().map(|&d| d as u64).collect();
+    npyz::WriteOptions::new_header_only()
+        .dtype(npyz::DType::Plain(descr))
+        .shape(&shape)
+        .writer(zip)
+        .write_header_only()?;
+    Ok(())
+}
+
+fn put<W: Write + std::io::Seek>(
+    zip: &mut ZipWriter<W>,
+    name: &str,
+    shape: &[usize],
+    values: &Values,
+) -> std::io::Result<()> {
+    start(zip, name, shape, values.dtype())?;
+    match values {
+        Values::F64(v) => put_cells(zip, v, f64::to_le_bytes),
+        Values::F32(v) => put_cells(zip, v, f32::to_le_bytes),
+        Values::F16(v) => put_cells(zip, v, f16::to_le_bytes),
+        Values::Bf16(v) => put_cells(zip, v, u16::to_le_bytes),
+        Values::I32(v) => put_cells(zip, v, i32::to_le_bytes),
+        Values::Bool(v) => put_cells(zip, v, |b| [u8::from(b)]),
+    }
+}
+
+fn put_cells<const N: usize, T: Copy>(
+    out: &mut impl Write,
+    values: &[T],
+    bytes: impl Fn(T) -> [u8; N],
+) -> std::io::Result<()> {
+    let mut block = Vec::with_capacity(N * values.len().min(1 << 16));
+    for part in values.chunks(1 << 16) {
+        block.clear();
+        part.iter().for_each(|&x| block.extend(bytes(x)));
+        out.write_all(&block)?;
+    }
+    Ok(())
+}
