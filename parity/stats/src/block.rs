@@ -2,11 +2,11 @@
 
 use pulp::Arch;
 
-use crate::histogram::{Scratch, Tables};
 use crate::moments::Moments;
 use crate::nonfinite::NonFinite;
 use crate::options::Options;
 use crate::summary::Place;
+use crate::tables::{Scratch, Tables};
 use crate::values::Values;
 
 /// Pairs in a block: three float64 arrays and two of bin numbers take 16 KiB.

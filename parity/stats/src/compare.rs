@@ -1,7 +1,6 @@
 //! The comparison of two arrays: one pass for everything but the outliers, a second for those.
 
 use crate::block::Chunk;
-use crate::histogram::Totals;
 use crate::moments::Moments;
 use crate::nonfinite::NonFinite;
 use crate::options::Options;
@@ -9,6 +8,7 @@ use crate::outliers::OutlierScan;
 use crate::stat::{Reason, Stat};
 use crate::stream::{Pass, Stream};
 use crate::summary::{BelowLimit, Place, SignAgreement, Spread, Summary, WithinTolerance};
+use crate::tables::Totals;
 use crate::ttest::paired;
 use crate::values::{LengthMismatch, Values};
 

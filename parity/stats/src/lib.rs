@@ -8,9 +8,11 @@
 pub mod bias;
 mod block;
 pub mod bootstrap;
+mod class_parity;
 pub mod classes;
 pub mod compare;
 pub mod effects;
+mod grouping;
 pub mod groups;
 pub mod histogram;
 pub mod loss;
@@ -26,6 +28,8 @@ pub mod stat;
 mod stream;
 pub mod student;
 pub mod summary;
+mod tables;
+mod track_bias;
 pub mod ttest;
 pub mod values;
 
