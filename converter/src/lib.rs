@@ -1,1 +1,26 @@
-//! Convert an Orbax checkpoint to safetensors through a declarative mapping
+//! Convert an Orbax checkpoint to safetensors through a declarative mapping.
+//!
+//! A [`spec::Spec`] says which leaves become which tensors; a [`plan::Plan`] works that out for one checkpoint and checks
+//! it before any data is read; [`convert::convert`] runs it.
+
+#![forbid(unsafe_code)]
+
+pub mod checkpoint;
+mod config;
+pub mod convert;
+pub mod diff;
+pub mod digest;
+pub mod hub;
+pub mod job;
+pub mod ledger;
+pub mod metadata;
+pub mod parallel;
+pub mod plan;
+pub mod publish;
+pub mod safetensors_file;
+pub mod snapshot;
+pub mod spec;
+pub mod tensor;
+pub mod text;
+pub mod transform;
+pub mod verify;

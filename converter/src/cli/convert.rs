@@ -1,0 +1,176 @@
+//! `convert`, and `convert --dry-run`.
+
+use std::{
+    io::{self, Write},
+    time::Instant,
+};
+
+use converter::{
+    checkpoint::Checkpoint,
+    convert::{Request, convert},
+    ledger::NO_TRACKS,
+    plan::Plan,
+    tensor::{Dtype, Shape},
+    text,
+};
+use serde_json::json;
+
+use super::{
+    Outcome, arguments::ConvertArguments, print_json, progress::Progress, source, table::Table,
+};
+
+pub fn run(arguments: &ConvertArguments) -> anyhow::Result<Outcome> {
+    let start = Instant::now();
+    let options: Vec<(String, bool)> = arguments
+        .folds
+        .iter()
+        .map(|name| (name.clone(), true))
+        .collect();
+    let spec = source::spec(&arguments.spec, &options)?;
+    let snapshot = source::snapshot(&arguments.source)?;
+    let checkpoint = source::checkpoint(&snapshot)?;
+    let dtype = Dtype::from(arguments.dtype);
+    let plan = Plan::new(&spec, checkpoint.leaves(), dtype)?;
+    let tracks = match &arguments.metadata {
+        Some(dir) => Some(source::tracks(dir, &spec, &plan)?),
+        None => {
+            eprintln!("note: unscaled tracks are {NO_TRACKS}");
+            None
+        }
+    };
+    if arguments.dry_run {
+        show_plan(&plan, &checkpoint, arguments.json)?;
+        return Ok(Outcome::Fine);
+    }
+    let progress = Progress::new("converting", plan.target_bytes());
+    let ledger = convert(&Request {
+        checkpoint: &checkpoint,
+        spec: &spec,
+        plan: &plan,
+        dtype,
+        tracks,
+        repo: snapshot.repo.clone(),
+        revision: snapshot.revision.clone(),
+        out: arguments.out.clone(),
+        force: arguments.force,
+        max_shard: arguments.max_shard_size.unwrap_or(u64::MAX),
+        resources: source::resources(&arguments.resources),
+        progress: &|bytes| progress.add(bytes),
+    })?;
+    drop(progress);
+    let out = std::path::absolute(&arguments.out)?;
+    let seconds = start.elapsed().as_secs_f64();
+    if arguments.json {
+        print_json(&json!({
+            "out": out,
+            "source": ledger.source,
+            "output": ledger.output,
+            "unscaled_tracks": ledger.unscaled_tracks,
+            "seconds": seconds,
+        }))?;
+    } else {
+        let tensors = text::counted(ledger.output.tensors, "tensor", "tensors");
+        let size = text::bytes(ledger.output.bytes);
+        writeln!(
+            io::stdout(),
+            "{tensors}, {size}, in {seconds:.1} s: {}",
+            out.display()
+        )?;
+    }
+    Ok(Outcome::Fine)
+}
+
+fn show_plan(plan: &Plan, checkpoint: &dyn Checkpoint, as_json: bool) -> anyhow::Result<()> {
+    let leaves = checkpoint.leaves();
+    if as_json {
+        let jobs = plan.jobs.iter().map(|job| {
+            let sources = job.sources.iter().map(|&leaf| {
+                let leaf = &leaves[leaf];
+                json!({ "name": leaf.name, "shape": leaf.kind.shape, "dtype": leaf.kind.dtype.name() })
+            });
+            let targets = job.targets.iter().map(|&target| {
+                let target = &plan.targets[target];
+                json!({ "name": target.name, "shape": target.kind.shape, "dtype": target.kind.dtype.name() })
+            });
+            json!({
+                "sources": sources.collect::<Vec<_>>(),
+                "transforms": job.chain.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "targets": targets.collect::<Vec<_>>(),
+            })
+        });
+        let ignored: Vec<&str> = plan
+            .ignored
+            .iter()
+            .map(|&leaf| leaves[leaf].name.as_str())
+            .collect();
+        return print_json(&json!({
+            "jobs": jobs.collect::<Vec<_>>(),
+            "ignored": ignored,
+            "config": plan.config,
+        }));
+    }
+    let mut table = Table::new([
+        "source",
+        "shape",
+        "dtype",
+        "transforms",
+        "target",
+        "shape",
+        "dtype",
+    ]);
+    for job in &plan.jobs {
+        let transforms: Vec<String> = job.chain.iter().map(ToString::to_string).collect();
+        let transforms = if transforms.is_empty() {
+            "keep".to_owned()
+        } else {
+            transforms.join(", ")
+        };
+        for row in 0..job.sources.len().max(job.targets.len()) {
+            let [source, shape, dtype] =
+                job.sources
+                    .get(row)
+                    .map_or([const { String::new() }; 3], |&leaf| {
+                        let leaf = &leaves[leaf];
+                        [
+                            leaf.name.clone(),
+                            Shape(&leaf.kind.shape).to_string(),
+                            leaf.kind.dtype.to_string(),
+                        ]
+                    });
+            let [target, new_shape, new_dtype] =
+                job.targets
+                    .get(row)
+                    .map_or([const { String::new() }; 3], |&target| {
+                        let target = &plan.targets[target];
+                        [
+                            target.name.clone(),
+                            Shape(&target.kind.shape).to_string(),
+                            target.kind.dtype.to_string(),
+                        ]
+                    });
+            let transforms = if row == 0 {
+                transforms.clone()
+            } else {
+                String::new()
+            };
+            table.row([
+                source, shape, dtype, transforms, target, new_shape, new_dtype,
+            ]);
+        }
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    table.write(&mut out)?;
+    for &leaf in &plan.ignored {
+        writeln!(out, "{}  ignored", leaves[leaf].name)?;
+    }
+    let (read, written) = (leaves.len() - plan.ignored.len(), plan.targets.len());
+    let tensors = text::counted(written, "tensor", "tensors");
+    writeln!(
+        out,
+        "{} become {tensors}, {}",
+        text::counted(read, "leaf", "leaves"),
+        text::bytes(plan.target_bytes())
+    )?;
+    out.flush()?;
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! `convert diff`.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use converter::{
+    diff::{Difference, Side, diff},
+    safetensors_file::{INDEX, Model, SINGLE},
+    snapshot, text,
+};
+use serde_json::json;
+
+use super::{Outcome, arguments::DiffArguments, print_json, source, table::Table};
+
+pub fn run(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
+    let (a, b) = (open(&arguments.a)?, open(&arguments.b)?);
+    if matches!(&a, Side::Model(_)) != matches!(&b, Side::Model(_)) {
+        anyhow::bail!(
+            "one of {} and {} is a checkpoint and the other was converted; `convert verify MODEL --snapshot PATH` compares \
+             those",
+            arguments.a.display(),
+            arguments.b.display()
+        );
+    }
+    let arrays = a.kinds().len();
+    let differences = diff(&a, &b, source::resources(&arguments.resources))?;
+    if arguments.json {
+        print_json(&json!({ "a": arguments.a, "b": arguments.b, "differences": differences }))?;
+    } else {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        if differences.is_empty() {
+            writeln!(
+                out,
+                "{} are equal",
+                text::counted(arrays, "array", "arrays")
+            )?;
+        } else {
+            table(&differences[..arguments.top.min(differences.len())]).write(&mut out)?;
+            let shown = arguments.top.min(differences.len());
+            writeln!(
+                out,
+                "{}, {shown} shown",
+                text::counted(differences.len(), "array differs", "arrays differ")
+            )?;
+        }
+        out.flush()?;
+    }
+    Ok(if differences.is_empty() {
+        Outcome::Fine
+    } else {
+        Outcome::Different
+    })
+}
+
+fn open(path: &Path) -> anyhow::Result<Side> {
+    if path.join(SINGLE).is_file() || path.join(INDEX).is_file() {
+        return Ok(Side::Model(Model::open(path)?));
+    }
+    let snapshot = snapshot::resolve(path, None)?;
+    Ok(Side::Checkpoint(Box::new(source::checkpoint(&snapshot)?)))
+}
+
+fn table(differences: &[Difference]) -> Table {
+    let mut table = Table::new([
+        "array",
+        "difference",
+        "differing",
+        "largest",
+        "relative L2",
+        "element",
+        "a",
+        "b",
+    ]);
+    let number =
+        |value: Option<f64>| value.map_or("not finite".to_owned(), |value| format!("{value:.3e}"));
+    for difference in differences {
+        let name = difference.name().to_owned();
+        match difference {
+            Difference::OnlyInA { .. } => table.row([name, "only in a".to_owned()]),
+            Difference::OnlyInB { .. } => table.row([name, "only in b".to_owned()]),
+            Difference::Type { a, b, .. } => table.row([name, format!("{a} in a, {b} in b")]),
+            Difference::Values(values) => table.row([
+                name,
+                "values".to_owned(),
+                format!("{} of {}", values.differing, values.values),
+                number(values.largest),
+                number(values.relative_l2),
+                values.at.to_string(),
+                values.a.clone(),
+                values.b.clone(),
+            ]),
+        }
+    }
+    table
+}

@@ -1,0 +1,104 @@
+//! From arguments to what the library wants.
+
+use std::path::Path;
+
+use anyhow::Context;
+use converter::{
+    checkpoint::OrbaxCheckpoint,
+    convert::to_json,
+    hub, metadata,
+    metadata::HeadWidth,
+    parallel::Resources,
+    plan::Plan,
+    snapshot::{self, Snapshot},
+    spec::{ALPHAGENOME, Spec},
+};
+use serde_json::Value;
+
+use super::arguments::{ResourceArguments, SourceArguments, SpecArguments};
+
+/// Finds or downloads the snapshot.
+pub fn snapshot(arguments: &SourceArguments) -> anyhow::Result<Snapshot> {
+    let revision = arguments.revision.as_deref();
+    match (&arguments.snapshot, &arguments.hub) {
+        (Some(path), _) => Ok(snapshot::resolve(path, revision)?),
+        (None, Some(repo)) => Ok(hub::download(repo, revision, hub::Bar::new(repo))?),
+        (None, None) => anyhow::bail!("neither --snapshot nor --hub was given"),
+    }
+}
+
+/// Opens the checkpoint of a snapshot.
+pub fn checkpoint(snapshot: &Snapshot) -> anyhow::Result<OrbaxCheckpoint> {
+    let checkpoint = OrbaxCheckpoint::open(snapshot)?;
+    let unlisted = checkpoint.inner().unlisted();
+    if !unlisted.is_empty() {
+        let some = unlisted
+            .iter()
+            .take(3)
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
+        let keys = converter::text::counted(unlisted.len(), "key", "keys");
+        eprintln!("warning: the checkpoint holds {keys} that its tree does not list: {some}");
+    }
+    Ok(checkpoint)
+}
+
+/// Reads the spec.
+pub fn spec(arguments: &SpecArguments, options: &[(String, bool)]) -> anyhow::Result<Spec> {
+    match &arguments.spec {
+        None => Ok(Spec::parse(ALPHAGENOME, options)?),
+        Some(path) => {
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
+            Spec::parse(&text, options).with_context(|| format!("{}", path.display()))
+        }
+    }
+}
+
+/// Threads and memory.
+pub fn resources(arguments: &ResourceArguments) -> Resources {
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    let memory = usize::try_from(arguments.memory).unwrap_or(usize::MAX);
+    Resources {
+        threads: arguments.threads.map_or_else(processors, usize::from),
+        memory,
+    }
+}
+
+/// Reads track metadata, compares it with the heads, and makes `tracks.json` of it.
+pub fn tracks(dir: &Path, spec: &Spec, plan: &Plan) -> anyhow::Result<Vec<u8>> {
+    let tracks = metadata::read_dir(dir)?;
+    tracks.validate(&widths(spec, plan)?)?;
+    Ok(to_json(&tracks)?)
+}
+
+/// The heads' widths, from `config` where the spec's `[tracks]` says.
+fn widths(spec: &Spec, plan: &Plan) -> anyhow::Result<Vec<HeadWidth>> {
+    let Some(places) = &spec.tracks else {
+        anyhow::bail!(
+            "the spec `{}` has no [tracks], so track metadata cannot be checked against it",
+            spec.name
+        );
+    };
+    let heads = plan.config.get(&places.heads).and_then(Value::as_object);
+    let mut widths = Vec::new();
+    for (head, entry) in heads.into_iter().flatten() {
+        let output_type = entry.get(&places.output_type).and_then(Value::as_str);
+        let width = places.width.iter().find_map(|key| entry.get(key)?.as_u64());
+        let (Some(output_type), Some(width)) = (output_type, width) else {
+            anyhow::bail!(
+                "head `{head}` in the config has no {} or no {}",
+                places.output_type,
+                places.width.join(", ")
+            );
+        };
+        let width = usize::try_from(width)?;
+        widths.push(HeadWidth {
+            head: head.clone(),
+            output_type: output_type.to_owned(),
+            width,
+        });
+    }
+    Ok(widths)
+}

@@ -1,0 +1,120 @@
+//! `convert verify`.
+
+use std::io::{self, Write};
+
+use converter::{
+    checkpoint::Checkpoint,
+    convert::TRACKS,
+    digest,
+    ledger::Ledger,
+    plan::Plan,
+    tensor::Dtype,
+    text,
+    verify::{Difference, verify},
+};
+use serde_json::json;
+
+use super::{Outcome, arguments::VerifyArguments, print_json, progress::Progress, source};
+
+pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
+    let ledger = Ledger::read(&arguments.model)?;
+    let options: Vec<(String, bool)> = ledger.spec.options.clone().into_iter().collect();
+    let spec = source::spec(&arguments.spec, &options)?;
+    let found = digest::of(spec.text.as_bytes());
+    if found != ledger.spec.digest {
+        anyhow::bail!(
+            "{} was made with another spec (`{}`, digest {}); give it with --spec (that of `{}` has digest {found})",
+            arguments.model.display(),
+            ledger.spec.name,
+            ledger.spec.digest,
+            spec.name
+        );
+    }
+    let Some(dtype) = Dtype::by_name(&ledger.output.dtype) else {
+        anyhow::bail!(
+            "{} is of unknown type {}",
+            arguments.model.display(),
+            ledger.output.dtype
+        );
+    };
+    let snapshot = source::snapshot(&arguments.source)?;
+    let checkpoint = source::checkpoint(&snapshot)?;
+    let plan = Plan::new(&spec, checkpoint.leaves(), dtype)?;
+    let progress = Progress::new("verifying", plan.target_bytes());
+    let resources = source::resources(&arguments.resources);
+    let mut differences = verify(
+        &arguments.model,
+        &ledger,
+        &plan,
+        &checkpoint,
+        resources,
+        &|bytes| progress.add(bytes),
+    )?;
+    drop(progress);
+    differences.extend(compare_tracks(arguments, &ledger, &spec, &plan)?);
+
+    if arguments.json {
+        print_json(&json!({
+            "model": arguments.model,
+            "tensors": plan.targets.len(),
+            "bytes": plan.target_bytes(),
+            "differences": differences,
+        }))?;
+    } else {
+        let mut out = io::stdout().lock();
+        for difference in &differences {
+            writeln!(out, "{difference}")?;
+        }
+        let tensors = text::counted(plan.targets.len(), "tensor", "tensors");
+        if differences.is_empty() {
+            writeln!(
+                out,
+                "{tensors}, {}: every byte is as it should be",
+                text::bytes(plan.target_bytes())
+            )?;
+        } else {
+            writeln!(
+                out,
+                "{} in {tensors}",
+                text::counted(differences.len(), "difference", "differences")
+            )?;
+        }
+    }
+    Ok(if differences.is_empty() {
+        Outcome::Fine
+    } else {
+        Outcome::Different
+    })
+}
+
+/// Compares `tracks.json` with its digest in the ledger, and with `--metadata` if that was given.
+fn compare_tracks(
+    arguments: &VerifyArguments,
+    ledger: &Ledger,
+    spec: &converter::spec::Spec,
+    plan: &Plan,
+) -> anyhow::Result<Vec<Difference>> {
+    let mut differences = Vec::new();
+    let mut differs = |problem: &str| {
+        differences.push(Difference {
+            name: TRACKS.to_owned(),
+            problem: problem.to_owned(),
+        });
+    };
+    let stored = std::fs::read(arguments.model.join(TRACKS));
+    match (&ledger.tracks, &stored) {
+        (Some(entry), Ok(stored)) if digest::of(stored) != entry.digest => {
+            differs("has another digest in the ledger")
+        }
+        (Some(_), Err(_)) => differs("is missing"),
+        (None, Ok(_)) => differs("is not in the ledger"),
+        _ => {}
+    }
+    if let Some(dir) = &arguments.metadata {
+        let expected = source::tracks(dir, spec, plan)?;
+        if !stored.is_ok_and(|stored| stored == expected) {
+            differs("differs from the track metadata");
+        }
+    }
+    Ok(differences)
+}

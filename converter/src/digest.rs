@@ -1,0 +1,27 @@
+//! Digests of what was read and written.
+//!
+//! BLAKE3: `conversion.json` says so under `digest_algorithm`, and `b3sum` computes it elsewhere.
+
+use crate::tensor::TensorType;
+
+/// The algorithm's name in the ledger.
+pub const ALGORITHM: &str = "blake3";
+
+/// The digest of bytes, in hexadecimal.
+pub fn of(data: &[u8]) -> String {
+    blake3::hash(data).to_hex().to_string()
+}
+
+/// The digest of a set of arrays: of the lines `name dtype shape digest`, in the order of the names.
+///
+/// It does not depend on how a checkpoint stores its arrays.
+pub fn of_arrays<'a>(
+    arrays: impl IntoIterator<Item = (&'a str, &'a TensorType, &'a str)>,
+) -> String {
+    let mut lines: Vec<String> = arrays
+        .into_iter()
+        .map(|(name, kind, digest)| format!("{name} {kind} {digest}\n"))
+        .collect();
+    lines.sort_unstable();
+    of(lines.concat().as_bytes())
+}

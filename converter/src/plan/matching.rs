@@ -1,0 +1,333 @@
+//! Which leaf plays which part: matching addresses with the spec's patterns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use orbax::Key;
+
+use super::{
+    dimensions::{Seen, values_of},
+    violation::Violation,
+};
+use crate::{
+    checkpoint::Leaf,
+    spec::{
+        Spec,
+        document::KeyText,
+        pattern::{Captures, Index, describe},
+        rule::Block,
+    },
+    text::nearest,
+};
+
+/// One application of a rule.
+#[derive(Debug)]
+pub(super) struct Unit {
+    /// The block's number.
+    pub block: usize,
+    /// The rule's number in its block.
+    pub rule: usize,
+    /// The captures; without the one that the rule's `over` names.
+    pub captures: Captures,
+    /// The leaves, in order; none if one is missing.
+    pub sources: Vec<usize>,
+}
+
+/// A leaf in its part.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub leaf: usize,
+    pub block: usize,
+    pub rule: usize,
+    pub source: usize,
+    pub captures: Captures,
+}
+
+/// How a spec's patterns and a checkpoint's leaves meet.
+#[derive(Debug, Default)]
+pub(super) struct Matching {
+    /// The addresses of the leaves; empty for those outside every collection.
+    pub addresses: Vec<String>,
+    /// Every leaf in its part.
+    pub parts: Vec<Part>,
+    /// The leaves that are left out on purpose.
+    pub ignored: Vec<usize>,
+    /// The captures of every repetition.
+    pub seen: Seen,
+    /// The rules' applications.
+    pub units: Vec<Unit>,
+}
+
+impl Matching {
+    pub(super) fn new(spec: &Spec, leaves: &[Leaf], violations: &mut Vec<Violation>) -> Matching {
+        let mut matching = Matching::default();
+        let mut unused = Vec::new();
+        let mut taken = BTreeSet::new();
+        for (number, leaf) in leaves.iter().enumerate() {
+            let Some(address) = address(spec, &leaf.path) else {
+                violations.push(Violation::NoCollection {
+                    leaf: leaf.name.clone(),
+                });
+                matching.addresses.push(String::new());
+                continue;
+            };
+            if !taken.insert(address.clone()) {
+                violations.push(Violation::SameAddress {
+                    address: address.clone(),
+                });
+            }
+            let parts = parts_of(spec, number, &address);
+            let ignored = spec
+                .ignore
+                .iter()
+                .find(|pattern| pattern.matches(&address).is_some());
+            match (parts.len(), ignored) {
+                (0, None) => unused.push(address.clone()),
+                (0, Some(_)) => matching.ignored.push(number),
+                (1, None) => {}
+                (_, ignored) => {
+                    let rule = |part: &Part| {
+                        format!("`{}`", spec.blocks[part.block].rules[part.rule].label)
+                    };
+                    let ignored = ignored.map(|pattern| format!("`ignore` (`{}`)", pattern.text()));
+                    let rules = parts.iter().map(rule).chain(ignored).collect();
+                    violations.push(Violation::LeafUsedTwice {
+                        leaf: address.clone(),
+                        rules,
+                    });
+                }
+            }
+            matching
+                .seen
+                .extend(parts.iter().map(|part| part.captures.clone()));
+            matching.parts.extend(parts);
+            matching.addresses.push(address);
+        }
+        let missing = matching.apply_rules(spec, leaves.len(), violations);
+        matching.complain(spec, unused, missing, violations);
+        matching
+    }
+
+    /// Applies every rule to every repetition of its block; returns addresses that are missing, with their rules.
+    fn apply_rules(
+        &mut self,
+        spec: &Spec,
+        leaves: usize,
+        violations: &mut Vec<Violation>,
+    ) -> Vec<(String, String)> {
+        let mut by_place: BTreeMap<(usize, usize, usize, &Captures), usize> = BTreeMap::new();
+        for part in &self.parts {
+            by_place
+                .entry((part.block, part.rule, part.source, &part.captures))
+                .or_insert(part.leaf);
+        }
+        let counts = counts(spec, &self.seen, leaves, violations);
+        let mut units = Vec::new();
+        let mut missing = Vec::new();
+        for (block_number, block) in spec.blocks.iter().enumerate() {
+            let observed: BTreeSet<&Captures> = self
+                .parts
+                .iter()
+                .filter(|part| part.block == block_number)
+                .map(|part| &part.captures)
+                .collect();
+            let repetitions = repetitions(block, observed, &counts);
+            if repetitions.is_empty() && !block.optional {
+                let first = block.rules.first().and_then(|rule| rule.sources.first());
+                let pattern =
+                    first.map_or(String::new(), |source| source.pattern.text().to_owned());
+                violations.push(Violation::MissingBlock {
+                    block: block.name.clone(),
+                    pattern,
+                });
+            }
+            for (rule_number, rule) in block.rules.iter().enumerate() {
+                let mut groups: Vec<(Captures, Vec<Option<usize>>)> = Vec::new();
+                for captures in &repetitions {
+                    let mut key = captures.clone();
+                    if let Some(over) = &rule.over {
+                        key.remove(over);
+                    }
+                    let found = rule.sources.iter().enumerate().map(|(source, expected)| {
+                        let leaf = by_place
+                            .get(&(block_number, rule_number, source, captures))
+                            .copied();
+                        if leaf.is_none() {
+                            missing.push((expected.pattern.render(captures), rule.label.clone()));
+                        }
+                        leaf
+                    });
+                    let found: Vec<Option<usize>> = found.collect();
+                    match groups
+                        .iter_mut()
+                        .find(|(existing, _)| rule.over.is_some() && *existing == key)
+                    {
+                        Some((_, leaves)) => leaves.extend(found),
+                        None => groups.push((key, found)),
+                    }
+                }
+                units.extend(groups.into_iter().map(|(captures, found)| {
+                    Unit {
+                        block: block_number,
+                        rule: rule_number,
+                        captures,
+                        sources: found
+                            .into_iter()
+                            .collect::<Option<Vec<_>>>()
+                            .unwrap_or_default(),
+                    }
+                }));
+            }
+        }
+        self.units = units;
+        missing
+    }
+
+    fn complain(
+        &self,
+        spec: &Spec,
+        unused: Vec<String>,
+        missing: Vec<(String, String)>,
+        violations: &mut Vec<Violation>,
+    ) {
+        let patterns: Vec<&str> = spec
+            .blocks
+            .iter()
+            .flat_map(|block| &block.rules)
+            .flat_map(|rule| &rule.sources)
+            .map(|source| source.pattern.text())
+            .collect();
+        for leaf in &unused {
+            let waited_for = missing.iter().map(|(address, _)| address.as_str());
+            let near =
+                nearest(leaf, waited_for).or_else(|| nearest(leaf, patterns.iter().copied()));
+            violations.push(Violation::UnusedLeaf {
+                leaf: leaf.clone(),
+                nearest: near.map(str::to_owned),
+            });
+        }
+        for (leaf, rule) in missing {
+            let near = nearest(&leaf, unused.iter().map(String::as_str)).map(str::to_owned);
+            violations.push(Violation::MissingLeaf {
+                leaf,
+                rule,
+                nearest: near,
+            });
+        }
+    }
+
+    /// What messages call an application of a rule.
+    pub(super) fn place(captures: &Captures) -> String {
+        if captures.is_empty() {
+            String::new()
+        } else {
+            format!(" at {}", describe(captures))
+        }
+    }
+}
+
+/// The parts that a leaf of this address can play.
+fn parts_of(spec: &Spec, leaf: usize, address: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for (block, entry) in spec.blocks.iter().enumerate() {
+        for (rule, entry) in entry.rules.iter().enumerate() {
+            for (source, entry) in entry.sources.iter().enumerate() {
+                if let Some(captures) = entry.pattern.matches(address) {
+                    parts.push(Part {
+                        leaf,
+                        block,
+                        rule,
+                        source,
+                        captures,
+                    });
+                }
+            }
+        }
+    }
+    parts
+}
+
+/// A leaf's address, `collection:module/name`: the collection whose keys its path starts with, and the other keys.
+fn address(spec: &Spec, path: &[Key]) -> Option<String> {
+    let same = |text: &KeyText, key: &Key| match (text, key) {
+        (KeyText::Index(index), Key::Index(key)) => index == key,
+        (KeyText::Name(name), Key::Name(key)) => name == key,
+        _ => false,
+    };
+    let fits = |keys: &[KeyText]| {
+        keys.len() < path.len() && keys.iter().zip(path).all(|(text, key)| same(text, key))
+    };
+    let collections = spec.collections.iter().filter(|(_, keys)| fits(keys));
+    let (name, keys) = collections.max_by_key(|(_, keys)| keys.len())?;
+    let rest: Vec<String> = path[keys.len()..]
+        .iter()
+        .map(|key| match key {
+            Key::Index(index) => index.to_string(),
+            Key::Name(name) => name.clone(),
+        })
+        .collect();
+    Some(format!("{name}:{}", rest.join("/")))
+}
+
+/// How often each counting capture repeats; a gap is a violation.
+fn counts(
+    spec: &Spec,
+    seen: &Seen,
+    leaves: usize,
+    violations: &mut Vec<Violation>,
+) -> BTreeMap<String, i64> {
+    let mut counts = BTreeMap::new();
+    for capture in spec.counting_captures() {
+        let numbers: BTreeSet<i64> = values_of(seen, capture, &Captures::new())
+            .into_iter()
+            .filter_map(|value| match value {
+                Index::Number(number) => Some(number),
+                Index::Text(_) => None,
+            })
+            .collect();
+        let gap = numbers
+            .iter()
+            .enumerate()
+            .find(|(at, number)| *at as i64 != **number);
+        if let (Some((at, _)), Some(largest)) = (gap, numbers.last()) {
+            violations.push(Violation::Gap {
+                capture: capture.to_owned(),
+                missing: at as i64,
+                largest: *largest,
+            });
+        }
+        // With a gap, what is missing has been said; a count past the number of leaves would only be made up.
+        counts.insert(
+            capture.to_owned(),
+            (numbers.len() as i64).min(leaves as i64),
+        );
+    }
+    counts
+}
+
+/// The repetitions that a block should have.
+fn repetitions(
+    block: &Block,
+    observed: BTreeSet<&Captures>,
+    counts: &BTreeMap<String, i64>,
+) -> BTreeSet<Captures> {
+    let mut repetitions: BTreeSet<Captures> = observed.into_iter().cloned().collect();
+    if block.optional && repetitions.is_empty() {
+        return repetitions;
+    }
+    let mut names = block.captures.iter();
+    match (names.next(), names.next()) {
+        (None, _) => {
+            repetitions.insert(Captures::new());
+        }
+        (Some(only), None) => {
+            if let Some(count) = counts.get(only) {
+                repetitions.extend(
+                    (0..*count)
+                        .map(|number| Captures::from([(only.clone(), Index::Number(number))])),
+                );
+            }
+        }
+        _ => {}
+    }
+    repetitions
+}

@@ -1,0 +1,201 @@
+//! What is wrong between a spec and a checkpoint, all of it in one report.
+
+use std::fmt;
+
+use crate::tensor::Shape;
+
+/// One disagreement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Violation {
+    /// The spec itself is wrong.
+    Spec(String),
+    /// A leaf that no rule reads.
+    UnusedLeaf {
+        /// Its address.
+        leaf: String,
+        /// The address that a rule waits for and that looks alike.
+        nearest: Option<String>,
+    },
+    /// A leaf that more than one rule reads.
+    LeafUsedTwice {
+        /// Its address.
+        leaf: String,
+        /// The rules.
+        rules: Vec<String>,
+    },
+    /// A leaf outside every collection.
+    NoCollection {
+        /// Its name in the checkpoint.
+        leaf: String,
+    },
+    /// Two leaves with one address.
+    SameAddress {
+        /// The address.
+        address: String,
+    },
+    /// A leaf that a rule waits for.
+    MissingLeaf {
+        /// Its address.
+        leaf: String,
+        /// The rule.
+        rule: String,
+        /// The address of an unused leaf that looks alike.
+        nearest: Option<String>,
+    },
+    /// A block that must be there and is not.
+    MissingBlock {
+        /// Its name.
+        block: String,
+        /// The pattern of its first leaf.
+        pattern: String,
+    },
+    /// Repetitions that do not count from zero without gaps.
+    Gap {
+        /// The capture that counts.
+        capture: String,
+        /// The first number without a leaf.
+        missing: i64,
+        /// The largest number that has one.
+        largest: i64,
+    },
+    /// A leaf of another shape than the rule expects.
+    WrongShape {
+        /// The leaf's address.
+        leaf: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: Vec<usize>,
+    },
+    /// A check that does not hold.
+    Check {
+        /// The check, and its sides' values.
+        text: String,
+    },
+    /// A chain of transforms that does not fit.
+    Transform {
+        /// The rule.
+        rule: String,
+        /// Why.
+        reason: String,
+    },
+    /// Two tensors of one name.
+    DuplicateTarget {
+        /// The name.
+        target: String,
+        /// The rules that make it.
+        rules: Vec<String>,
+    },
+    /// A value of `config` that cannot be worked out.
+    Config {
+        /// Its key.
+        key: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+fn hint(nearest: &Option<String>) -> String {
+    nearest
+        .as_ref()
+        .map_or(String::new(), |name| format!("; did you mean `{name}`?"))
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Violation::Spec(reason) => write!(f, "the spec is wrong: {reason}"),
+            Violation::UnusedLeaf { leaf, nearest } => {
+                write!(
+                    f,
+                    "leaf `{leaf}` is neither used nor ignored{}",
+                    hint(nearest)
+                )
+            }
+            Violation::LeafUsedTwice { leaf, rules } => {
+                write!(
+                    f,
+                    "leaf `{leaf}` is used more than once: by {}",
+                    rules.join(" and by ")
+                )
+            }
+            Violation::NoCollection { leaf } => {
+                write!(f, "leaf `{leaf}` is in none of the spec's collections")
+            }
+            Violation::SameAddress { address } => {
+                write!(f, "two leaves have the address `{address}`")
+            }
+            Violation::MissingLeaf {
+                leaf,
+                rule,
+                nearest,
+            } => {
+                write!(
+                    f,
+                    "leaf `{leaf}` is missing, which `{rule}` needs{}",
+                    hint(nearest)
+                )
+            }
+            Violation::MissingBlock { block, pattern } => {
+                write!(f, "block `{block}` is missing: no leaf matches `{pattern}`")
+            }
+            Violation::Gap {
+                capture,
+                missing,
+                largest,
+            } => {
+                write!(
+                    f,
+                    "`{capture}` counts up to {largest}, but nothing has number {missing}"
+                )
+            }
+            Violation::WrongShape {
+                leaf,
+                expected,
+                found,
+            } => {
+                write!(
+                    f,
+                    "leaf `{leaf}` is {}, but the spec expects {expected}",
+                    Shape(found)
+                )
+            }
+            Violation::Check { text } => write!(f, "a check does not hold: {text}"),
+            Violation::Transform { rule, reason } => {
+                write!(f, "the transforms of `{rule}` do not fit: {reason}")
+            }
+            Violation::DuplicateTarget { target, rules } => {
+                write!(
+                    f,
+                    "tensor `{target}` is made more than once: by {}",
+                    rules.join(" and by ")
+                )
+            }
+            Violation::Config { key, reason } => write!(f, "config value `{key}`: {reason}"),
+        }
+    }
+}
+
+/// All disagreements between a spec and a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Report {
+    /// The spec's name.
+    pub spec: String,
+    /// At least one.
+    pub violations: Vec<Violation>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = crate::text::counted(self.violations.len(), "place", "places");
+        write!(
+            f,
+            "the checkpoint and the spec `{}` disagree in {count}:",
+            self.spec
+        )?;
+        for violation in &self.violations {
+            write!(f, "\n  - {violation}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,268 @@
+//! What happens to a tensor between source and target.
+//!
+//! A chain of transforms runs over a list of tensors. Most act on every tensor of the list; `stack` and `concat` make
+//! one of all, `split` makes several of one, and the folds take what they need in a fixed order.
+
+mod cast;
+mod fold;
+mod layout;
+
+use std::fmt;
+
+use crate::tensor::{Dtype, Shape, Tensor, TensorType};
+
+/// The precision in which a fold computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Every operation rounds to f32; sums run in order.
+    F32,
+    /// Every operation rounds to f64; the result rounds once to the weight's type.
+    F64,
+}
+
+/// One step with its lengths worked out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Transform {
+    /// Nothing.
+    Keep,
+    /// Another element type: floats only, to nearest even.
+    Cast {
+        /// The new type.
+        dtype: Dtype,
+    },
+    /// Axes in another order: axis `i` of the result is axis `axes[i]` of the operand.
+    Permute {
+        /// A permutation of all axes.
+        axes: Vec<usize>,
+    },
+    /// Another shape of as many elements, in row-major order.
+    Reshape {
+        /// The new shape.
+        shape: Vec<usize>,
+    },
+    /// Takes out these axes of length one.
+    Squeeze {
+        /// Axes of the operand.
+        axes: Vec<usize>,
+    },
+    /// Takes out leading axes of length one until `keep_last` axes are left.
+    SqueezeLeading {
+        /// Axes that stay.
+        keep_last: usize,
+    },
+    /// The entries `start..end` of an axis.
+    Slice {
+        /// The axis.
+        axis: usize,
+        /// First entry.
+        start: usize,
+        /// Behind the last entry.
+        end: usize,
+    },
+    /// Pieces of these sizes along an axis.
+    Split {
+        /// The axis.
+        axis: usize,
+        /// The pieces' lengths, which add up to the axis's.
+        sizes: Vec<usize>,
+    },
+    /// All tensors along a new axis.
+    Stack {
+        /// Where the new axis stands.
+        axis: usize,
+    },
+    /// All tensors along an axis that they have.
+    Concat {
+        /// The axis.
+        axis: usize,
+    },
+    /// Takes `[weight, scale]`; centres the weight over all axes but the last (population variance) and multiplies it by
+    /// `scale * rsqrt(max(fan_in * variance, minimum))`, where `fan_in` is the product of all axes but the last.
+    StandardizeWeight {
+        /// The least `fan_in * variance`.
+        minimum: f64,
+        /// Computes in this.
+        precision: Precision,
+    },
+    /// Takes `[scale, variance, offset]`; gives `[scale * rsqrt(variance + epsilon), offset]`.
+    FoldNorm {
+        /// Added to the variance.
+        epsilon: f64,
+        /// Computes in this.
+        precision: Precision,
+    },
+}
+
+impl Transform {
+    /// The types that come out, without looking at any value.
+    ///
+    /// # Errors
+    /// Says which shape or type does not fit, and why.
+    pub fn infer(&self, input: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        match self {
+            Transform::Keep => Ok(input.to_vec()),
+            Transform::Cast { dtype } => {
+                input.iter().map(|kind| cast::infer(kind, *dtype)).collect()
+            }
+            Transform::Stack { axis } => layout::infer_stack(input, *axis).map(|kind| vec![kind]),
+            Transform::Concat { axis } => layout::infer_concat(input, *axis).map(|kind| vec![kind]),
+            Transform::Split { axis, sizes } => match input {
+                [kind] => layout::infer_split(kind, *axis, sizes),
+                _ => Err(format!("split takes one tensor, not {}", input.len())),
+            },
+            Transform::StandardizeWeight { .. } => fold::infer_standardize(input),
+            Transform::FoldNorm { .. } => fold::infer_norm(input),
+            _ => input.iter().map(|kind| self.infer_one(kind)).collect(),
+        }
+    }
+
+    fn infer_one(&self, kind: &TensorType) -> Result<TensorType, String> {
+        let shape = match self {
+            Transform::Permute { axes } => layout::permuted_shape(&kind.shape, axes)?,
+            Transform::Reshape { shape } => layout::reshaped(kind, shape)?,
+            Transform::Squeeze { axes } => layout::squeezed(&kind.shape, axes)?,
+            Transform::SqueezeLeading { keep_last } => {
+                layout::squeezed_leading(&kind.shape, *keep_last)?
+            }
+            Transform::Slice { axis, start, end } => {
+                layout::sliced(&kind.shape, *axis, *start, *end)?
+            }
+            _ => kind.shape.clone(),
+        };
+        Ok(TensorType {
+            shape,
+            dtype: kind.dtype,
+        })
+    }
+
+    /// Whether values and their order stay as they are, so that nothing needs to be copied.
+    pub fn keeps_bytes(&self) -> bool {
+        matches!(
+            self,
+            Transform::Keep
+                | Transform::Reshape { .. }
+                | Transform::Squeeze { .. }
+                | Transform::SqueezeLeading { .. }
+        )
+    }
+
+    /// Applies the step.
+    ///
+    /// # Errors
+    /// As [`Transform::infer`]; a plan has run that before, so an error here is a defect.
+    pub fn apply(&self, input: Vec<Tensor>) -> Result<Vec<Tensor>, String> {
+        let kinds: Vec<TensorType> = input.iter().map(|tensor| tensor.kind.clone()).collect();
+        let output = self.infer(&kinds)?;
+        let each = |change: &dyn Fn(Tensor, TensorType) -> Tensor,
+                    input: Vec<Tensor>,
+                    output: Vec<TensorType>| {
+            input
+                .into_iter()
+                .zip(output)
+                .map(|(tensor, kind)| change(tensor, kind))
+                .collect()
+        };
+        Ok(match self {
+            Transform::Keep
+            | Transform::Reshape { .. }
+            | Transform::Squeeze { .. }
+            | Transform::SqueezeLeading { .. } => each(
+                &|tensor, kind| Tensor {
+                    kind,
+                    data: tensor.data,
+                },
+                input,
+                output,
+            ),
+            Transform::Cast { .. } => each(&cast::cast, input, output),
+            Transform::Permute { axes } => each(
+                &|tensor, kind| layout::permute(&tensor, axes, kind),
+                input,
+                output,
+            ),
+            Transform::Slice { axis, start, .. } => each(
+                &|tensor, kind| layout::slice(&tensor, *axis, *start, kind),
+                input,
+                output,
+            ),
+            Transform::Split { axis, .. } => layout::split(&input[0], *axis, output),
+            Transform::Stack { axis } | Transform::Concat { axis } => output
+                .into_iter()
+                .map(|kind| layout::join(&input, *axis, kind))
+                .collect(),
+            Transform::StandardizeWeight { minimum, precision } => {
+                vec![fold::standardize(
+                    &input[0], &input[1], *minimum, *precision,
+                )]
+            }
+            Transform::FoldNorm { epsilon, precision } => fold::norm(input, *epsilon, *precision),
+        })
+    }
+}
+
+impl fmt::Display for Transform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Transform::Keep => write!(f, "keep"),
+            Transform::Cast { dtype } => write!(f, "cast {dtype}"),
+            Transform::Permute { axes } => write!(f, "permute {}", Shape(axes)),
+            Transform::Reshape { shape } => write!(f, "reshape {}", Shape(shape)),
+            Transform::Squeeze { axes } => write!(f, "squeeze {}", Shape(axes)),
+            Transform::SqueezeLeading { keep_last } => write!(f, "squeeze to {keep_last} axes"),
+            Transform::Slice { axis, start, end } => write!(f, "slice axis {axis} {start}..{end}"),
+            Transform::Split { axis, sizes } => write!(f, "split axis {axis} {}", Shape(sizes)),
+            Transform::Stack { axis } => write!(f, "stack axis {axis}"),
+            Transform::Concat { axis } => write!(f, "concat axis {axis}"),
+            Transform::StandardizeWeight { minimum, precision } => {
+                write!(f, "standardize weight (minimum {minimum:e}, {precision})")
+            }
+            Transform::FoldNorm { epsilon, precision } => {
+                write!(f, "fold norm (epsilon {epsilon:e}, {precision})")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Precision::F32 => "f32",
+            Precision::F64 => "f64",
+        })
+    }
+}
+
+/// The bytes that a chain holds at once at its peak: each step's operands and results together.
+///
+/// # Errors
+/// As [`Transform::infer`]; also if a size does not fit `usize`.
+pub fn infer_chain(
+    chain: &[Transform],
+    input: Vec<TensorType>,
+) -> Result<(Vec<TensorType>, usize), String> {
+    let size = |kinds: &[TensorType]| {
+        kinds
+            .iter()
+            .try_fold(0usize, |sum, kind| sum.checked_add(kind.checked_bytes()?))
+            .ok_or("its size overflows")
+    };
+    let mut kinds = input;
+    let mut peak = size(&kinds)?;
+    for step in chain {
+        let next = step
+            .infer(&kinds)
+            .map_err(|reason| format!("{step}: {reason}"))?;
+        let held = if step.keeps_bytes() {
+            size(&next)?
+        } else {
+            size(&kinds)?.saturating_add(size(&next)?)
+        };
+        peak = peak.max(held);
+        kinds = next;
+    }
+    Ok((kinds, peak))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,317 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::tensor::from_f64;
+
+fn f32s(shape: &[usize], values: &[f64]) -> Tensor {
+    let kind = TensorType {
+        shape: shape.to_vec(),
+        dtype: Dtype::F32,
+    };
+    assert_eq!(kind.checked_elements(), Some(values.len()));
+    Tensor {
+        kind,
+        data: from_f64(Dtype::F32, values),
+    }
+}
+
+fn one(transform: Transform, input: Tensor) -> Tensor {
+    let mut output = transform.apply(vec![input]).unwrap();
+    assert_eq!(output.len(), 1);
+    output.pop().unwrap()
+}
+
+fn counted(shape: &[usize]) -> Tensor {
+    let elements = shape.iter().product::<usize>();
+    f32s(shape, &(0..elements).map(|i| i as f64).collect::<Vec<_>>())
+}
+
+#[test]
+fn keep_reshape_and_squeeze_leave_the_bytes() {
+    let tensor = counted(&[1, 1, 6]);
+    for (transform, shape) in [
+        (Transform::Keep, vec![1, 1, 6]),
+        (Transform::Reshape { shape: vec![2, 3] }, vec![2, 3]),
+        (Transform::Squeeze { axes: vec![0] }, vec![1, 6]),
+        (Transform::SqueezeLeading { keep_last: 1 }, vec![6]),
+    ] {
+        assert!(transform.keeps_bytes());
+        let output = one(transform, tensor.clone());
+        assert_eq!(
+            (output.kind.shape, output.data),
+            (shape, tensor.data.clone())
+        );
+    }
+}
+
+#[test]
+fn squeezing_keeps_a_channel_axis_of_length_one() {
+    assert_eq!(
+        one(
+            Transform::SqueezeLeading { keep_last: 1 },
+            counted(&[1, 1, 1])
+        )
+        .kind
+        .shape,
+        [1]
+    );
+}
+
+#[test]
+fn permute_moves_axes() {
+    let output = one(
+        Transform::Permute {
+            axes: vec![2, 0, 1],
+        },
+        counted(&[2, 1, 3]),
+    );
+    assert_eq!(output, f32s(&[3, 2, 1], &[0.0, 3.0, 1.0, 4.0, 2.0, 5.0]));
+}
+
+#[test]
+fn slice_split_concat_and_stack_cut_and_join() {
+    let matrix = counted(&[2, 3]);
+    let slice = Transform::Slice {
+        axis: 1,
+        start: 1,
+        end: 3,
+    };
+    assert_eq!(
+        one(slice, matrix.clone()),
+        f32s(&[2, 2], &[1.0, 2.0, 4.0, 5.0])
+    );
+    let pieces = Transform::Split {
+        axis: 1,
+        sizes: vec![1, 2],
+    }
+    .apply(vec![matrix.clone()])
+    .unwrap();
+    assert_eq!(
+        pieces,
+        [
+            f32s(&[2, 1], &[0.0, 3.0]),
+            f32s(&[2, 2], &[1.0, 2.0, 4.0, 5.0])
+        ]
+    );
+    assert_eq!(
+        Transform::Concat { axis: 1 }.apply(pieces).unwrap(),
+        std::slice::from_ref(&matrix)
+    );
+    let stacked = Transform::Stack { axis: 1 }
+        .apply(vec![matrix.clone(), matrix])
+        .unwrap();
+    let expected = [0.0, 1.0, 2.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 3.0, 4.0, 5.0];
+    assert_eq!(stacked, [f32s(&[2, 2, 3], &expected)]);
+}
+
+#[test]
+fn casts_round_to_nearest_even() {
+    let tensor = f32s(&[4], &[1.0, 1.00390625, 1.01171875, -3.0]);
+    let output = one(Transform::Cast { dtype: Dtype::Bf16 }, tensor);
+    assert_eq!(output.to_f64(), [1.0, 1.0, 1.015625, -3.0]);
+    assert_eq!(
+        output.data,
+        [0x80, 0x3f, 0x80, 0x3f, 0x82, 0x3f, 0x40, 0xc0]
+    );
+    let back = one(Transform::Cast { dtype: Dtype::F32 }, output);
+    assert_eq!(back, f32s(&[4], &[1.0, 1.0, 1.015625, -3.0]));
+    let half = one(
+        Transform::Cast { dtype: Dtype::F16 },
+        f32s(&[2], &[0.1, 65504.0]),
+    );
+    assert_eq!(half.data, [0x66, 0x2e, 0xff, 0x7b]);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_any_data() {
+    let kind = counted(&[2, 3]).kind;
+    let refused = |transform: Transform| transform.infer(std::slice::from_ref(&kind)).unwrap_err();
+    assert_eq!(
+        refused(Transform::Permute { axes: vec![0, 0] }),
+        "[0, 0] is no permutation of the axes of [2, 3]"
+    );
+    assert_eq!(
+        refused(Transform::Reshape { shape: vec![4] }),
+        "[4] does not hold as many elements as [2, 3]"
+    );
+    assert_eq!(
+        refused(Transform::Squeeze { axes: vec![0] }),
+        "axis 0 of [2, 3] is not of length 1"
+    );
+    assert_eq!(
+        refused(Transform::SqueezeLeading { keep_last: 3 }),
+        "[2, 3] has fewer than 3 axes"
+    );
+    let slice = Transform::Slice {
+        axis: 1,
+        start: 2,
+        end: 4,
+    };
+    assert_eq!(refused(slice), "2..4 does not lie within axis 1 of [2, 3]");
+    let split = Transform::Split {
+        axis: 0,
+        sizes: vec![1, 2],
+    };
+    assert_eq!(
+        refused(split),
+        "pieces [1, 2] do not add up to axis 0 of [2, 3]"
+    );
+    assert_eq!(
+        refused(Transform::Stack { axis: 3 }),
+        "there is no place 3 for a new axis in [2, 3]"
+    );
+    assert_eq!(
+        refused(Transform::Concat { axis: 2 }),
+        "there is no axis 2 in [2, 3]"
+    );
+    let fold = Transform::FoldNorm {
+        epsilon: 1e-5,
+        precision: Precision::F64,
+    };
+    assert_eq!(
+        refused(fold),
+        "it takes scale, variance and offset, not 1 tensors"
+    );
+    let integers = TensorType {
+        shape: vec![2],
+        dtype: Dtype::I32,
+    };
+    let cast = Transform::Cast { dtype: Dtype::F32 }.infer(&[integers]);
+    assert_eq!(
+        cast.unwrap_err(),
+        "only floating-point types can be cast, not int32 to float32"
+    );
+}
+
+#[test]
+fn the_peak_of_a_chain_counts_operands_and_results() {
+    let chain = [
+        Transform::SqueezeLeading { keep_last: 1 },
+        Transform::Cast { dtype: Dtype::Bf16 },
+    ];
+    let (kinds, peak) = infer_chain(&chain, vec![counted(&[1, 8]).kind]).unwrap();
+    assert_eq!(
+        (kinds[0].shape.clone(), kinds[0].dtype, peak),
+        (vec![8], Dtype::Bf16, 32 + 16)
+    );
+}
+
+#[test]
+fn a_standardized_weight_has_literal_values() {
+    // One output channel, fan-in 4: mean 2.5, population variance 1.25, so w - 2.5 times 2 / sqrt(4 * 1.25).
+    let weight = f32s(&[2, 2, 1], &[1.0, 2.0, 3.0, 4.0]);
+    let scale = f32s(&[1, 1, 1], &[2.0]);
+    let fold = Transform::StandardizeWeight {
+        minimum: 1e-4,
+        precision: Precision::F64,
+    };
+    let output = fold.apply(vec![weight, scale]).unwrap();
+    let factor = 2.0 / 5f64.sqrt();
+    assert_eq!(
+        output,
+        [f32s(
+            &[2, 2, 1],
+            &[-1.5 * factor, -0.5 * factor, 0.5 * factor, 1.5 * factor]
+        )]
+    );
+}
+
+#[test]
+fn a_flat_weight_is_held_by_the_minimum() {
+    let weight = f32s(&[2, 1, 1], &[0.001, 0.003]);
+    let fold = Transform::StandardizeWeight {
+        minimum: 1e-4,
+        precision: Precision::F64,
+    };
+    let output = fold.apply(vec![weight, f32s(&[1, 1, 1], &[1.0])]).unwrap();
+    let expected = [-0.1, 0.1];
+    for (value, expected) in output[0].to_f64().iter().zip(expected) {
+        assert!((value - expected).abs() < 1e-7, "{value}");
+    }
+}
+
+#[test]
+fn a_folded_norm_has_literal_values_and_keeps_its_offset() {
+    let input = vec![
+        f32s(&[1, 2], &[1.0, -3.0]),
+        f32s(&[1, 2], &[0.25, 4.0]),
+        f32s(&[1, 2], &[0.5, 0.75]),
+    ];
+    let output = Transform::FoldNorm {
+        epsilon: 0.0,
+        precision: Precision::F64,
+    }
+    .apply(input)
+    .unwrap();
+    assert_eq!(
+        output,
+        [f32s(&[1, 2], &[2.0, -1.5]), f32s(&[1, 2], &[0.5, 0.75])]
+    );
+}
+
+proptest! {
+    #[test]
+    fn a_permutation_and_its_inverse_cancel(shape in prop::collection::vec(0usize..5, 0..5), seed in any::<u64>()) {
+        let tensor = counted(&shape);
+        let mut axes: Vec<usize> = (0..shape.len()).collect();
+        axes.sort_by_key(|&axis| seed.rotate_left(axis as u32 * 7) % 11);
+        let mut inverse = vec![0; axes.len()];
+        axes.iter().enumerate().for_each(|(at, &axis)| inverse[axis] = at);
+        let there = one(Transform::Permute { axes }, tensor.clone());
+        prop_assert_eq!(one(Transform::Permute { axes: inverse }, there), tensor);
+    }
+
+    #[test]
+    fn a_split_and_a_concat_cancel(sizes in prop::collection::vec(0usize..4, 1..4), axis in 0usize..3) {
+        let mut shape = vec![2, 3, 2];
+        shape[axis] = sizes.iter().sum();
+        let tensor = counted(&shape);
+        let pieces = Transform::Split { axis, sizes }.apply(vec![tensor.clone()]).unwrap();
+        prop_assert_eq!(Transform::Concat { axis }.apply(pieces).unwrap(), vec![tensor]);
+    }
+
+    #[test]
+    fn every_transform_gives_what_it_infers(shape in prop::collection::vec(1usize..4, 1..4), axis in 0usize..3) {
+        let tensor = counted(&shape);
+        for transform in [
+            Transform::Stack { axis },
+            Transform::Concat { axis },
+            Transform::Slice { axis, start: 0, end: 1 },
+            Transform::Cast { dtype: Dtype::F64 },
+        ] {
+            if let Ok(kinds) = transform.infer(std::slice::from_ref(&tensor.kind)) {
+                let output = transform.apply(vec![tensor.clone()]).unwrap();
+                prop_assert_eq!(output[0].data.len(), kinds[0].bytes());
+                prop_assert_eq!(&output[0].kind, &kinds[0]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_weight_fold_follows_its_formula(values in prop::collection::vec(-1f32..1.0, 12), scale in 0.1f32..2.0) {
+        let weight: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();
+        let mean = weight.iter().sum::<f64>() / 12.0;
+        let variance = weight.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 12.0;
+        let factor = f64::from(scale) / (12.0 * variance).max(1e-4).sqrt();
+        for (precision, bound) in [(Precision::F64, 6e-8), (Precision::F32, 2e-6)] {
+            let fold = Transform::StandardizeWeight { minimum: 1e-4, precision };
+            let input = vec![f32s(&[3, 4, 1], &weight), f32s(&[1, 1, 1], &[f64::from(scale)])];
+            let output = fold.apply(input).unwrap()[0].to_f64();
+            for (value, weight) in output.iter().zip(&weight) {
+                let expected = (weight - mean) * factor;
+                prop_assert!((value - expected).abs() <= bound * expected.abs().max(factor), "{value} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_norm_fold_follows_its_formula(scale in -2f32..2.0, variance in 0f32..10.0, offset in -1f32..1.0) {
+        let exact = f64::from(scale) / (f64::from(variance) + 1e-5).sqrt();
+        for (precision, bound) in [(Precision::F64, 6e-8), (Precision::F32, 4e-7)] {
+            let input = [scale, variance, offset].map(|v| f32s(&[1], &[f64::from(v)])).to_vec();
+            let output = Transform::FoldNorm { epsilon: 1e-5, precision }.apply(input).unwrap();
+            prop_assert!((output[0].to_f64()[0] - exact).abs() <= bound * exact.abs());
+            prop_assert_eq!(output[1].to_f64(), vec![f64::from(offset)]);
+        }
+    }
+}
