@@ -80,3 +80,125 @@ pub fn rotation<B: Backend>(
         sine: tensor(sine),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What JAX 0.10.2 gives on a CPU, jitted: bits of float32.
+    const OF_8192: [u32; 8] = [
+        0x3f80_0000,
+        0x3e5d_8705,
+        0x3d87_6e2d,
+        0x3ca2_1b7b,
+        0x3bb9_fad7,
+        0x3ad0_768a,
+        0x39e7_6ba9,
+        0x3900_0000,
+    ];
+    const OF_1048576: [u32; 8] = [
+        0x3f80_0000,
+        0x3df8_5e8e,
+        0x3c96_4ee1,
+        0x3b2a_ed7f,
+        0x39bd_eea7,
+        0x3851_f43c,
+        0x36e7_db5b,
+        0x3580_0001,
+    ];
+    const WIDTHS: [u32; 32] = [
+        0x3f80_0000,
+        0x400d_9fca,
+        0x405e_260d,
+        0x4099_186c,
+        0x40c5_3fee,
+        0x40f3_fdd0,
+        0x4112_ef89,
+        0x412d_c75e,
+        0x414a_ee1a,
+        0x416a_e18c,
+        0x4187_1d22,
+        0x419a_d8a8,
+        0x41b1_138e,
+        0x41ca_55f4,
+        0x41e7_44ee,
+        0x4204_545b,
+        0x4217_ba13,
+        0x422e_66e6,
+        0x4249_0d73,
+        0x4268_8666,
+        0x4286_ec3f,
+        0x429d_213a,
+        0x42b7_a36d,
+        0x42d7_5d42,
+        0x42fd_6b0d,
+        0x4315_92d4,
+        0x4331_17ad,
+        0x4352_41b7,
+        0x437a_44a1,
+        0x4395_4ac0,
+        0x43b2_7c78,
+        0x43d5_c9ed,
+    ];
+
+    fn bits(values: Vec<f32>) -> Vec<u32> {
+        values.into_iter().map(f32::to_bits).collect()
+    }
+
+    /// Every bit of many numbers in two.
+    fn digest(values: Vec<f32>) -> (u32, u64) {
+        let bits = bits(values);
+        let sum = bits
+            .iter()
+            .zip(1..)
+            .map(|(&bits, place)| u64::from(bits) * place)
+            .sum();
+        (bits.iter().fold(0, |all, bits| all ^ bits), sum)
+    }
+
+    #[test]
+    fn frequencies_are_those_of_jax_to_the_last_bit() {
+        assert_eq!(bits(inverse_frequencies(8, 8192)), OF_8192);
+        assert_eq!(bits(inverse_frequencies(8, 1 << 20)), OF_1048576);
+        assert_eq!(
+            digest(inverse_frequencies(64, 8192)),
+            (0x0041_8f0c, 0x1df2_70e1_e98)
+        );
+        assert_eq!(
+            digest(inverse_frequencies(384, 1 << 20)),
+            (0x033b_f899, 0x3fde_baa7_1f5f)
+        );
+    }
+
+    #[test]
+    fn distances_fall_on_the_side_of_a_mask_where_jax_has_them() {
+        let widths = central_mask_widths(32, 512);
+        for (width, jax) in widths.iter().zip(WIDTHS.map(f32::from_bits)) {
+            assert!((width / jax - 1.0).abs() < 1e-6);
+            assert_eq!(
+                width.ceil(),
+                jax.ceil(),
+                "no whole distance lies between {width} and {jax}"
+            );
+        }
+    }
+
+    #[test]
+    fn features_are_masks_and_signed_masks() {
+        let features = distance_features(2, &[1.0, 1.5]);
+        // Distances -2, -1, 0, 1.
+        let expected = [
+            [0.0, 0.0, 0.0, 0.0],
+            [0.0, 1.0, 0.0, -1.0],
+            [1.0, 1.0, 0.0, 0.0],
+            [0.0, 1.0, 0.0, 1.0],
+        ];
+        assert_eq!(features, expected.as_flattened());
+    }
+
+    #[test]
+    fn one_channel_pair_turns_once_a_radian() {
+        assert_eq!(inverse_frequencies(1, 100), [0.5f32.recip() / 2.0]);
+        assert!(inverse_frequencies(0, 100).is_empty());
+    }
+}

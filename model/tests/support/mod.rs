@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::backend::Flex;
+use burn::tensor::{Tensor, TensorData};
+use model::operations::Gelu;
 use model::{AlphaGenome, Arithmetic, Array, Batch, LoadError, NoTaps, Request, Sequence, Taps};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -214,5 +216,36 @@ impl Taps for Watch {
             self.taken.insert(path.to_owned(), array).is_none(),
             "{path} was handed out twice"
         );
+    }
+}
+
+/// How far float32 may be from float64.
+pub const TOLERANCE: f64 = 1e-6;
+
+/// A tensor of random numbers, and the numbers.
+pub fn random<const D: usize>(seed: u64, shape: [usize; D]) -> (Tensor<Flex, D>, Vec<f64>) {
+    let values: Vec<f32> = numbers(seed).take(shape.iter().product()).collect();
+    let tensor = Tensor::from_data(TensorData::new(values.clone(), shape), &Default::default());
+    (tensor, values.into_iter().map(f64::from).collect())
+}
+
+/// Holds all forms of an operation to the numbers expected.
+pub fn check<const D: usize>(expected: &[f64], forms: impl IntoIterator<Item = Tensor<Flex, D>>) {
+    let expected: Vec<f32> = expected.iter().map(|&value| value as f32).collect();
+    for (form, found) in forms.into_iter().enumerate() {
+        let found = found.into_data().to_vec::<f32>().unwrap();
+        let distance = distance(&expected, &found);
+        assert!(distance <= TOLERANCE, "form {form} is {distance:.1e} off");
+    }
+}
+
+/// gelu in float64.
+pub fn gelu(x: f64, kind: Gelu) -> f64 {
+    match kind {
+        Gelu::Sigmoid => x / (1.0 + (-1.702 * x).exp()),
+        Gelu::Tanh => {
+            let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
+            0.5 * x * (1.0 + inner.tanh())
+        }
     }
 }
