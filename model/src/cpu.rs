@@ -13,7 +13,9 @@ use kernels::linear::{Epilogue, Residual};
 use kernels::operands::Operands;
 use kernels::pair::Products;
 use kernels::rotary::Angles;
-use kernels::{convolution, embedding, junctions, linear, norm, pair, pool, rotary, softmax, tracks};
+use kernels::{
+    convolution, embedding, junctions, linear, norm, pair, pool, rotary, softmax, tracks,
+};
 
 use crate::layers::{Affine, Convolution, LayerNorm, Linear, Rotation, TissueAffine};
 use crate::operations::{Activation, Gelu, Operations, Unscale};
@@ -37,12 +39,25 @@ impl Operations for Flex {
 
     fn layer_normalise(x: Tensor<Self, 3>, norm: &LayerNorm<Self>) -> Tensor<Self, 3> {
         let shape = x.dims();
-        let [x, scale, offset] = [Floats::new(x), Floats::of(&norm.scale), Floats::of(&norm.offset)];
-        let of = norm::Affine { scale: scale.as_slice(), offset: offset.as_slice() };
-        filled(shape, |y| norm::layer_norm(y, x.as_slice(), of, norm.centred))
+        let [x, scale, offset] = [
+            Floats::new(x),
+            Floats::of(&norm.scale),
+            Floats::of(&norm.offset),
+        ];
+        let of = norm::Affine {
+            scale: scale.as_slice(),
+            offset: offset.as_slice(),
+        };
+        filled(shape, |y| {
+            norm::layer_norm(y, x.as_slice(), of, norm.centred)
+        })
     }
 
-    fn project(x: Tensor<Self, 3>, linear: &Linear<Self>, activation: Activation) -> Tensor<Self, 3> {
+    fn project(
+        x: Tensor<Self, 3>,
+        linear: &Linear<Self>,
+        activation: Activation,
+    ) -> Tensor<Self, 3> {
         let [batch, length, inputs] = x.dims();
         let outputs = linear.weight.dims()[1];
         let [x, weight] = [Floats::new(x), Floats::of(&linear.weight)];
@@ -74,13 +89,17 @@ impl Operations for Flex {
     fn max_pool(x: Tensor<Self, 3>) -> Tensor<Self, 3> {
         let [batch, length, channels] = x.dims();
         let x = Floats::new(x);
-        filled([batch, length / 2, channels], |y| pool::max_pool(y, x.as_slice(), channels))
+        filled([batch, length / 2, channels], |y| {
+            pool::max_pool(y, x.as_slice(), channels)
+        })
     }
 
     fn mean_pool(x: Tensor<Self, 3>, by: usize) -> Tensor<Self, 3> {
         let [batch, length, channels] = x.dims();
         let x = Floats::new(x);
-        filled([batch, length / by, channels], |y| pool::mean_pool(y, x.as_slice(), channels, by))
+        filled([batch, length / by, channels], |y| {
+            pool::mean_pool(y, x.as_slice(), channels, by)
+        })
     }
 
     fn upsample_add(x: Tensor<Self, 3>, scale: f32, skip: Tensor<Self, 3>) -> Tensor<Self, 3> {
@@ -92,8 +111,15 @@ impl Operations for Flex {
 
     fn rotate(x: Tensor<Self, 4>, rotation: &Rotation<Self>) -> Tensor<Self, 4> {
         let [batch, length, heads, channels] = x.dims();
-        let [x, cosine, sine] = [Floats::new(x), Floats::of(&rotation.cosine), Floats::of(&rotation.sine)];
-        let angles = Angles { cosine: cosine.as_slice(), sine: sine.as_slice() };
+        let [x, cosine, sine] = [
+            Floats::new(x),
+            Floats::of(&rotation.cosine),
+            Floats::of(&rotation.sine),
+        ];
+        let angles = Angles {
+            cosine: cosine.as_slice(),
+            sine: sine.as_slice(),
+        };
         let size = length * heads * channels;
         filled([batch, length, heads, channels], |y| {
             for (y, x) in sequences(y, size).zip(x.as_slice().chunks(size.max(1))) {
@@ -112,8 +138,19 @@ impl Operations for Flex {
     ) -> Tensor<Self, 3> {
         let [batch, length, heads, key_width] = queries.dims();
         let (value_width, bias_rows) = (values.dims()[2], bias.dims()[2]);
-        let shape = Shape { length, heads, key_width, value_width, bias_rows };
-        let given = [Floats::new(queries), Floats::new(keys), Floats::new(values), Floats::new(bias)];
+        let shape = Shape {
+            length,
+            heads,
+            key_width,
+            value_width,
+            bias_rows,
+        };
+        let given = [
+            Floats::new(queries),
+            Floats::new(keys),
+            Floats::new(values),
+            Floats::new(bias),
+        ];
         let size = length * heads * value_width;
         filled([batch, length, heads * value_width], |y| {
             for (sequence, y) in sequences(y, size).enumerate() {
@@ -181,9 +218,13 @@ impl Operations for Flex {
         organism: Tensor<Self, 2>,
     ) -> Tensor<Self, 3> {
         let [batch, length, channels] = x.dims();
-        let (mut x, skip, organism) = (Floats::new(x), skip.map(Floats::new), Floats::new(organism));
+        let (mut x, skip, organism) =
+            (Floats::new(x), skip.map(Floats::new), Floats::new(organism));
         let [scale, offset] = [Floats::of(&norm.scale), Floats::of(&norm.offset)];
-        let norm = norm::Affine { scale: scale.as_slice(), offset: offset.as_slice() };
+        let norm = norm::Affine {
+            scale: scale.as_slice(),
+            offset: offset.as_slice(),
+        };
         for (sequence, x) in sequences(x.as_mut_slice(), length * channels).enumerate() {
             let skip = skip.as_ref().map(|skip| part(skip, sequence, batch));
             embedding::embed(x, skip, norm, part(&organism, sequence, batch));
@@ -207,10 +248,14 @@ impl Operations for Flex {
         };
         let factor = Floats::of(&unscale.factor);
         let unscaled = filled(shape, |unscaled| {
-            let both = sequences(x.as_mut_slice(), length * channels).zip(sequences(unscaled, length * channels));
+            let both = sequences(x.as_mut_slice(), length * channels)
+                .zip(sequences(unscaled, length * channels));
             for (sequence, (x, unscaled)) in both.enumerate() {
                 let factor = part(&factor, sequence, batch);
-                let unscale = tracks::Unscale { factor, squashing: unscale.squashing };
+                let unscale = tracks::Unscale {
+                    factor,
+                    squashing: unscale.squashing,
+                };
                 tracks::scaled_and_unscaled(x, unscaled, part(&scale, sequence, batch), unscale);
             }
         });
@@ -241,7 +286,13 @@ impl Operations for Flex {
         let [donors, acceptors] = [Sites::new(donors), Sites::new(acceptors)];
         filled([count, partners, tissues], |y| {
             let shape = [count, partners, tissues, channels];
-            junctions::junctions(y, donors.view(), acceptors.view(), operands(rounding), shape);
+            junctions::junctions(
+                y,
+                donors.view(),
+                acceptors.view(),
+                operands(rounding),
+                shape,
+            );
         })
     }
 }
@@ -262,15 +313,27 @@ impl Sites {
 
     fn view(&self) -> junctions::Sites<'_> {
         let [x, scale, offset, cosine, sine] = self.0.each_ref().map(Floats::as_slice);
-        junctions::Sites { x, scale, offset, angles: Angles { cosine, sine } }
+        junctions::Sites {
+            x,
+            scale,
+            offset,
+            angles: Angles { cosine, sine },
+        }
     }
 }
 
 /// `f(x * scale + offset)`.
 fn affine(x: Tensor<Flex, 3>, norm: &Affine<Flex>, function: Option<Function>) -> Tensor<Flex, 3> {
     let shape = x.dims();
-    let [x, scale, offset] = [Floats::new(x), Floats::of(&norm.scale), Floats::of(&norm.offset)];
-    let norm = norm::Affine { scale: scale.as_slice(), offset: offset.as_slice() };
+    let [x, scale, offset] = [
+        Floats::new(x),
+        Floats::of(&norm.scale),
+        Floats::of(&norm.offset),
+    ];
+    let norm = norm::Affine {
+        scale: scale.as_slice(),
+        offset: offset.as_slice(),
+    };
     filled(shape, |y| norm::affine(y, x.as_slice(), norm, function))
 }
 
@@ -284,22 +347,43 @@ fn convolve(
     let [batch, length, inputs] = x.dims();
     let [width, _, outputs] = convolution.weight.dims();
     let given = residual.as_ref().map_or(0, |residual| residual.dims()[2]);
-    let [x, kernel, bias] = [Floats::new(x), Floats::of(&convolution.weight), Floats::of(&convolution.bias)];
+    let [x, kernel, bias] = [
+        Floats::new(x),
+        Floats::of(&convolution.weight),
+        Floats::of(&convolution.bias),
+    ];
     let residual = residual.map(Floats::new);
     let norm = norm.map(|norm| [Floats::of(&norm.scale), Floats::of(&norm.offset)]);
     let before = norm.as_ref().map(|[scale, offset]| {
-        let norm = norm::Affine { scale: scale.as_slice(), offset: offset.as_slice() };
+        let norm = norm::Affine {
+            scale: scale.as_slice(),
+            offset: offset.as_slice(),
+        };
         (norm, Function::GeluSigmoid)
     });
     filled([batch, length, outputs], |y| {
         for (sequence, y) in sequences(y, length * outputs).enumerate() {
             let residual = residual.as_ref().map(|residual| {
                 let values = part(residual, sequence, batch);
-                Residual { values, channels: given }
+                Residual {
+                    values,
+                    channels: given,
+                }
             });
-            let epilogue = Epilogue { bias: Some(bias.as_slice()), residual, relu: false };
+            let epilogue = Epilogue {
+                bias: Some(bias.as_slice()),
+                residual,
+                relu: false,
+            };
             let shape = [length, width, inputs, outputs];
-            convolution::convolve(y, part(&x, sequence, batch), before, kernel.as_slice(), epilogue, shape);
+            convolution::convolve(
+                y,
+                part(&x, sequence, batch),
+                before,
+                kernel.as_slice(),
+                epilogue,
+                shape,
+            );
         }
     })
 }

@@ -44,7 +44,10 @@ impl Floats {
 }
 
 /// A tensor of what `fill` writes; before that its elements are zero.
-pub(super) fn filled<const D: usize>(shape: [usize; D], fill: impl FnOnce(&mut [f32])) -> Tensor<Flex, D> {
+pub(super) fn filled<const D: usize>(
+    shape: [usize; D],
+    fill: impl FnOnce(&mut [f32]),
+) -> Tensor<Flex, D> {
     let mut tensor = FlexTensor::zeros(Shape::from(shape), DType::F32);
     fill(tensor.storage_mut());
     Tensor::from_primitive(TensorPrimitive::Float(tensor))
