@@ -14,7 +14,7 @@ fn noisy(n: usize, seed: u64) -> (Vec<f32>, Vec<f32>) {
         ((state >> 40) as f32 / (1u64 << 24) as f32) - 0.5
     };
     let a: Vec<f32> = (0..n).map(|_| next() * 8.0).collect();
-    let b = a.iter().map(|&x| x + next().powi(21)).collect();
+    let b = a.iter().map(|&x| x + 1000.0 * next().powi(21)).collect();
     (a, b)
 }
 
@@ -71,15 +71,54 @@ fn largest_difference_is_found_at_its_first_place() {
     let mut b = a.clone();
     a[3] = f32::NAN;
     b[70_000] = 3.0;
+    // Of the same size: in the same block, the same chunk, another chunk.
+    b[70_001] = 3.0;
+    b[71_000] = 3.0;
     b[150_001] = -1.0;
-    let summary = compare(Values::F32(&a), Values::F32(&b), &Options::default()).unwrap();
+    let options = Options {
+        listed: 3,
+        ..Options::default()
+    };
+    let summary = compare(Values::F32(&a), Values::F32(&b), &options).unwrap();
     assert_eq!(summary.max.unwrap().index, 70_000);
     assert_eq!(summary.max_abs(), Stat::Defined(2.0));
     assert_eq!(summary.non_finite.first[0].index, 3);
-    let worst = summary.outliers.unwrap().worst;
+    // The mean difference is a little above zero, so the negative outlier lies farthest from it.
+    let worst: Vec<u64> = summary
+        .outliers
+        .unwrap()
+        .worst
+        .iter()
+        .map(|p| p.index)
+        .collect();
+    assert_eq!(worst, [150_001, 70_000, 70_001]);
+}
+
+#[test]
+fn steps_of_a_narrower_type_round_to_even() {
+    let steps = |bits: u32, ulp| {
+        let (a, b) = ([1.0f32], [f32::from_bits(bits)]);
+        let options = Options {
+            ulp: Some(ulp),
+            ..Options::default()
+        };
+        compare(Values::F32(&a), Values::F32(&b), &options)
+            .unwrap()
+            .ulp
+            .unwrap()
+            .max
+    };
+    // Ties halfway between 1 and the next bfloat16, and between the next two.
+    assert_eq!(steps(0x3f80_8000, FloatType::Bf16), 0);
+    assert_eq!(steps(0x3f81_8000, FloatType::Bf16), 2);
+    assert_eq!(steps(0x3f80_8001, FloatType::Bf16), 1);
+    // The same for float16, whose step at 1 is 2^13 of float32's.
+    assert_eq!(steps(0x3f80_1000, FloatType::F16), 0);
+    assert_eq!(steps(0x3f80_3000, FloatType::F16), 2);
+    // Zero has one representation: 1 is as far from -0 as from +0.
     assert_eq!(
-        worst.iter().map(|p| p.index).collect::<Vec<_>>(),
-        [70_000, 150_001]
+        steps(0x0000_0000, FloatType::F32),
+        steps(0x8000_0000, FloatType::F32)
     );
 }
 
