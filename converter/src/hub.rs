@@ -3,8 +3,7 @@
 //! `hf-hub` speaks the Hub's API: it finds the commit and lists its files. Moving the files is done here, because hf-hub 1.0
 //! starts an interrupted file over (`File::create` on the partial file), saves the body of an error response as if it were
 //! the file, compares no digest, does not know `HF_HUB_OFFLINE`, and leaves a snapshot half in place when it fails. The cache
-//! is the one that hf-hub and Python's `huggingface_hub` keep, with their names and their locks, and each continues what
-//! another left.
+//! is the one of hf-hub and Python's `huggingface_hub`, with their names and their locks, so all three share what is in it.
 
 mod cache;
 mod error;
