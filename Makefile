@@ -26,7 +26,7 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build `convert` and `parity`
-	$(CARGO) build --workspace --release --locked --bins
+	$(CARGO) build --workspace --release --locked --bin convert --bin parity
 
 .PHONY: demo
 demo: build ## Convert the tiny snapshot and compare the model with JAX's recording
@@ -60,6 +60,7 @@ integration: $(VENV)/.ready $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Run t
 	ALPHAGENOME_RUN_INTEGRATION_TESTS=1 \
 	ALPHAGENOME_MODEL_PATH="$(abspath $(SNAPSHOT))" \
 	ALPHAGENOME_PYTHON="$(abspath $(VENV)/bin/python)" \
+	ALPHAGENOME_STANDIN="$(if $(ALPHAGENOME_MODEL_PATH),,full)" \
 		$(CARGO) test --workspace --release --locked --test integration
 
 .PHONY: bench-convert
@@ -70,9 +71,28 @@ bench-convert: build $(VENV)/.ready $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) 
 .PHONY: bench-cpu
 bench-cpu: build $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Time the forward pass in float32 against JAX, side by side
 	$(CARGO) build --workspace --release --locked --example bench_cpu
-	$(PYTHON) model/bench/forward.py --snapshot $(SNAPSHOT) --convert $(BINARIES)/convert \
+	$(or $(JAX_PYTHON),$(PYTHON)) model/bench/forward.py --snapshot $(SNAPSHOT) --convert $(BINARIES)/convert \
 		--forward $(BINARIES)/examples/bench_cpu --scratch $(BUILD)/bench-cpu \
 		$(if $(METADATA),--metadata $(METADATA))
+
+$(VENV)/.numpy: | $(VENV)/.ready
+	$(VENV)/bin/python -m pip install --quiet numpy scipy
+	touch $@
+
+.PHONY: bench-parity
+bench-parity: $(VENV)/.numpy ## Time the comparison of recordings against numpy and scipy
+	$(CARGO) build --workspace --release --locked --example compare_raw
+	$(VENV)/bin/python parity/bench/compare.py --binary $(BINARIES)/examples/compare_raw
+
+.PHONY: fuzz-smoke
+fuzz-smoke: ## Fuzz every parser for half a minute (needs nightly Rust and cargo-fuzz)
+	@command -v cargo-fuzz > /dev/null || \
+		{ echo "cargo-fuzz is missing: rustup toolchain install nightly && cargo install cargo-fuzz" >&2; exit 1; }
+	for package in converter/ocdbt converter/orbax; do \
+		for target in $$(cd $$package && $(CARGO) +nightly fuzz list); do \
+			(cd $$package && $(CARGO) +nightly fuzz run $$target -- -max_total_time=30 -rss_limit_mb=1024); \
+		done; \
+	done
 
 .PHONY: clean
 clean: ## Remove what make and cargo made; the stand-in checkpoint stays

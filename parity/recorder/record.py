@@ -126,9 +126,9 @@ def source_digest(conversion: pathlib.Path) -> str:
     """Returns the digest of the snapshot as the converter's ledger states it."""
     ledger = json.loads(conversion.read_text())
     try:
-        return ledger["source"]["digest"]
+        return f"{ledger['digest_algorithm']}:{ledger['source']['digest']}"
     except (KeyError, TypeError) as error:
-        raise SystemExit(f"{conversion}: no source.digest: is it a conversion.json?") from error
+        raise SystemExit(f"{conversion}: no digest of a source: is it a conversion.json?") from error
 
 
 def record(args: argparse.Namespace, cases: list[sequences.Case]) -> None:
