@@ -3,8 +3,9 @@ use std::path::Path;
 use crate::{
     layout::{Layout, ZarrVersion},
     leaf::{Bare, Leaf},
-    open::{OpenError, find_source, read_leaf, read_tree},
+    open::{OpenError, find_source, read_tree},
     source::Source,
+    stored::read_leaf,
 };
 
 /// An Orbax checkpoint, opened for reading.

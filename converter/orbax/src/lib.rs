@@ -12,6 +12,7 @@ mod leaf;
 mod open;
 mod read;
 mod source;
+mod stored;
 mod tree;
 mod zarr2;
 mod zarr3;
