@@ -96,6 +96,7 @@ struct Rule {
     t_test_p: Option<f64>,
     steps: Option<u64>,
     tie: Option<f64>,
+    tie_per_difference: Option<f64>,
 }
 
 /// What one output has to reach. An absent bound decides nothing.
@@ -117,6 +118,9 @@ pub struct Bounds {
     pub steps: Option<u64>,
     /// Splice positions may differ only where the probability is this near the cut.
     pub tie: Option<f64>,
+    /// The same as a multiple of the largest difference of any probability: a perturbation of at most `e` cannot swap two
+    /// that are more than `2 e` apart.
+    pub tie_per_difference: Option<f64>,
 }
 
 /// At least `share` of the values within `absolute + relative |reference|`.
@@ -249,6 +253,7 @@ impl Thresholds {
             t_test_p: rule.t_test_p,
             steps: rule.steps,
             tie: rule.tie,
+            tie_per_difference: rule.tie_per_difference,
         })
     }
 
@@ -288,6 +293,7 @@ impl Rule {
             ("within.absolute", self.within.map(|w| w.absolute)),
             ("within.relative", self.within.map(|w| w.relative)),
             ("tie", self.tie),
+            ("tie_per_difference", self.tie_per_difference),
         ];
         let outside = |bound: &(&str, Option<f64>), high: f64| {
             bound.1.is_some_and(|x| !(0.0..=high).contains(&x))

@@ -96,12 +96,13 @@ fn test_bias(output: &mut OutputResult, pair: &Pair<'_>, shape: &[usize], rule: 
         test: all,
     };
     let channels = shape.last().copied().unwrap_or(1).max(1);
-    if output.kind.has_tracks() && a.len() / channels >= LEAST_POSITIONS {
-        if let Ok(tracks) = track_bias(a, b, clusters) {
-            let adjusted = tracks.iter().filter_map(|track| track.adjusted_p.value());
-            result.tracks_tested = Some(adjusted.clone().count());
-            result.tracks_rejected = Some(adjusted.filter(|&p| p < rule.alpha).count());
-        }
+    if output.kind.has_tracks()
+        && a.len() / channels >= LEAST_POSITIONS
+        && let Ok(tracks) = track_bias(a, b, clusters)
+    {
+        let adjusted = tracks.iter().filter_map(|track| track.adjusted_p.value());
+        result.tracks_tested = Some(adjusted.clone().count());
+        result.tracks_rejected = Some(adjusted.filter(|&p| p < rule.alpha).count());
     }
     if result.test.plain_disagrees {
         output.notes.push(
@@ -133,7 +134,7 @@ fn classes(
 fn loss(output: &mut OutputResult, pair: &Pair<'_>, shape: &[usize], sampled: bool) {
     let rows = shape[1];
     let segment = (LOSS_SEGMENT / output.resolution.unwrap_or(1).max(1) as usize).max(1);
-    let whole = sampled || rows % segment != 0;
+    let whole = sampled || !rows.is_multiple_of(segment);
     let options = LossOptions {
         tracks: shape[2],
         resolution: if whole { rows } else { segment },

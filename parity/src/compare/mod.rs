@@ -18,7 +18,7 @@ use crate::result::{CaseResult, NotCompared};
 use crate::sample::{NotComparable, Pair, common};
 
 pub use output::compare_pair;
-pub use source::{InMemory, Source};
+pub use source::{InMemory, Source, Streamable};
 pub use variants::{compare_variant, pairs as variant_pairs};
 
 /// What a comparison is held to, and how much of it is worked out.
@@ -188,14 +188,21 @@ fn sites(
         .thresholds
         .bounds(settings.level, settings.dtype, name)
         .unwrap_or_default();
-    let tie = bounds.tie.unwrap_or(0.0);
+    // The probabilities were compared before: they stand first in reading order.
+    let differences = result
+        .outputs
+        .iter()
+        .find(|output| output.name == PROBABILITIES);
+    let largest = differences.and_then(|output| output.summary.max_abs().value());
+    let scaled = bounds.tie_per_difference.unwrap_or(0.0) * largest.unwrap_or(0.0);
+    let tie = bounds.tie.unwrap_or(0.0).max(scaled);
     let sets = align::site_sets(ours, theirs, probabilities.as_ref().map(Cow::as_ref), tie);
     match (pair, sets) {
         (Ok(pair), Ok(sets)) => {
             let dtypes = (ours.dtype(), theirs.dtype());
             let full = ours.full_shape.clone();
             let mut output = compare_pair(name, &pair, full, dtypes, settings);
-            judge::sites(&mut output, &sets, bounds.tie);
+            judge::sites(&mut output, &sets, bounds.tie.map(|_| tie));
             result.splice_sites = sets;
             result.outputs.push(output);
         }

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::recording::{Array, ArrayStream, CaseReader, OutputEntry, RecordingError};
 
+/// What the manifest says of an array, and the indices kept on each axis.
+pub type Streamable = (OutputEntry, BTreeMap<usize, Vec<usize>>);
+
 /// One side of a case.
 pub trait Source {
     /// The outputs and taps it has.
@@ -20,10 +23,7 @@ pub trait Source {
     ///
     /// # Errors
     /// Where the kept places cannot be read.
-    fn streamable(
-        &mut self,
-        _name: &str,
-    ) -> Result<Option<(OutputEntry, BTreeMap<usize, Vec<usize>>)>, RecordingError> {
+    fn streamable(&mut self, _name: &str) -> Result<Option<Streamable>, RecordingError> {
         Ok(None)
     }
 
@@ -45,10 +45,7 @@ impl Source for CaseReader {
         CaseReader::array(self, name).map(Cow::Owned)
     }
 
-    fn streamable(
-        &mut self,
-        name: &str,
-    ) -> Result<Option<(OutputEntry, BTreeMap<usize, Vec<usize>>)>, RecordingError> {
+    fn streamable(&mut self, name: &str) -> Result<Option<Streamable>, RecordingError> {
         let Some(entry) = self.entry().outputs.get(name).cloned() else {
             return Ok(None);
         };

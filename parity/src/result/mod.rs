@@ -148,7 +148,7 @@ pub struct CaseResult {
 /// A statistic at full precision, or why there is none; `Stat` prints it.
 pub fn text(stat: Stat, digits: usize) -> String {
     match stat {
-        Stat::Defined(x) if x == 0.0 => "0".into(),
+        Stat::Defined(0.0) => "0".into(),
         Stat::Defined(x) => format!("{x:.digits$e}"),
         Stat::Undefined(reason) => reason.to_string(),
     }

@@ -17,6 +17,7 @@ use crate::result::Provenance;
 use crate::sample::choose;
 
 const JUNCTIONS: &str = "splice_sites_junction";
+const PROBABILITIES: &str = "splice_sites_classification/predictions";
 const POSITIONS: &str = "splice_sites_junction/splice_site_positions";
 
 /// A loaded model.
@@ -79,6 +80,8 @@ impl Candidate {
                 (Some(ours), Some(theirs)) if name.starts_with(JUNCTIONS) && name != POSITIONS => {
                     keep(array, &indices_of_sites(&kept, theirs, ours))
                 }
+                // Whole: every splice site's distance from the cut is looked up in them.
+                _ if name == PROBABILITIES => array,
                 _ => keep(array, &kept),
             };
             arrays.insert(name, array);
