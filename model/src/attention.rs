@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use crate::config;
 use crate::decoder::numbered;
 use crate::layers::{Affine, LayerNorm, Linear, Rotation};
-use crate::load::Loader;
+use crate::parameters::Loader;
 use crate::operations::{Activation, Gelu, Operations};
 use crate::precision::Rounding;
 use crate::taps::{Taps, tap};

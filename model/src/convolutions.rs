@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::layers::{Affine, Convolution, Linear};
-use crate::load::Loader;
+use crate::parameters::Loader;
 use crate::operations::{Gelu, Operations};
 use crate::plain::add_channels;
 use crate::taps::{Taps, tap};

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::config::Config;
 use crate::convolutions::{ConvolutionBlock, PointwiseBlock};
-use crate::load::Loader;
+use crate::parameters::Loader;
 use crate::operations::Operations;
 use crate::taps::{Taps, tap};
 

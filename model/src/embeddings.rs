@@ -3,7 +3,7 @@
 use burn::tensor::{Int, Tensor};
 
 use crate::layers::{Affine, LayerNorm, Linear};
-use crate::load::Loader;
+use crate::parameters::Loader;
 use crate::operations::{Activation, Gelu, Operations};
 use crate::taps::{Taps, tap};
 

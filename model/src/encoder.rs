@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use crate::config;
 use crate::convolutions::ConvolutionBlock;
 use crate::layers::Convolution;
-use crate::load::Loader;
+use crate::parameters::Loader;
 use crate::operations::Operations;
 use crate::taps::{Taps, tap};
 

@@ -20,6 +20,7 @@
 
 pub mod array;
 pub mod attention;
+pub mod batch;
 pub mod config;
 pub mod convolutions;
 mod cpu;
@@ -34,8 +35,9 @@ pub mod metadata;
 pub mod operations;
 pub mod outputs;
 pub mod pair;
+mod parameters;
 pub mod plain;
-mod plan;
+pub mod plan;
 pub mod precision;
 pub mod request;
 pub mod rotary;
@@ -46,13 +48,15 @@ pub mod taps;
 pub mod tower;
 
 pub use array::{Array, Values};
+pub use batch::Batch;
 pub use config::Config;
-pub use forward::{AlphaGenome, ForwardError};
+pub use forward::AlphaGenome;
 pub use heads::junctions::SpliceSitePositions;
 pub use load::LoadError;
 pub use operations::Operations;
 pub use outputs::{Output, Outputs};
 pub use precision::Arithmetic;
 pub use request::{Embedding, Request};
-pub use sequence::{Batch, Sequence};
+pub use plan::ForwardError;
+pub use sequence::Sequence;
 pub use taps::{NoTaps, Taps};

@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use crate::config;
 use crate::decoder::numbered;
 use crate::layers::{LayerNorm, Linear};
-use crate::load::Loader;
+use crate::parameters::Loader;
 use crate::operations::{Activation, Gelu, Operations};
 use crate::precision::Rounding;
 use crate::rotary::{central_mask_widths, distance_features};

@@ -2,11 +2,44 @@
 
 use std::collections::BTreeSet;
 
+use crate::batch::Batch;
 use crate::config::{Config, Head};
-use crate::forward::ForwardError;
 use crate::heads::junctions::SpliceSitePositions;
 use crate::request::{Embedding, Request};
-use crate::sequence::Batch;
+
+/// A forward pass that cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ForwardError {
+    /// An organism that the model does not have.
+    #[error("organism {organism} of sequence {sequence}: the model has {names:?}, numbered from 0")]
+    Organism {
+        /// The sequence's place in the batch.
+        sequence: usize,
+        /// The organism's index.
+        organism: usize,
+        /// Organisms of the model.
+        names: Vec<String>,
+    },
+    /// A head that the model does not have.
+    #[error("the model has no head `{name}`: it has {}", .known.join(", "))]
+    Head {
+        /// The head asked for.
+        name: String,
+        /// Heads of the model.
+        known: Vec<String>,
+    },
+    /// A resolution other than 1 and 128 bp.
+    #[error("no head predicts at {0} bp: choose 1, 128 or both")]
+    Resolution(u32),
+    /// Junctions without splice sites to choose from.
+    #[error(
+        "junctions need splice sites, and the model has no head that classifies them: give splice_site_positions"
+    )]
+    NoClassification,
+    /// Splice sites that do not fit the batch.
+    #[error("splice_site_positions: {0}")]
+    Positions(String),
+}
 
 /// What has to be computed.
 pub(crate) struct Plan {

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::attention::{AttentionBiasBlock, MhaBlock, MlpBlock};
 use crate::config::Config;
-use crate::load::Loader;
+use crate::parameters::Loader;
 use crate::operations::Operations;
 use crate::pair::PairUpdateBlock;
 use crate::precision::Rounding;

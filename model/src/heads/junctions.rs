@@ -4,7 +4,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::config::{Config, Head};
 use crate::layers::{Linear, TissueAffine};
-use crate::load::Loader;
+use crate::parameters::Loader;
 use crate::metadata::Metadata;
 use crate::operations::{Activation, Operations};
 use crate::precision::Rounding;

@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 
 use crate::config::{Config, Head as HeadConfig};
 use crate::layers::Linear;
-use crate::load::Loader;
+use crate::parameters::Loader;
 use crate::metadata::Metadata;
 use crate::operations::{Activation, Operations};
 

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use crate::config::Config;
 use crate::heads::organism_linear;
 use crate::layers::Linear;
-use crate::load::Loader;
+use crate::parameters::Loader;
 use crate::operations::Operations;
 
 /// `SpliceSitesClassificationHead`.

@@ -5,7 +5,7 @@ use burn::tensor::{Int, Tensor};
 use crate::config::{Config, Head};
 use crate::heads::organism_linear;
 use crate::layers::Linear;
-use crate::load::Loader;
+use crate::parameters::Loader;
 use crate::metadata::Metadata;
 use crate::operations::{Operations, Unscale};
 use crate::taps::{Taps, tap};
