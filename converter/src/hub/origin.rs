@@ -1,18 +1,25 @@
 //! Where a commit's files come from: the Hub, and the storage that it redirects to.
 
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, RANGE};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, LOCATION, RANGE,
+};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 
 use super::remote::{RemoteFile, Target, client};
 use super::{Error, Settings};
 
+/// The name of a file that is stored outside of git.
+const LINKED_ETAG: &str = "x-linked-etag";
+
+const MAX_REDIRECTS: usize = 10;
+
 /// A commit of a model on the Hub.
 pub(super) struct Origin {
     settings: Settings,
     repo: String,
     commit: String,
-    /// Asks for headers; stays on the Hub's own host.
+    /// Asks for headers; follows no redirect.
     asking: Client,
     /// Asks for bytes; follows redirects to where they are stored.
     fetching: Client,
@@ -40,29 +47,13 @@ impl From<Error> for Failure {
     }
 }
 
-/// The Hub describes a file in the headers of its own response, which redirects to where the bytes are; a renamed repo
-/// redirects within the Hub.
-fn same_host_only() -> Policy {
-    Policy::custom(|attempt| {
-        let same = attempt
-            .previous()
-            .last()
-            .is_some_and(|last| last.origin() == attempt.url().origin());
-        if same && attempt.previous().len() <= 10 {
-            attempt.follow()
-        } else {
-            attempt.stop()
-        }
-    })
-}
-
 impl Origin {
     pub(super) fn new(settings: &Settings, target: &Target, commit: &str) -> Result<Self, Error> {
         Ok(Self {
             settings: settings.clone(),
             repo: target.repo.clone(),
             commit: commit.to_owned(),
-            asking: client(settings, same_host_only())?,
+            asking: client(settings, Policy::none())?,
             fetching: client(settings, Policy::default())?,
         })
     }
@@ -77,23 +68,43 @@ impl Origin {
         }
     }
 
+    /// Asks for a file's headers. The Hub gives them in its own response, whether or not that redirects to where the bytes
+    /// are; of a renamed repo it redirects to itself first.
+    async fn headers(&self, url: &Url) -> Result<Response, Failure> {
+        let mut at = url.clone();
+        for _ in 0..MAX_REDIRECTS {
+            let response = self.request(&self.asking, Method::HEAD, &at).send().await;
+            let response = response.map_err(|error| passing(&at, &error))?;
+            let next = text(response.headers(), LOCATION.as_str())
+                .filter(|_| response.status().is_redirection())
+                .filter(|_| text(response.headers(), LINKED_ETAG).is_none())
+                .and_then(|location| at.join(&location).ok())
+                .filter(|next| next.origin() == at.origin());
+            match next {
+                Some(next) => at = next,
+                None => {
+                    return self.accept(&at, response, |status| {
+                        status.is_success() || status.is_redirection()
+                    });
+                }
+            }
+        }
+        Err(Failure::Final(Error::Malformed {
+            url: url.to_string(),
+            problem: "too many redirects".to_owned(),
+        }))
+    }
+
     /// Asks for a file's name and size.
     pub(super) async fn describe(&self, file: &RemoteFile) -> Result<Blob, Failure> {
         let url = self.url(&file.path)?;
-        let response = self
-            .request(&self.asking, Method::HEAD, &url)
-            .send()
-            .await
-            .map_err(|e| passing(&url, &e))?;
-        let response = self.accept(&url, response, |status| {
-            status.is_success() || status.is_redirection()
-        })?;
+        let response = self.headers(&url).await?;
         let malformed = |problem: String| Error::Malformed {
             url: url.to_string(),
             problem,
         };
         let headers = response.headers();
-        let etag = text(headers, "x-linked-etag")
+        let etag = text(headers, LINKED_ETAG)
             .or_else(|| text(headers, ETAG.as_str()))
             .ok_or_else(|| malformed("no ETag".to_owned()))?;
         let etag = etag.trim_start_matches("W/").trim_matches('"');

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::home::Home;
 use crate::model::{COMMIT, Model, ranges, serve};
-use crate::server::{Reply, Server};
+use crate::server::{Reply, Request, Server, ranged};
 
 #[test]
 fn a_snapshot_lies_where_every_tool_looks_for_it() {
@@ -115,6 +115,39 @@ fn offline_only_the_cache_is_asked() {
     home.download_revision(Some("v2"))
         .fails_with(&["HF_HUB_OFFLINE is set", "\"v2\"", COMMIT]);
     assert!(server.take().is_empty());
+}
+
+#[test]
+fn redirects_within_the_hub_are_followed_to_the_names() {
+    let mut model = Model::tiny();
+    model.storage = Some("/storage".into());
+    let answering = model.clone();
+    let server = Server::start(move |request| {
+        if request.path == "/storage/bytes" {
+            return ranged(request, answering.large());
+        }
+        let new = request.path.replace("/google/tiny/", "/Google/Tiny/");
+        if request.path.starts_with("/google/tiny/") {
+            return Reply::status(307).with("Location", new);
+        }
+        let path = request.path.replace("/Google/Tiny/", "/google/tiny/");
+        answering.answer(&Request {
+            path,
+            ..request.clone()
+        })
+    });
+    let home = Home::new(&server.url());
+    home.download().dir();
+    home.assert_complete(&model);
+
+    let circle = Model::tiny();
+    let server = Server::start(move |request| match request.method.as_str() {
+        "HEAD" => Reply::status(307).with("Location", request.path.clone()),
+        _ => circle.answer(request),
+    });
+    Home::new(&server.url())
+        .download()
+        .fails_with(&["too many redirects"]);
 }
 
 #[test]
