@@ -9,8 +9,8 @@ use burn::tensor::activation;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
 
-use crate::layers::{Affine, Convolution, LayerNorm, Linear, Rotation, TissueAffine};
-use crate::plain;
+use crate::layers::{Affine, Convolution, LayerNorm, Linear, Rotation};
+use crate::plain::{self, Sites};
 use crate::precision::Rounding;
 
 /// The two forms of gelu that AlphaGenome uses.
@@ -226,10 +226,23 @@ pub trait Operations: Backend {
     /// `donors` `[D, C]` and `acceptors` `[A, C]` become, tissue by tissue, `rotate(scale * x + offset)`; the result
     /// `[D, A, T]` is `softplus` of their products.
     fn junctions(
-        donors: (Tensor<Self, 2>, &TissueAffine<Self>, &Rotation<Self>),
-        acceptors: (Tensor<Self, 2>, &TissueAffine<Self>, &Rotation<Self>),
+        donors: Sites<'_, Self>,
+        acceptors: Sites<'_, Self>,
         rounding: Rounding,
     ) -> Tensor<Self, 3> {
         plain::junctions(donors, acceptors, rounding)
+    }
+
+    /// Writes those counts into `counts` `[D', A', tracks]`: the first donors and acceptors, tracks from `first` on.
+    fn fill_junctions(
+        counts: Tensor<Self, 3>,
+        first: usize,
+        donors: Sites<'_, Self>,
+        acceptors: Sites<'_, Self>,
+        rounding: Rounding,
+    ) -> Tensor<Self, 3> {
+        let y = Self::junctions(donors, acceptors, rounding);
+        let [count, partners, tissues] = y.dims();
+        counts.slice_assign([0..count, 0..partners, first..first + tissues], y)
     }
 }

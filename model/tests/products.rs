@@ -255,5 +255,13 @@ fn junctions() {
             rounding,
             [plain, Flex::junctions(donors(), acceptors(), rounding)],
         );
+        // A place in something larger: what lies around it stays.
+        let around = Tensor::<Flex, 3>::full([9, 6, 8], 7.0, &Default::default());
+        let (first, shape) = (4, [0..7, 0..5, 4..7]);
+        let filled = Flex::fill_junctions(around.clone(), first, donors(), acceptors(), rounding);
+        let inside = filled.clone().slice(shape.clone());
+        check(&expected, rounding, [inside.clone(), inside]);
+        let rest = filled.slice_assign(shape, Tensor::full([7, 5, 3], 7.0, &Default::default()));
+        rest.into_data().assert_eq(&around.into_data(), true);
     }
 }

@@ -25,14 +25,27 @@ pub struct Sites<'a> {
     pub angles: Angles<'a>,
 }
 
+/// Where the counts `[D, A, T]` stand in a larger `[D', A', T']`: at its first donors and acceptors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// `A'`.
+    pub partners: usize,
+    /// `T'`.
+    pub tracks: usize,
+    /// The track that the first tissue becomes.
+    pub first: usize,
+}
+
 /// Counts of every junction in every tissue: `softplus(d . a)` with `d` and `a` `rotate(scale * x + offset)`.
 ///
-/// The result is `[D, A, T]`. The two sides' channels exist for no more tissues at a time than there are threads.
+/// The result is `[D, A, T]`, written to its place in `destination`, the rest of which stays. The two sides' channels
+/// exist for no more tissues at a time than there are threads.
 ///
 /// # Panics
 /// If `C` is odd or the lengths contradict `D`, `A`, `T` and `C`.
 pub fn junctions(
     destination: &mut [f32],
+    place: Place,
     donors: Sites<'_>,
     acceptors: Sites<'_>,
     operands: Operands,
@@ -61,8 +74,20 @@ pub fn junctions(
             "angles"
         );
     }
-    assert_eq!(destination.len(), count * partners * tissues, "results");
-    if destination.is_empty() {
+    let Place {
+        partners: row,
+        tracks,
+        first: from,
+    } = place;
+    assert!(
+        partners <= row && from + tissues <= tracks,
+        "{partners} x {tissues} in {row} x {tracks} from {from}"
+    );
+    assert!(
+        destination.len() >= count * row * tracks,
+        "{count} donors of {row} x {tracks}"
+    );
+    if count * partners * tissues == 0 {
         return;
     }
     let group = rayon::current_num_threads()
@@ -96,13 +121,17 @@ pub fn junctions(
                 );
             },
         );
-        let rows = destination.par_chunks_mut(partners * tissues).enumerate();
+        let rows = destination
+            .par_chunks_mut(row * tracks)
+            .take(count)
+            .enumerate();
         rows.for_each(|(donor, row)| {
-            for (acceptor, cell) in row.chunks_exact_mut(tissues).enumerate() {
+            for (acceptor, cell) in row.chunks_exact_mut(tracks).take(partners).enumerate() {
                 let column = tiles[donor * partners + acceptor..]
                     .iter()
                     .step_by(count * partners);
-                for (y, &x) in cell[first..first + present].iter_mut().zip(column) {
+                let cell = &mut cell[from + first..][..present];
+                for (y, &x) in cell.iter_mut().zip(column) {
                     *y = x;
                 }
             }
@@ -218,8 +247,13 @@ mod tests {
             };
             let truth: Vec<f64> = (0..d * a * t).map(cell).collect();
             let operands = if round { Operands::Bfloat16 } else { Operands::Float32 };
-            let mut y = vec![f32::NAN; truth.len()];
-            junctions(&mut y, donors, acceptors, operands, [d, a, t, c]);
+            // One acceptor, two tracks before and one behind that are not to be touched.
+            let place = Place { partners: a + 1, tracks: t + 3, first: 2 };
+            let mut all = vec![-1.0; d * (a + 1) * (t + 3)];
+            junctions(&mut all, place, donors, acceptors, operands, [d, a, t, c]);
+            let inside = |i: &usize| (2..t + 2).contains(&(i % (t + 3))) && i / (t + 3) % (a + 1) < a;
+            let y: Vec<f32> = (0..all.len()).filter(inside).map(|i| all[i]).collect();
+            prop_assert!((0..all.len()).filter(|i| !inside(i)).all(|i| all[i] == -1.0));
             // A channel next to a bfloat16 tie may be rounded the other way: 2^-8 of it.
             assert_close(&y, &truth, if round { 1e-2 } else { 3e-6 });
         }
@@ -232,6 +266,11 @@ mod tests {
             let mut y = vec![0.0; 70 * 90 * 20];
             junctions(
                 &mut y,
+                Place {
+                    partners: 90,
+                    tracks: 20,
+                    first: 0,
+                },
                 sites(&left),
                 sites(&right),
                 Operands::Float32,

@@ -1,7 +1,7 @@
 //! float32 tensors of Burn's CPU backend as slices, and back.
 
 use burn::tensor::{DType, Shape, Tensor, TensorPrimitive};
-use burn_flex::{Flex, FlexTensor, Layout};
+use burn_flex::{Flex, FlexTensor};
 
 /// A float32 tensor whose elements stand row-major in one stretch of its storage.
 pub(super) struct Floats {
@@ -37,6 +37,11 @@ impl Floats {
         &mut self.tensor.storage_mut()[self.begin..self.end]
     }
 
+    /// Whether another tensor shares the elements, so that changing them would copy them.
+    pub(super) fn is_shared(&self) -> bool {
+        !self.tensor.is_unique()
+    }
+
     /// The tensor, in its shape.
     pub(super) fn into_tensor<const D: usize>(self) -> Tensor<Flex, D> {
         Tensor::from_primitive(TensorPrimitive::Float(self.tensor))
@@ -51,4 +56,16 @@ pub(super) fn filled<const D: usize>(
     let mut tensor = FlexTensor::zeros(Shape::from(shape), DType::F32);
     fill(tensor.storage_mut());
     Tensor::from_primitive(TensorPrimitive::Float(tensor))
+}
+
+/// The sequences of a batch, `size` numbers each.
+pub(super) fn sequences(values: &mut [f32], size: usize) -> impl Iterator<Item = &mut [f32]> {
+    values.chunks_mut(size.max(1))
+}
+
+/// What belongs to one sequence of a batch.
+pub(super) fn part(values: &Floats, sequence: usize, batch: usize) -> &[f32] {
+    let values = values.as_slice();
+    let size = values.len() / batch;
+    &values[sequence * size..][..size]
 }

@@ -163,9 +163,19 @@ impl<B: Operations> JunctionHead<B> {
             let [_, length, channels] = x.dims();
             let x = x.clone().narrow(0, sequence, 1).reshape([length, channels]);
             let organism = &self.organisms[organism];
-            let strands = [0, 1]
-                .map(|strand| self.strand(&x, positions, sequence, 2 * strand, organism, rounding));
-            Tensor::cat(strands.into(), 2).unsqueeze::<4>()
+            let (count, tracks) = (positions.count, 2 * self.tissues);
+            let zeros = Tensor::zeros([count, count, tracks], &x.device());
+            let counts = [0, 1].into_iter().fold(zeros, |counts, strand| {
+                self.strand(
+                    counts,
+                    strand,
+                    &x,
+                    (positions, sequence),
+                    organism,
+                    rounding,
+                )
+            });
+            counts.unsqueeze::<4>()
         });
         let mask = JunctionMask {
             positions: positions.clone(),
@@ -184,18 +194,18 @@ impl<B: Operations> JunctionHead<B> {
         (counts, mask)
     }
 
-    /// Counts of one strand of one sequence, `[K, K, tissues]`; `kind` is that of the donors.
+    /// Writes the counts of one strand, the first or the second, into those of one sequence, `[K, K, 2 * tissues]`.
     fn strand(
         &self,
+        counts: Tensor<B, 3>,
+        strand: usize,
         x: &Tensor<B, 2>,
-        positions: &SpliceSitePositions,
-        sequence: usize,
-        kind: usize,
+        (positions, sequence): (&SpliceSitePositions, usize),
         organism: &Organism<B>,
         rounding: Rounding,
     ) -> Tensor<B, 3> {
         let device = x.device();
-        let count = positions.count;
+        let kind = 2 * strand;
         let sides = [kind, kind + 1].map(|kind| {
             let places = positions.kind(sequence, kind);
             let used = places
@@ -205,7 +215,7 @@ impl<B: Operations> JunctionHead<B> {
             &places[..used]
         });
         if sides.iter().any(|side| side.is_empty()) || organism.tissues == 0 {
-            return Tensor::zeros([count, count, self.tissues], &device);
+            return counts;
         }
         let [donors, acceptors] = sides.map(|side| {
             let index = side.iter().map(|&place| place.max(0)).collect::<Vec<_>>();
@@ -220,21 +230,16 @@ impl<B: Operations> JunctionHead<B> {
                 rotation::<B>(angles, &self.inverse_frequencies, &device),
             )
         });
-        let y = B::junctions(
-            (donors.0, &organism.kinds[kind], &donors.1),
-            (acceptors.0, &organism.kinds[kind + 1], &acceptors.1),
-            rounding,
-        );
-        let y = match holes(sides) {
-            Some(present) => {
-                y * Tensor::from_data(
-                    TensorData::new(present, [sides[0].len(), sides[1].len(), 1]),
-                    &device,
-                )
-            }
-            None => y,
+        let [count, partners] = sides.map(<[i32]>::len);
+        let first = strand * self.tissues;
+        let donors = (donors.0, &organism.kinds[kind], &donors.1);
+        let acceptors = (acceptors.0, &organism.kinds[kind + 1], &acceptors.1);
+        let Some(present) = holes(sides) else {
+            return B::fill_junctions(counts, first, donors, acceptors, rounding);
         };
-        pad(y, [count, count, self.tissues])
+        let present = TensorData::new(present, [count, partners, 1]);
+        let y = B::junctions(donors, acceptors, rounding) * Tensor::from_data(present, &device);
+        counts.slice_assign([0..count, 0..partners, first..first + organism.tissues], y)
     }
 }
 
@@ -253,17 +258,4 @@ fn holes(sides: [&[i32]; 2]) -> Option<Vec<f32>> {
             .map(move |&acceptor| f32::from(donor >= 0 && acceptor >= 0))
     };
     Some(donors.iter().flat_map(present).collect())
-}
-
-/// `x` with zeros behind, up to a shape.
-fn pad<B: Operations>(x: Tensor<B, 3>, shape: [usize; 3]) -> Tensor<B, 3> {
-    (0..3).fold(x, |x, axis| {
-        let mut rest = x.dims();
-        if rest[axis] == shape[axis] {
-            return x;
-        }
-        rest[axis] = shape[axis] - rest[axis];
-        let zeros = Tensor::zeros(rest, &x.device());
-        Tensor::cat(vec![x, zeros], axis)
-    })
 }
