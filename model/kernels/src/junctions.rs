@@ -11,6 +11,9 @@ use crate::round::round_all;
 
 /// Tissues whose products are made before they are written: their results of one junction fill a cache line.
 const TISSUES: usize = 16;
+/// Floats between the products of one tissue and the next: without them, sites that are a power of two in number would
+/// put the same junction of all tissues into the same set of the cache.
+const LINE: usize = 16;
 
 /// Donors or acceptors, and what makes a tissue's channels of them.
 #[derive(Clone, Copy, Debug)]
@@ -93,15 +96,17 @@ pub fn junctions(
     let group = rayon::current_num_threads()
         .next_multiple_of(TISSUES)
         .min(tissues);
-    let mut tiles = vec![0.0; group * count * partners];
+    let stride = count * partners + LINE;
+    let mut tiles = vec![0.0; group * stride];
     for first in (0..tissues).step_by(group) {
         let present = group.min(tissues - first);
-        let tiles = &mut tiles[..present * count * partners];
-        let all = tiles.par_chunks_mut(count * partners).enumerate();
+        let tiles = &mut tiles[..present * stride];
+        let all = tiles.par_chunks_mut(stride).enumerate();
         all.for_each_init(
             Default::default,
             |scratch: &mut [Vec<f32>; 2], (tissue, tile)| {
                 let [of_donors, of_acceptors] = scratch;
+                let tile = &mut tile[..count * partners];
                 let donors = channels_of(of_donors, donors, first + tissue, operands, channels);
                 let acceptors =
                     channels_of(of_acceptors, acceptors, first + tissue, operands, channels);
@@ -127,9 +132,7 @@ pub fn junctions(
             .enumerate();
         rows.for_each(|(donor, row)| {
             for (acceptor, cell) in row.chunks_exact_mut(tracks).take(partners).enumerate() {
-                let column = tiles[donor * partners + acceptor..]
-                    .iter()
-                    .step_by(count * partners);
+                let column = tiles[donor * partners + acceptor..].iter().step_by(stride);
                 let cell = &mut cell[from + first..][..present];
                 for (y, &x) in cell.iter_mut().zip(column) {
                     *y = x;
