@@ -104,14 +104,16 @@ fn output_agreement(output: &OutputResult) -> Option<f64> {
         | Kind::Usage
         | Kind::UsageLogits
         | Kind::Junctions
-        | Kind::Pair
-        | Kind::Other => output
-            .checks
-            .iter()
-            .find(|check| check.name == "within")
-            .and_then(|check| check.value.value()),
+        | Kind::Other => within(output),
+        // Contact maps are predictions, the pair embeddings are none.
+        Kind::Pair if output.head.is_some() => within(output),
         _ => None,
     }
+}
+
+fn within(output: &OutputResult) -> Option<f64> {
+    let mut checks = output.checks.iter();
+    checks.find(|check| check.name == "within")?.value.value()
 }
 
 fn floor(reports: &[Report], rule: &DecisionRule) -> (Decision, String) {
@@ -143,7 +145,7 @@ fn floor(reports: &[Report], rule: &DecisionRule) -> (Decision, String) {
     };
     let within = all.iter().filter(|(floor, _)| floor.pass).count();
     let line = format!(
-        "floor: {within} of {} outputs within {} times JAX's distance to itself; the farthest is at {ratio:.3} ({}): {}",
+        "floor: {within} of {} outputs within the limit of JAX's distance to itself; the farthest is at {ratio:.3} of {:.3} ({}): {}",
         all.len(),
         entry.limit,
         name(*place),

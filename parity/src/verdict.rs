@@ -82,7 +82,7 @@ pub fn why(output: &OutputResult) -> String {
             Stat::Undefined(_) => "unequal, where".into(),
         };
         parts.push(format!(
-            "{ratio} JAX's distance to itself of {:.2e} ({}), limit {}",
+            "{ratio} JAX's distance to itself of {:.2e} ({}), limit {:.3}",
             floor.floor, floor.pair, floor.limit
         ));
     }

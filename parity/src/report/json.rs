@@ -2,7 +2,7 @@
 
 use crate::result::{Report, SCHEMA, SCHEMA_VERSION};
 
-/// The schema of what [`write`] gives.
+/// The schema of what [`write()`] gives.
 pub const RESULT_SCHEMA: &str = include_str!("../../schema/result.schema.json");
 
 /// The result as JSON text.
@@ -18,7 +18,7 @@ pub struct ResultError {
     message: String,
 }
 
-/// Reads what [`write`] gave; `name` is only named in errors.
+/// Reads what [`write()`] gave; `name` is only named in errors.
 ///
 /// # Errors
 /// Where it is no JSON, or a document of another kind or version.

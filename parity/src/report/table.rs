@@ -261,7 +261,7 @@ fn cross_table(out: &mut String, report: &Report) {
             all.len().to_string(),
             text(worst.2.summary.relative_l2, 2),
             format!("{} {}", worst.0.reference.name, worst.1.name),
-            correlation.map_or("-".into(), |r| format!("{r:.1e}")),
+            correlation.map_or("-".into(), |r| text(Stat::Defined(r), 1)),
             all.iter()
                 .filter(|(_, _, output)| !output.pass)
                 .count()

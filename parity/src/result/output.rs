@@ -182,7 +182,7 @@ pub struct FloorRatio {
     pub pair: String,
     /// The candidate's relative L2 over it.
     pub ratio: Stat,
-    /// The largest ratio that passes.
+    /// The largest ratio that passes, with the allowance for few values.
     pub limit: f64,
     /// True where the ratio is within the limit.
     pub pass: bool,
