@@ -3,8 +3,8 @@
 use burn::tensor::Tensor;
 
 use crate::layers::{Affine, Convolution, Linear};
-use crate::parameters::Loader;
 use crate::operations::{Gelu, Operations};
+use crate::parameters::Loader;
 use crate::plain::add_channels;
 use crate::taps::{Taps, tap};
 

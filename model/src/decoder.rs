@@ -4,8 +4,8 @@ use burn::tensor::Tensor;
 
 use crate::config::Config;
 use crate::convolutions::{ConvolutionBlock, PointwiseBlock};
-use crate::parameters::Loader;
 use crate::operations::Operations;
+use crate::parameters::Loader;
 use crate::taps::{Taps, tap};
 
 /// `SequenceDecoder`.

@@ -3,8 +3,8 @@
 use burn::tensor::{Int, Tensor};
 
 use crate::layers::{Affine, LayerNorm, Linear};
-use crate::parameters::Loader;
 use crate::operations::{Activation, Gelu, Operations};
+use crate::parameters::Loader;
 use crate::taps::{Taps, tap};
 
 /// `OutputEmbedder`.

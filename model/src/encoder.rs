@@ -5,8 +5,8 @@ use burn::tensor::Tensor;
 use crate::config;
 use crate::convolutions::ConvolutionBlock;
 use crate::layers::Convolution;
-use crate::parameters::Loader;
 use crate::operations::Operations;
+use crate::parameters::Loader;
 use crate::taps::{Taps, tap};
 
 const PATH: &str = "alphagenome/sequence_encoder";

@@ -6,6 +6,7 @@ use std::path::Path;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::array::{Array, Values};
+use crate::batch::Batch;
 use crate::config::Config;
 use crate::decoder::SequenceDecoder;
 use crate::embeddings::{OutputEmbedder, OutputPair};
@@ -20,7 +21,6 @@ use crate::parameters::Loader;
 use crate::plan::{ForwardError, Plan};
 use crate::precision::Arithmetic;
 use crate::request::{Embedding, Request};
-use crate::batch::Batch;
 use crate::store::Store;
 use crate::taps::Taps;
 use crate::tower::TransformerTower;

@@ -4,9 +4,9 @@ use burn::tensor::Tensor;
 
 use crate::attention::{AttentionBiasBlock, MhaBlock, MlpBlock};
 use crate::config::Config;
-use crate::parameters::Loader;
 use crate::operations::Operations;
 use crate::pair::PairUpdateBlock;
+use crate::parameters::Loader;
 use crate::precision::Rounding;
 use crate::rotary::{inverse_frequencies, rotation};
 use crate::taps::Taps;

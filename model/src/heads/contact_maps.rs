@@ -5,8 +5,8 @@ use burn::tensor::Tensor;
 use crate::config::Config;
 use crate::heads::organism_linear;
 use crate::layers::Linear;
-use crate::parameters::Loader;
 use crate::operations::Operations;
+use crate::parameters::Loader;
 
 /// `ContactMapsHead`.
 #[derive(Clone, Debug)]

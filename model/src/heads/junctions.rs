@@ -1,12 +1,13 @@
 //! Junctions between splice sites (`heads.SpliceSitesJunctionHead`).
 
 use burn::tensor::{Int, Tensor, TensorData};
+use rayon::prelude::*;
 
 use crate::config::{Config, Head};
 use crate::layers::{Linear, TissueAffine};
-use crate::parameters::Loader;
 use crate::metadata::Metadata;
 use crate::operations::{Activation, Operations};
+use crate::parameters::Loader;
 use crate::precision::Rounding;
 use crate::rotary::{inverse_frequencies, rotation};
 
@@ -69,21 +70,21 @@ impl JunctionMask {
 
     /// The values, row-major.
     pub fn values(&self) -> Vec<bool> {
-        let mut values = Vec::with_capacity(self.shape().iter().product());
-        for (sequence, &tissues) in self.tissues.iter().enumerate() {
+        let [_, count, _, tracks] = self.shape();
+        let mut values = vec![false; self.shape().iter().product()];
+        let rows = values.par_chunks_mut((count * tracks).max(1)).enumerate();
+        rows.for_each(|(row, values)| {
+            let (sequence, donor) = (row / count, row % count);
             let kinds: [&[i32]; 4] =
                 std::array::from_fn(|kind| self.positions.kind(sequence, kind));
-            for donor in 0..self.positions.count {
-                for acceptor in 0..self.positions.count {
-                    for strand in 0..2 {
-                        let both =
-                            kinds[2 * strand][donor] >= 0 && kinds[2 * strand + 1][acceptor] >= 0;
-                        values
-                            .extend((0..self.most_tissues).map(|tissue| both && tissue < tissues));
-                    }
+            for (acceptor, values) in values.chunks_mut(tracks).enumerate() {
+                for (strand, values) in values.chunks_mut(self.most_tissues).enumerate() {
+                    let both =
+                        kinds[2 * strand][donor] >= 0 && kinds[2 * strand + 1][acceptor] >= 0;
+                    values[..self.tissues[sequence]].fill(both);
                 }
             }
-        }
+        });
         values
     }
 }
@@ -164,7 +165,8 @@ impl<B: Operations> JunctionHead<B> {
             let x = x.clone().narrow(0, sequence, 1).reshape([length, channels]);
             let organism = &self.organisms[organism];
             let (count, tracks) = (positions.count, 2 * self.tissues);
-            let zeros = Tensor::zeros([count, count, tracks], &x.device());
+            // Burn's CPU backend makes `zeros` of bytes, which come to the host by a copy only; `full` of floats.
+            let zeros = Tensor::full([count, count, tracks], 0.0, &x.device());
             let counts = [0, 1].into_iter().fold(zeros, |counts, strand| {
                 self.strand(
                     counts,

@@ -11,9 +11,9 @@ use burn::tensor::Tensor;
 
 use crate::config::{Config, Head as HeadConfig};
 use crate::layers::Linear;
-use crate::parameters::Loader;
 use crate::metadata::Metadata;
 use crate::operations::{Activation, Operations};
+use crate::parameters::Loader;
 
 pub use contact_maps::ContactMapsHead;
 pub use junctions::JunctionHead;

@@ -5,9 +5,9 @@ use burn::tensor::{Int, Tensor};
 use crate::config::{Config, Head};
 use crate::heads::organism_linear;
 use crate::layers::Linear;
-use crate::parameters::Loader;
 use crate::metadata::Metadata;
 use crate::operations::{Operations, Unscale};
+use crate::parameters::Loader;
 use crate::taps::{Taps, tap};
 
 /// `GenomeTracksHead`: one set of layers a resolution.
