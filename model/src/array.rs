@@ -2,6 +2,7 @@
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Int, Tensor};
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 /// A dense array, row-major.
@@ -88,11 +89,19 @@ impl Array {
     pub fn into_f16(self) -> Self {
         let values = match self.values {
             Values::F16(values) => values,
-            values => values.to_f32().into_iter().map(f16::from_f32).collect(),
+            Values::F32(values) => rounded(&values),
+            values => rounded(&values.to_f32()),
         };
         Self {
             shape: self.shape,
             values: Values::F16(values),
         }
     }
+}
+
+/// Rounds to float16, to nearest, ties to even.
+fn rounded(values: &[f32]) -> Vec<f16> {
+    let mut rounded = vec![f16::ZERO; values.len()];
+    rounded.convert_from_f32_slice(values);
+    rounded
 }

@@ -1,7 +1,7 @@
 //! float32 tensors of Burn's CPU backend as slices, and back.
 
-use burn::tensor::{DType, Shape, Tensor, TensorPrimitive};
-use burn_flex::{Flex, FlexTensor};
+use burn::tensor::{Bytes, DType, Shape, Tensor, TensorPrimitive};
+use burn_flex::{Flex, FlexTensor, Layout};
 
 /// A float32 tensor whose elements stand row-major in one stretch of its storage.
 pub(super) struct Floats {
@@ -49,12 +49,16 @@ impl Floats {
 }
 
 /// A tensor of what `fill` writes; before that its elements are zero.
+///
+/// Its storage is a vector of floats, so that it comes to the host without a copy; `Tensor::zeros` makes bytes.
 pub(super) fn filled<const D: usize>(
     shape: [usize; D],
     fill: impl FnOnce(&mut [f32]),
 ) -> Tensor<Flex, D> {
-    let mut tensor = FlexTensor::zeros(Shape::from(shape), DType::F32);
-    fill(tensor.storage_mut());
+    let mut values = vec![0.0f32; shape.iter().product()];
+    fill(&mut values);
+    let layout = Layout::contiguous(Shape::from(shape));
+    let tensor = FlexTensor::new(Bytes::from_elems(values), layout, DType::F32);
     Tensor::from_primitive(TensorPrimitive::Float(tensor))
 }
 

@@ -5,7 +5,7 @@ use burn_flex::Flex;
 use kernels::junctions::{self, Place};
 use kernels::rotary::Angles;
 
-use super::floats::Floats;
+use super::floats::{Floats, filled};
 use super::products::operands;
 use crate::plain::Sites;
 use crate::precision::Rounding;
@@ -17,7 +17,7 @@ pub(super) fn junctions(
 ) -> Tensor<Flex, 3> {
     let [count, partners] = [donors.0.dims()[0], acceptors.0.dims()[0]];
     let tissues = donors.1.scale.dims()[0];
-    let counts = Tensor::zeros([count, partners, tissues], &donors.0.device());
+    let counts = filled([count, partners, tissues], |_| ());
     fill_junctions(counts, 0, donors, acceptors, rounding)
 }
 
