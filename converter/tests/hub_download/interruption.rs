@@ -111,7 +111,9 @@ fn a_damaged_partial_file_starts_over() {
     let longer = Home::new(&server.url());
     fs::create_dir_all(longer.repo().join("blobs")).expect("blobs");
     fs::write(longer.partial(&model), vec![0; 6_000_000]).expect("written");
+    server.take();
     longer.download().dir();
+    assert_eq!(ranges(&server.take()), [None]);
     longer.assert_complete(&model);
 }
 
