@@ -9,11 +9,13 @@ use kernels::activation::Function;
 use kernels::attention::{Shape, attention};
 use kernels::convolution::convolve;
 use kernels::embedding::embed;
+use kernels::junctions::{Place, Sites, junctions};
 use kernels::linear::Epilogue;
 use kernels::norm::{Affine, affine, layer_norm};
 use kernels::operands::Operands;
 use kernels::pool::{max_pool, upsample_add};
 use kernels::product::{Matrix, MatrixMut, Threads, multiply};
+use kernels::rotary::Angles;
 use kernels::tracks::{Unscale, scaled_and_unscaled};
 
 fn main() {
@@ -29,6 +31,7 @@ fn main() {
     convolutions(length);
     elementwise(length);
     attentions(length / 128);
+    splice_junctions();
 }
 
 /// The shortest of several runs, in seconds.
@@ -210,6 +213,48 @@ fn attentions(length: usize) {
         let time =
             seconds(|| attention(black_box(&mut y), [&q, &k, &v, &bias], 5.0, operands, shape));
         let work = 2e-9 * (8 * length * length * (128 + 192)) as f64;
+        println!(
+            "{:28} {:>10.3} {:>11.1}",
+            format!("{operands:?}"),
+            1e3 * time,
+            work / time
+        );
+    }
+}
+
+fn splice_junctions() {
+    let (sites, tissues, channels) = (512, 367, 768);
+    let angles = numbers(sites * channels / 2);
+    let (x, affine) = (numbers(sites * channels), numbers(tissues * channels));
+    let sites_of = || Sites {
+        x: &x,
+        scale: &affine,
+        offset: &affine,
+        angles: Angles {
+            cosine: &angles,
+            sine: &angles,
+        },
+    };
+    let place = Place {
+        partners: sites,
+        tracks: 2 * tissues,
+        first: 0,
+    };
+    let mut y = vec![0.0; 2 * sites * sites * tissues];
+    println!("\njunctions of one strand               ms     GFLOP/s");
+    for operands in [Operands::Float32, Operands::Bfloat16] {
+        let shape = [sites, sites, tissues, channels];
+        let time = seconds(|| {
+            junctions(
+                black_box(&mut y),
+                place,
+                sites_of(),
+                sites_of(),
+                operands,
+                shape,
+            )
+        });
+        let work = 2e-9 * (sites * sites * tissues * channels) as f64;
         println!(
             "{:28} {:>10.3} {:>11.1}",
             format!("{operands:?}"),
