@@ -1,11 +1,15 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, io};
 
 use thiserror::Error;
+use zstd::{bulk::Decompressor, zstd_safe::get_frame_content_size};
 
 use crate::field::{FieldError, Fields};
 
 /// Magic, length, version, compression and checksum.
 const MINIMUM: usize = 4 + 8 + 1 + 1 + 4;
+
+/// The most that zstd can make of a byte: a block of 128 KiB that repeats one takes 4 bytes.
+const BEST_RATIO: u64 = 1 << 15;
 
 /// What an envelope holds, told by its magic number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +40,7 @@ impl Kind {
 #[derive(Debug, Error)]
 pub enum EnvelopeError {
     /// Fewer bytes than the smallest envelope has.
-    #[error("{found} bytes, expected at least {expected}")]
+    #[error("{found} bytes, expected at least {expected}: it is cut; copy or download it again")]
     TooShort {
         /// The smallest envelope.
         expected: usize,
@@ -52,7 +56,9 @@ pub enum EnvelopeError {
         found: u32,
     },
     /// The length in the header is not that of the bytes given.
-    #[error("offset 4: the header says {stated} bytes, found {found}")]
+    #[error(
+        "offset 4: the header says {stated} bytes, found {found}: it is cut or damaged; copy or download it again"
+    )]
     Length {
         /// The length in the header.
         stated: u64,
@@ -61,7 +67,8 @@ pub enum EnvelopeError {
     },
     /// The checksum does not match.
     #[error(
-        "offset {offset}: CRC-32C {stated:#010x} is stored, but that of the bytes is {found:#010x}"
+        "offset {offset}: CRC-32C {stated:#010x} is stored, but that of the bytes is {found:#010x}: they are damaged; copy or \
+         download them again"
     )]
     Checksum {
         /// Where the checksum stands.
@@ -102,7 +109,7 @@ pub enum EnvelopeError {
         /// The most bytes accepted.
         limit: u64,
         /// What zstd says.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -187,10 +194,20 @@ pub fn open_envelope(kind: Kind, bytes: &[u8], limit: u64) -> Result<Cow<'_, [u8
     }
 }
 
+/// Decompresses one frame. What is allocated follows from the frame, so that a limit may be as large as anyone likes.
 fn decompress(body: &[u8], limit: u64) -> Result<Vec<u8>, EnvelopeError> {
-    let mut decoded = usize::try_from(limit)
-        .map_err(std::io::Error::other)
-        .and_then(|limit| zstd::bulk::decompress(body, limit))
+    let bound = match get_frame_content_size(body) {
+        Ok(Some(found)) if found > limit => return Err(EnvelopeError::TooLarge { limit, found }),
+        Ok(Some(found)) => found,
+        // What is no frame, or does not say, is left to the decoder.
+        Ok(None) | Err(_) => limit,
+    };
+    let bound = bound.min((body.len() as u64).saturating_mul(BEST_RATIO));
+    let mut decoded = Vec::new();
+    usize::try_from(bound)
+        .map_err(io::Error::other)
+        .and_then(|bound| Ok(decoded.try_reserve_exact(bound)?))
+        .and_then(|()| Decompressor::new()?.decompress_to_buffer(body, &mut decoded))
         .map_err(|source| EnvelopeError::Zstd { limit, source })?;
     decoded.shrink_to_fit();
     Ok(decoded)

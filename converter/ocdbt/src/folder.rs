@@ -100,11 +100,16 @@ impl FolderStore {
     /// Resolves a name, and makes sure that it does not lead out.
     fn resolve(&self, name: &str) -> Result<PathBuf, StoreError> {
         check(name)?;
-        let target = self
-            .folder
-            .join(name)
-            .canonicalize()
-            .map_err(|source| explain(name, source))?;
+        let path = self.folder.join(name);
+        let target = path.canonicalize().map_err(|source| {
+            // A file that should be there is not one that was never meant to be.
+            match (explain(name, source), path.read_link()) {
+                (StoreError::NotFound { name }, Ok(target)) => {
+                    StoreError::Dangling { name, target }
+                }
+                (error, _) => error,
+            }
+        })?;
         if !target.starts_with(&self.root) {
             return Err(StoreError::Outside {
                 name: name.to_owned(),

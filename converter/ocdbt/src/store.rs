@@ -21,6 +21,16 @@ pub enum StoreError {
         /// The file's name.
         name: String,
     },
+    /// A symbolic link leads to nothing, as in a copy or download that is not complete.
+    #[error(
+        "{name}: it is a link to {target:?}, where nothing is: the copy is incomplete; copy or download it again"
+    )]
+    Dangling {
+        /// The file's name.
+        name: String,
+        /// Where it leads, as the link has it.
+        target: PathBuf,
+    },
     /// A symbolic link leads out of the folder that the caller allows.
     #[error("{name}: it leads to {target:?}, outside {root:?}")]
     Outside {
@@ -39,7 +49,7 @@ pub enum StoreError {
     },
     /// The file does not reach so far.
     #[error(
-        "{name}: bytes {start} to {end} are needed, but the file has {length}: it is cut or damaged"
+        "{name}: bytes {start} to {end} are needed, but the file has {length}: it is cut or damaged; copy or download it again"
     )]
     OutOfRange {
         /// The file's name.

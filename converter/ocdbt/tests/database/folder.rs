@@ -98,7 +98,7 @@ fn what_is_no_file_is_refused() {
     ));
     assert!(matches!(
         store.read_all("dangling"),
-        Err(StoreError::NotFound { .. })
+        Err(StoreError::Dangling { target, .. }) if target == Path::new("nowhere")
     ));
     assert!(matches!(store.read_all("loop"), Err(StoreError::Io { .. })));
     assert!(matches!(

@@ -30,7 +30,12 @@ pub fn envelope(magic: u32, compression: u64, body: &[u8]) -> Vec<u8> {
         1 => zstd::bulk::compress(body, 1).unwrap(),
         _ => body.to_vec(),
     };
-    let head = [varint(0), varint(compression), body].concat();
+    wrap(magic, compression, &body)
+}
+
+/// Wraps a body that is compressed already.
+pub fn wrap(magic: u32, compression: u64, body: &[u8]) -> Vec<u8> {
+    let head = [varint(0), varint(compression), body.to_vec()].concat();
     let length = (4 + 8 + head.len() + 4) as u64;
     let bytes = [magic.to_be_bytes().as_slice(), &length.to_le_bytes(), &head].concat();
     seal(bytes)

@@ -143,19 +143,27 @@ fn magic_length_version_compression_and_checksum() {
 
 #[test]
 fn a_body_beyond_the_limit() {
-    let bomb = envelope(NODE, 1, &vec![0; 50_000_000]);
-    assert!(bomb.len() < 10_000);
-    let error = open_envelope(Kind::Node, &bomb, 1_000_000).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            EnvelopeError::Zstd {
+    // A frame that says its size, and one that does not.
+    let says = zstd::bulk::compress(&vec![0; 50_000_000], 3).unwrap();
+    let silent = zstd::stream::encode_all(&*vec![0; 50_000_000], 3).unwrap();
+    for (frame, said) in [(says, true), (silent, false)] {
+        assert!(frame.len() < 10_000);
+        let bomb = writer::wrap(NODE, 1, &frame);
+        let error = open_envelope(Kind::Node, &bomb, 1_000_000).unwrap_err();
+        match error {
+            EnvelopeError::TooLarge {
                 limit: 1_000_000,
-                ..
-            }
-        ),
-        "{error}"
-    );
+                found: 50_000_000,
+            } => assert!(said),
+            EnvelopeError::Zstd {
+                limit: 1_000_000, ..
+            } => assert!(!said),
+            other => panic!("{other}"),
+        }
+        // No limit is no licence to allocate for it.
+        let body = open_envelope(Kind::Node, &bomb, u64::MAX).unwrap();
+        assert_eq!(body.len(), 50_000_000);
+    }
     let large = envelope(NODE, 0, &[0; 101]);
     assert!(matches!(
         open_envelope(Kind::Node, &large, 100),
