@@ -161,18 +161,17 @@ fn write_tensors(
     } = request;
     let needs: Vec<usize> = plan.jobs.iter().map(|job| job.peak).collect();
     let writeback = Writeback::default();
-    let write = |number: usize| -> Result<JobDigests, Error> {
-        let job = &plan.jobs[number];
-        let (tensors, digests) = job::run(job, *checkpoint)?;
-        for (&target, tensor) in job.targets.iter().zip(&tensors) {
-            let place = layout.places[target];
-            let written = files[place.file].write_all_at(&tensor.data, place.offset);
+    let write = |number: usize, buffer: &mut Vec<u8>| -> Result<JobDigests, Error> {
+        job::run(&plan.jobs[number], *checkpoint, buffer, |piece| {
+            let place = layout.places[piece.target];
+            let offset = place.offset + piece.offset as u64;
+            let written = files[place.file].write_all_at(piece.data, offset);
             let file = &layout.files[place.file];
             written.map_err(|source| staging.write_failed(&file.name, file.length, source))?;
-            (request.progress)(tensor.data.len() as u64);
-            writeback.wrote(tensor.data.len() as u64);
-        }
-        Ok(digests)
+            (request.progress)(piece.data.len() as u64);
+            writeback.wrote(piece.data.len() as u64);
+            Ok(())
+        })
     };
     let digests = std::thread::scope(|scope| {
         scope.spawn(|| writeback.run(files));

@@ -12,6 +12,22 @@ pub fn of(data: &[u8]) -> String {
     blake3::hash(data).to_hex().to_string()
 }
 
+/// A digest in the making.
+#[derive(Clone, Debug, Default)]
+pub struct Digest(blake3::Hasher);
+
+impl Digest {
+    /// Adds bytes.
+    pub fn update(&mut self, data: &[u8]) {
+        self.0.update(data);
+    }
+
+    /// The digest of all bytes, in hexadecimal.
+    pub fn finish(&self) -> String {
+        self.0.finalize().to_hex().to_string()
+    }
+}
+
 /// The digest of a set of arrays: of the lines `name dtype shape digest`, in the order of the names.
 ///
 /// It does not depend on how a checkpoint stores its arrays.

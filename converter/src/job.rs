@@ -2,10 +2,11 @@
 
 use crate::{
     checkpoint::{Checkpoint, ReadError},
-    digest,
+    digest::{self, Digest},
     ledger::JobDigests,
     plan::{Job, Plan},
     tensor::Tensor,
+    transform::Transform,
 };
 
 /// Why a job failed.
@@ -59,28 +60,48 @@ pub fn check_memory(plan: &Plan, memory: usize) -> Result<(), TooLarge> {
     }
 }
 
-/// Runs a job; gives its tensors in the order of its targets.
+/// Bytes that are digested and handed on at a time: few enough to stay in the cache in between.
+const BLOCK: usize = 1 << 20;
+
+/// A stretch of a tensor's bytes.
+pub struct Piece<'a> {
+    /// The tensor's number in [`Plan::targets`].
+    pub target: usize,
+    /// The offset of the first byte in the tensor.
+    pub offset: usize,
+    /// The bytes.
+    pub data: &'a [u8],
+}
+
+/// Runs a job, and hands its tensors on to `sink`, each from front to back. `buffer` is used for reading, so that the next
+/// job need not ask the system for memory.
 ///
 /// # Errors
-/// See [`JobError`].
-pub fn run(job: &Job, checkpoint: &dyn Checkpoint) -> Result<(Vec<Tensor>, JobDigests), JobError> {
+/// See [`JobError`], and what `sink` says.
+pub fn run<E: From<JobError>>(
+    job: &Job,
+    checkpoint: &dyn Checkpoint,
+    buffer: &mut Vec<u8>,
+    mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
+) -> Result<JobDigests, E> {
+    let keeps = job.chain.iter().all(Transform::keeps_bytes);
+    if let ([source], [target], true) = (job.sources.as_slice(), job.targets.as_slice(), keeps) {
+        read(checkpoint, *source, buffer)?;
+        let digest = hand_on(*target, buffer, &mut sink)?;
+        let (read, written) = (vec![digest.clone()], vec![digest]);
+        return Ok(JobDigests { read, written });
+    }
     let mut tensors = Vec::with_capacity(job.sources.len());
-    let mut read = Vec::with_capacity(job.sources.len());
-    for &number in &job.sources {
-        let leaf = &checkpoint.leaves()[number];
-        let bytes = leaf.kind.bytes();
+    let mut digests = JobDigests {
+        read: Vec::new(),
+        written: Vec::new(),
+    };
+    for &source in &job.sources {
         let mut data = Vec::new();
-        if data.try_reserve_exact(bytes).is_err() {
-            return Err(JobError::Memory {
-                leaf: leaf.name.clone(),
-                bytes,
-            });
-        }
-        data.resize(bytes, 0);
-        checkpoint.read_into(number, &mut data)?;
-        read.push(digest::of(&data));
+        read(checkpoint, source, &mut data)?;
+        digests.read.push(digest::of(&data));
         tensors.push(Tensor {
-            kind: leaf.kind.clone(),
+            kind: checkpoint.leaves()[source].kind.clone(),
             data,
         });
     }
@@ -91,14 +112,43 @@ pub fn run(job: &Job, checkpoint: &dyn Checkpoint) -> Result<(Vec<Tensor>, JobDi
             reason,
         })?;
     }
-    // Bytes that stayed as they were keep their digest.
-    let written = if job.chain.iter().all(|step| step.keeps_bytes()) {
-        read.clone()
-    } else {
-        tensors
-            .iter()
-            .map(|tensor| digest::of(&tensor.data))
-            .collect()
-    };
-    Ok((tensors, JobDigests { read, written }))
+    for (&target, tensor) in job.targets.iter().zip(&tensors) {
+        digests
+            .written
+            .push(hand_on(target, &tensor.data, &mut sink)?);
+    }
+    Ok(digests)
+}
+
+/// Reads a leaf into the whole of `data`.
+fn read(checkpoint: &dyn Checkpoint, source: usize, data: &mut Vec<u8>) -> Result<(), JobError> {
+    let leaf = &checkpoint.leaves()[source];
+    let bytes = leaf.kind.bytes();
+    let more = bytes.saturating_sub(data.len());
+    if data.try_reserve_exact(more).is_err() {
+        return Err(JobError::Memory {
+            leaf: leaf.name.clone(),
+            bytes,
+        });
+    }
+    data.resize(bytes, 0);
+    Ok(checkpoint.read_into(source, data)?)
+}
+
+/// Digests a tensor's bytes and hands them on.
+fn hand_on<E>(
+    target: usize,
+    data: &[u8],
+    sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+) -> Result<String, E> {
+    let mut digest = Digest::default();
+    for (block, data) in data.chunks(BLOCK).enumerate() {
+        digest.update(data);
+        sink(Piece {
+            target,
+            offset: block * BLOCK,
+            data,
+        })?;
+    }
+    Ok(digest.finish())
 }

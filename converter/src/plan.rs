@@ -298,6 +298,3 @@ fn name_of(target: &TargetName, captures: &Captures) -> Result<String, String> {
     }
     Ok(name)
 }
-
-#[cfg(test)]
-mod tests;

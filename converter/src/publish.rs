@@ -234,7 +234,16 @@ fn exchange(new: &Path, old: &Path) -> Result<(), Error> {
     }
 }
 
-fn check_target(target: &Path, force: bool, is_ours: impl Fn(&str) -> bool) -> Result<(), Error> {
+/// Checks that `target` is free, or holds an older output of ours that `force` allows to replace. `is_ours` says which files
+/// that may hold.
+///
+/// # Errors
+/// If something is there that may not be replaced.
+pub fn check_target(
+    target: &Path,
+    force: bool,
+    is_ours: impl Fn(&str) -> bool,
+) -> Result<(), Error> {
     let metadata = match fs::symlink_metadata(target) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -2,6 +2,7 @@
 //!
 //! `docs/mapping.md` in the repository describes the format for the author of a spec.
 
+mod compile;
 pub mod document;
 pub mod expression;
 pub mod pattern;
@@ -10,10 +11,11 @@ pub mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use compile::compile_block;
 use document::{CaptureKind, Document, TracksTable};
 use expression::Check;
 use pattern::{Kind, Pattern};
-use rule::{Block, compile_block};
+use rule::Block;
 
 use crate::text::nearest;
 
@@ -214,6 +216,3 @@ fn unused_types(document: &Document, problems: &mut Vec<String>) {
         problems.push(format!("types.{name}: no module is of this type"));
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,10 @@
 //! Whether a converted folder holds what a checkpoint gives.
 
-use std::{collections::BTreeSet, fmt, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::Path,
+};
 
 use serde::Serialize;
 
@@ -8,13 +12,12 @@ use crate::{
     checkpoint::Checkpoint,
     convert::{CONFIG, to_json},
     digest,
-    job::{self, JobError, TooLarge},
+    job::{self, JobError, Piece, TooLarge},
     ledger::Ledger,
     parallel::Resources,
-    plan::Plan,
+    plan::{Plan, Target},
     publish::MARK,
     safetensors_file::{Model, ModelError, Stored},
-    tensor::{Tensor, TensorType},
 };
 
 /// One disagreement between a folder and what a checkpoint gives.
@@ -46,9 +49,6 @@ pub enum Error {
     TooLarge(#[from] TooLarge),
 }
 
-/// Bytes that are compared at a time.
-const BLOCK: usize = 1 << 20;
-
 /// Recomputes every tensor and compares it, byte by byte, with the one in `dir`; compares `config.json` and the ledger's
 /// digests too.
 ///
@@ -65,12 +65,25 @@ pub fn verify(
     job::check_memory(plan, resources.memory)?;
     let model = Model::open(dir)?;
     let needs: Vec<usize> = plan.jobs.iter().map(|job| job.peak).collect();
-    let check = |number: usize| -> Result<Vec<Difference>, Error> {
+    let check = |number: usize, buffer: &mut Vec<u8>| -> Result<Vec<Difference>, Error> {
         let job = &plan.jobs[number];
-        let (tensors, digests) = job::run(job, checkpoint)?;
+        let mut comparisons: BTreeMap<usize, Comparison> = BTreeMap::new();
+        let digests = job::run(job, checkpoint, buffer, |piece| {
+            let target = &plan.targets[piece.target];
+            if let Some(stored) = model
+                .tensors
+                .get(&target.name)
+                .filter(|stored| stored.kind == target.kind)
+            {
+                let comparison = comparisons.entry(piece.target).or_default();
+                comparison.add(&model, stored, &piece)?;
+            }
+            progress(piece.data.len() as u64);
+            Ok::<_, Error>(())
+        })?;
         let mut differences = Vec::new();
-        for ((&target, tensor), digest) in job.targets.iter().zip(&tensors).zip(&digests.written) {
-            let name = &plan.targets[target].name;
+        for (target, digest) in job.targets.iter().zip(&digests.written) {
+            let Target { name, kind } = &plan.targets[*target];
             let mut problem = |problem: String| {
                 differences.push(Difference {
                     name: name.clone(),
@@ -79,9 +92,19 @@ pub fn verify(
             };
             match model.tensors.get(name) {
                 None => problem("is missing".to_owned()),
-                Some(stored) => {
-                    if let Some(reason) = compare(&model, stored, tensor)? {
-                        problem(reason);
+                Some(stored) if stored.kind != *kind => {
+                    problem(format!("is {}, not {kind}", stored.kind))
+                }
+                Some(_) => {
+                    if let Some(Comparison {
+                        differing,
+                        first: Some(first),
+                    }) = comparisons.get(target)
+                    {
+                        let values = kind.bytes() / kind.dtype.size();
+                        problem(format!(
+                            "{differing} of {values} values differ, the first at element {first}"
+                        ));
                     }
                 }
             }
@@ -90,18 +113,17 @@ pub fn verify(
                 Some(entry) if entry.digest != *digest => {
                     problem(format!("has another digest in {MARK}"))
                 }
-                Some(entry) => {
-                    let same = entry
+                Some(entry)
+                    if !entry
                         .sources
                         .iter()
                         .map(|leaf| &leaf.digest)
-                        .eq(&digests.read);
-                    if !same {
-                        problem(format!("was made of other values, says {MARK}"));
-                    }
+                        .eq(&digests.read) =>
+                {
+                    problem(format!("was made of other values, says {MARK}"));
                 }
+                Some(_) => {}
             }
-            progress(tensor.data.len() as u64);
         }
         Ok(differences)
     };
@@ -139,29 +161,27 @@ pub fn verify(
     Ok(differences)
 }
 
-/// How a stored tensor differs from what it should be.
-fn compare(model: &Model, stored: &Stored, tensor: &Tensor) -> Result<Option<String>, ModelError> {
-    let TensorType { shape, dtype } = &tensor.kind;
-    if stored.kind != tensor.kind {
-        return Ok(Some(format!("is {}, not {}", stored.kind, tensor.kind)));
-    }
-    let mut found = vec![0; BLOCK.min(tensor.data.len())];
-    let (mut differing, mut first) = (0usize, None);
-    for (block, expected) in tensor.data.chunks(BLOCK).enumerate() {
-        let found = &mut found[..expected.len()];
-        model.read(stored, (block * BLOCK) as u64, found)?;
-        if found != expected {
-            let size = dtype.size();
-            for (at, (a, b)) in found.chunks(size).zip(expected.chunks(size)).enumerate() {
+/// What is known of the difference between a stored tensor and what it should be.
+#[derive(Default)]
+struct Comparison {
+    differing: usize,
+    first: Option<usize>,
+}
+
+impl Comparison {
+    /// Compares a stretch.
+    fn add(&mut self, model: &Model, stored: &Stored, piece: &Piece<'_>) -> Result<(), ModelError> {
+        let mut found = vec![0; piece.data.len()];
+        model.read(stored, piece.offset as u64, &mut found)?;
+        if found != piece.data {
+            let size = stored.kind.dtype.size();
+            for (at, (a, b)) in found.chunks(size).zip(piece.data.chunks(size)).enumerate() {
                 if a != b {
-                    differing += 1;
-                    first.get_or_insert(block * BLOCK / size + at);
+                    self.differing += 1;
+                    self.first.get_or_insert(piece.offset / size + at);
                 }
             }
         }
+        Ok(())
     }
-    let values: usize = shape.iter().product();
-    Ok(first.map(|first| {
-        format!("{differing} of {values} values differ, the first at element {first}")
-    }))
 }

@@ -7,9 +7,10 @@ use std::{
 
 use converter::{
     checkpoint::Checkpoint,
-    convert::{Request, convert},
+    convert::{Request, convert, is_output},
     ledger::NO_TRACKS,
     plan::Plan,
+    publish,
     tensor::{Dtype, Shape},
     text,
 };
@@ -26,6 +27,10 @@ pub fn run(arguments: &ConvertArguments) -> anyhow::Result<Outcome> {
         .iter()
         .map(|name| (name.clone(), true))
         .collect();
+    if !arguments.dry_run {
+        // Not only after a download.
+        publish::check_target(&arguments.out, arguments.force, is_output)?;
+    }
     let spec = source::spec(&arguments.spec, &options)?;
     let snapshot = source::snapshot(&arguments.source)?;
     let checkpoint = source::checkpoint(&snapshot)?;

@@ -29,7 +29,20 @@ pub fn snapshot(arguments: &SourceArguments) -> anyhow::Result<Snapshot> {
 
 /// Opens the checkpoint of a snapshot.
 pub fn checkpoint(snapshot: &Snapshot) -> anyhow::Result<OrbaxCheckpoint> {
-    let checkpoint = OrbaxCheckpoint::open(snapshot)?;
+    let dir = snapshot.dir.display().to_string();
+    let checkpoint = OrbaxCheckpoint::open(snapshot).map_err(|error| {
+        // The folder is not always the one that was given: it may be a revision in a cache.
+        match error.to_string().contains(&dir) {
+            true => anyhow::Error::from(error),
+            false => anyhow::Error::from(error).context(dir.clone()),
+        }
+    })?;
+    if checkpoint.inner().layout().storage == orbax::Storage::OcdbtProcesses {
+        eprintln!(
+            "warning: {dir}: manifest.ocdbt is missing, so the values come from the folders of the processes: the checkpoint \
+             was not finished, or not copied whole"
+        );
+    }
     let unlisted = checkpoint.inner().unlisted();
     if !unlisted.is_empty() {
         let some = unlisted

@@ -1,14 +1,12 @@
 //! Named dimensions: finding their values from shapes, and evaluating expressions over them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+mod grounding;
 
-use crate::spec::{
-    expression::{Check, Expression, Operator, Relation},
-    pattern::{Captures, Index},
-};
+use std::{collections::BTreeMap, fmt};
+
+use crate::spec::{expression::Operator, pattern::Index};
+
+pub use grounding::{Seen, ground, ground_check, is_equality, values_of};
 
 /// A dimension, with its index if it has one: `trunk`, `channels[3]`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,90 +54,6 @@ impl fmt::Display for Unknown {
             Unknown::Dimension(dimension) => write!(f, "no leaf gives `{dimension}` a value"),
             Unknown::Arithmetic(reason) => f.write_str(reason),
         }
-    }
-}
-
-/// The captures of every repetition that was seen: what `count` and `values` ask.
-pub type Seen = BTreeSet<Captures>;
-
-/// The distinct values of a capture among the repetitions that agree with `given`.
-pub fn values_of(seen: &Seen, capture: &str, given: &Captures) -> BTreeSet<Index> {
-    let agrees = |captures: &&Captures| {
-        given
-            .iter()
-            .all(|(name, value)| captures.get(name) == Some(value))
-    };
-    seen.iter()
-        .filter(agrees)
-        .filter_map(|captures| captures.get(capture).cloned())
-        .collect()
-}
-
-/// Fills in captures and counts.
-///
-/// # Errors
-/// Says what has no place in a length.
-pub fn ground(expression: &Expression, captures: &Captures, seen: &Seen) -> Result<Ground, String> {
-    Ok(match expression {
-        Expression::Integer(value) => Ground::Integer(*value),
-        Expression::Name { name, index } if index.is_empty() => match captures.get(name) {
-            Some(Index::Number(value)) => Ground::Integer(*value),
-            Some(Index::Text(text)) => {
-                return Err(format!("capture `{name}` is `{text}`, which is no number"));
-            }
-            None => Ground::Dimension(Dimension {
-                name: name.clone(),
-                index: Vec::new(),
-            }),
-        },
-        Expression::Name { name, index } => {
-            let index = index
-                .iter()
-                .map(|entry| ground_index(entry, captures, seen))
-                .collect::<Result<_, _>>()?;
-            Ground::Dimension(Dimension {
-                name: name.clone(),
-                index,
-            })
-        }
-        Expression::Call {
-            name,
-            arguments,
-            named,
-        } if name == "count" && named.is_empty() => match arguments.as_slice() {
-            [Expression::Name { name, index }] if index.is_empty() => {
-                Ground::Integer(values_of(seen, name, &Captures::new()).len() as i64)
-            }
-            _ => return Err("count takes the name of a capture".to_owned()),
-        },
-        Expression::Call { name, .. } => return Err(format!("`{name}(...)` gives no length")),
-        Expression::All(name) => return Err(format!("`{name}[]` is a list, not a length")),
-        Expression::Binary(operator, left, right) => {
-            match (
-                ground(left, captures, seen)?,
-                ground(right, captures, seen)?,
-            ) {
-                (Ground::Integer(left), Ground::Integer(right)) => Ground::Integer(
-                    compute(*operator, left, right).map_err(|unknown| unknown.to_string())?,
-                ),
-                (left, right) => Ground::Binary(*operator, Box::new(left), Box::new(right)),
-            }
-        }
-    })
-}
-
-fn ground_index(entry: &Expression, captures: &Captures, seen: &Seen) -> Result<Index, String> {
-    if let Expression::Name { name, index } = entry
-        && index.is_empty()
-    {
-        return Ok(captures
-            .get(name)
-            .cloned()
-            .unwrap_or_else(|| Index::Text(name.clone())));
-    }
-    match ground(entry, captures, seen)? {
-        Ground::Integer(value) => Ok(Index::Number(value)),
-        _ => Err("an index is made of captures and numbers, not of dimensions".to_owned()),
     }
 }
 
@@ -281,99 +195,5 @@ impl Dimensions {
     }
 }
 
-/// Both sides of every check, captures and counts filled in.
-///
-/// # Errors
-/// Says which check is wrong.
-pub fn ground_check(check: &Check, seen: &Seen) -> Result<(Ground, Ground), String> {
-    let side = |side: &Expression| {
-        ground(side, &Captures::new(), seen)
-            .map_err(|reason| format!("check `{}`: {reason}", check.text))
-    };
-    Ok((side(&check.left)?, side(&check.right)?))
-}
-
-/// Whether a check's relation can give a dimension its value.
-pub fn is_equality(check: &Check) -> bool {
-    check.relation == Relation::Equal
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn grounded(text: &str) -> Ground {
-        ground(
-            &Expression::parse(text).unwrap(),
-            &Captures::new(),
-            &Seen::new(),
-        )
-        .unwrap()
-    }
-
-    fn solved(lengths: &[(&str, i64)], equalities: &[(&str, &str)]) -> String {
-        let lengths: Vec<_> = lengths
-            .iter()
-            .map(|(text, value)| (grounded(text), *value))
-            .collect();
-        let equalities: Vec<_> = equalities
-            .iter()
-            .map(|(left, right)| (grounded(left), grounded(right)))
-            .collect();
-        let dimensions = Dimensions::solve(&lengths, &equalities);
-        dimensions
-            .iter()
-            .map(|(dimension, value)| format!("{dimension}={value} "))
-            .collect()
-    }
-
-    #[test]
-    fn the_last_unknown_of_an_expression_follows() {
-        assert_eq!(
-            solved(&[("2 * t * h", 563_712), ("h", 768)], &[]),
-            "h=768 t=367 "
-        );
-        assert_eq!(
-            solved(
-                &[("10 - a", 4), ("b / 2", 3), ("6 / c", 2), ("d + 1", 1)],
-                &[]
-            ),
-            "a=6 b=6 c=3 d=0 "
-        );
-        assert_eq!(solved(&[("2 * a", 5)], &[]), "");
-        assert_eq!(solved(&[("a * b", 6)], &[]), "");
-        assert_eq!(
-            solved(&[("a", 3)], &[("b[1]", "a"), ("c", "b[1] + 1")]),
-            "a=3 b[1]=3 c=4 "
-        );
-    }
-
-    #[test]
-    fn the_majority_gives_a_dimension_its_value() {
-        assert_eq!(solved(&[("a", 4), ("a", 3), ("a", 3)], &[]), "a=3 ");
-    }
-
-    #[test]
-    fn captures_index_dimensions() {
-        let captures = Captures::from([("i".to_owned(), Index::Number(4))]);
-        let expression = Expression::parse("c[i - 1] * i").unwrap();
-        let expected = Ground::Binary(
-            Operator::Multiply,
-            Box::new(Ground::Dimension(Dimension {
-                name: "c".to_owned(),
-                index: vec![Index::Number(3)],
-            })),
-            Box::new(Ground::Integer(4)),
-        );
-        assert_eq!(ground(&expression, &captures, &Seen::new()), Ok(expected));
-        assert!(ground(&Expression::parse("c[]").unwrap(), &captures, &Seen::new()).is_err());
-        assert!(
-            ground(
-                &Expression::parse("9223372036854775807 + 1").unwrap(),
-                &captures,
-                &Seen::new()
-            )
-            .is_err()
-        );
-    }
-}
+mod tests;

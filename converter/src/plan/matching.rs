@@ -1,23 +1,22 @@
 //! Which leaf plays which part: matching addresses with the spec's patterns.
 
+mod address;
+mod repetitions;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use orbax::Key;
-
-use super::{
-    dimensions::{Seen, values_of},
-    violation::Violation,
-};
+use super::{dimensions::Seen, violation::Violation};
 use crate::{
     checkpoint::Leaf,
     spec::{
         Spec,
-        document::KeyText,
-        pattern::{Captures, Index, describe},
-        rule::Block,
+        pattern::{Captures, describe},
     },
     text::nearest,
 };
+
+use address::address;
+use repetitions::{counts, repetitions};
 
 /// One application of a rule.
 #[derive(Debug)]
@@ -244,90 +243,4 @@ fn parts_of(spec: &Spec, leaf: usize, address: &str) -> Vec<Part> {
         }
     }
     parts
-}
-
-/// A leaf's address, `collection:module/name`: the collection whose keys its path starts with, and the other keys.
-fn address(spec: &Spec, path: &[Key]) -> Option<String> {
-    let same = |text: &KeyText, key: &Key| match (text, key) {
-        (KeyText::Index(index), Key::Index(key)) => index == key,
-        (KeyText::Name(name), Key::Name(key)) => name == key,
-        _ => false,
-    };
-    let fits = |keys: &[KeyText]| {
-        keys.len() < path.len() && keys.iter().zip(path).all(|(text, key)| same(text, key))
-    };
-    let collections = spec.collections.iter().filter(|(_, keys)| fits(keys));
-    let (name, keys) = collections.max_by_key(|(_, keys)| keys.len())?;
-    let rest: Vec<String> = path[keys.len()..]
-        .iter()
-        .map(|key| match key {
-            Key::Index(index) => index.to_string(),
-            Key::Name(name) => name.clone(),
-        })
-        .collect();
-    Some(format!("{name}:{}", rest.join("/")))
-}
-
-/// How often each counting capture repeats; a gap is a violation.
-fn counts(
-    spec: &Spec,
-    seen: &Seen,
-    leaves: usize,
-    violations: &mut Vec<Violation>,
-) -> BTreeMap<String, i64> {
-    let mut counts = BTreeMap::new();
-    for capture in spec.counting_captures() {
-        let numbers: BTreeSet<i64> = values_of(seen, capture, &Captures::new())
-            .into_iter()
-            .filter_map(|value| match value {
-                Index::Number(number) => Some(number),
-                Index::Text(_) => None,
-            })
-            .collect();
-        let gap = numbers
-            .iter()
-            .enumerate()
-            .find(|(at, number)| *at as i64 != **number);
-        if let (Some((at, _)), Some(largest)) = (gap, numbers.last()) {
-            violations.push(Violation::Gap {
-                capture: capture.to_owned(),
-                missing: at as i64,
-                largest: *largest,
-            });
-        }
-        // With a gap, what is missing has been said; a count past the number of leaves would only be made up.
-        counts.insert(
-            capture.to_owned(),
-            (numbers.len() as i64).min(leaves as i64),
-        );
-    }
-    counts
-}
-
-/// The repetitions that a block should have.
-fn repetitions(
-    block: &Block,
-    observed: BTreeSet<&Captures>,
-    counts: &BTreeMap<String, i64>,
-) -> BTreeSet<Captures> {
-    let mut repetitions: BTreeSet<Captures> = observed.into_iter().cloned().collect();
-    if block.optional && repetitions.is_empty() {
-        return repetitions;
-    }
-    let mut names = block.captures.iter();
-    match (names.next(), names.next()) {
-        (None, _) => {
-            repetitions.insert(Captures::new());
-        }
-        (Some(only), None) => {
-            if let Some(count) = counts.get(only) {
-                repetitions.extend(
-                    (0..*count)
-                        .map(|number| Captures::from([(only.clone(), Index::Number(number))])),
-                );
-            }
-        }
-        _ => {}
-    }
-    repetitions
 }

@@ -1,0 +1,61 @@
+use super::*;
+
+fn kinds() -> BTreeMap<String, Kind> {
+    BTreeMap::from([
+        ("layer".to_owned(), Kind::Instance),
+        ("stage".to_owned(), Kind::Index),
+        (
+            "head".to_owned(),
+            Kind::OneOf(vec!["chip".to_owned(), "chip_tf".to_owned()]),
+        ),
+    ])
+}
+
+fn matched(pattern: &str, input: &str) -> Option<String> {
+    Pattern::parse(pattern, &kinds())
+        .unwrap()
+        .matches(input)
+        .map(|captures| describe(&captures))
+}
+
+#[test]
+fn instances_count_as_haiku_does() {
+    assert_eq!(matched("p:mha{layer}/w", "p:mha/w").unwrap(), "layer=0");
+    assert_eq!(matched("p:mha{layer}/w", "p:mha_12/w").unwrap(), "layer=12");
+    assert_eq!(matched("p:mha{layer}/w", "p:mha_0/w"), None);
+    assert_eq!(matched("p:mha{layer}/w", "p:mha_01/w"), None);
+    assert_eq!(matched("p:mha{layer}/w", "p:mha_x/w"), None);
+}
+
+#[test]
+fn one_of_prefers_the_longer_name() {
+    assert_eq!(matched("{head}/w", "chip_tf/w").unwrap(), "head=chip_tf");
+    assert_eq!(
+        matched("{head}{layer}/w", "chip_2/w").unwrap(),
+        "head=chip, layer=2"
+    );
+    assert_eq!(matched("{head}/w", "chip_x/w"), None);
+}
+
+#[test]
+fn text_stays_in_its_segment_and_path_does_not() {
+    assert_eq!(matched("p:{a:text}/w", "p:x/y/w"), None);
+    assert_eq!(matched("p:{a:path}/w", "p:x/y/w").unwrap(), "a=x/y");
+    assert_eq!(matched("{a:int}-{a:int}", "3-3").unwrap(), "a=3");
+    assert_eq!(matched("{a:int}-{a:int}", "3-4"), None);
+}
+
+#[test]
+fn a_pattern_renders_what_it_matched() {
+    let pattern = Pattern::parse("p:a{layer}/b_{stage}/w", &kinds()).unwrap();
+    for input in ["p:a/b_0/w", "p:a_7/b_10/w"] {
+        assert_eq!(pattern.render(&pattern.matches(input).unwrap()), input);
+    }
+}
+
+#[test]
+fn bad_braces_and_kinds_are_refused() {
+    for bad in ["a{", "a}", "{}", "{x y}", "{unknown}", "{x:nope}"] {
+        assert!(Pattern::parse(bad, &kinds()).is_err(), "{bad}");
+    }
+}

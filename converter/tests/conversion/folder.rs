@@ -1,0 +1,238 @@
+//! The folder appears whole or not at all.
+
+use std::fs;
+
+use converter::{
+    checkpoint::{Checkpoint, Leaf, ReadError},
+    convert::Error,
+    publish,
+};
+use serde_json::Value;
+
+use crate::{
+    haiku::{SPEC, model},
+    memory::{Memory, Settings, converted, tensors},
+};
+
+fn names(dir: &std::path::Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn forced() -> Settings {
+    Settings {
+        force: true,
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn an_existing_folder_is_refused_and_an_empty_one_is_filled() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("deep/er/out");
+    converted(SPEC, &model(), &Settings::default(), &out).unwrap();
+    assert_eq!(
+        names(&out),
+        ["config.json", "conversion.json", "model.safetensors"]
+    );
+    let again = converted(SPEC, &model(), &Settings::default(), &out);
+    assert!(matches!(
+        again,
+        Err(Error::Publish(publish::Error::Exists { .. }))
+    ));
+    let empty = dir.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    converted(SPEC, &model(), &Settings::default(), &empty).unwrap();
+    assert_eq!(names(&empty).len(), 3);
+    assert_eq!(names(dir.path()), ["deep", "empty"]);
+}
+
+#[test]
+fn force_replaces_a_conversion_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let shards = Settings {
+        max_shard: 100,
+        ..Settings::default()
+    };
+    converted(SPEC, &model(), &shards, &out).unwrap();
+    assert!(names(&out).len() > 4);
+    converted(SPEC, &model(), &forced(), &out).unwrap();
+    assert_eq!(
+        names(&out),
+        ["config.json", "conversion.json", "model.safetensors"]
+    );
+    assert_eq!(names(dir.path()), ["out"]);
+
+    fs::write(out.join("notes.txt"), "mine").unwrap();
+    let text = converted(SPEC, &model(), &forced(), &out)
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("it holds notes.txt"), "{text}");
+    fs::remove_file(out.join("conversion.json")).unwrap();
+    let text = converted(SPEC, &model(), &forced(), &out)
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("it has no conversion.json"), "{text}");
+    let file = dir.path().join("file");
+    fs::write(&file, "mine").unwrap();
+    let text = converted(SPEC, &model(), &forced(), &file)
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("it is no folder"), "{text}");
+    let root = converted(SPEC, &model(), &forced(), std::path::Path::new("/"));
+    assert!(matches!(
+        root,
+        Err(Error::Publish(publish::Error::NoName { .. }))
+    ));
+}
+
+/// A checkpoint whose last leaf cannot be read.
+struct Broken(Memory);
+
+impl Checkpoint for Broken {
+    fn leaves(&self) -> &[Leaf] {
+        self.0.leaves()
+    }
+
+    fn read_into(&self, leaf: usize, out: &mut [u8]) -> Result<(), ReadError> {
+        if leaf + 1 == self.leaves().len() {
+            return Err(ReadError {
+                leaf: self.leaves()[leaf].name.clone(),
+                source: "it is torn".into(),
+            });
+        }
+        self.0.read_into(leaf, out)
+    }
+}
+
+#[test]
+fn a_failed_conversion_leaves_the_old_folder_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    converted(SPEC, &model(), &Settings::default(), &out).unwrap();
+    let before = tensors(&out);
+    let text = converted(SPEC, &Broken(model()), &forced(), &out)
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        text,
+        "leaf `0.net/colour_readout/linear.b` cannot be read: it is torn"
+    );
+    assert_eq!(tensors(&out), before);
+    assert_eq!(names(dir.path()), ["out"]);
+}
+
+#[test]
+fn leftovers_of_a_kill_go_and_folders_at_work_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let leftover = dir.path().join(".out.partial-dead");
+    let at_work = dir.path().join(".out.partial-live");
+    let other = dir.path().join(".other.partial-x");
+    for folder in [&leftover, &at_work, &other] {
+        fs::create_dir(folder).unwrap();
+        fs::write(folder.join("model.safetensors"), "half").unwrap();
+    }
+    let lock = fs::File::open(&at_work).unwrap();
+    lock.lock().unwrap();
+    converted(
+        SPEC,
+        &model(),
+        &Settings::default(),
+        &dir.path().join("out"),
+    )
+    .unwrap();
+    assert_eq!(
+        names(dir.path()),
+        [".other.partial-x", ".out.partial-live", "out"]
+    );
+}
+
+#[test]
+fn too_little_memory_is_said_before_anything_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        memory: 300,
+        ..Settings::default()
+    };
+    let error = converted(SPEC, &model(), &settings, &dir.path().join("out")).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("needs 384 B of memory, more than the 300 B that --memory allows"),
+        "{text}"
+    );
+    assert_eq!(names(dir.path()), [""; 0]);
+}
+
+#[test]
+fn shards_hold_the_same_tensors_and_an_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, many) = (dir.path().join("one"), dir.path().join("many"));
+    converted(SPEC, &model(), &Settings::default(), &one).unwrap();
+    let shards = Settings {
+        max_shard: 150,
+        ..Settings::default()
+    };
+    let ledger = converted(SPEC, &model(), &shards, &many).unwrap();
+    assert_eq!(tensors(&one), tensors(&many));
+    let index = fs::read(many.join("model.safetensors.index.json")).unwrap();
+    let index: Value = serde_json::from_slice(&index).unwrap();
+    assert_eq!(index["metadata"]["total_size"], ledger.output.bytes);
+    for (name, entry) in &ledger.tensors {
+        assert_eq!(index["weight_map"][name], entry.file.as_str());
+    }
+    let files = &ledger.output.files;
+    assert_eq!(
+        files[0],
+        format!("model-00001-of-{:05}.safetensors", files.len())
+    );
+    // The reference reader agrees with every file.
+    for file in files {
+        let bytes = fs::read(many.join(file)).unwrap();
+        let read = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(
+            read.len(),
+            ledger
+                .tensors
+                .values()
+                .filter(|entry| entry.file == *file)
+                .count()
+        );
+    }
+}
+
+#[test]
+fn damaged_folders_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    converted(SPEC, &model(), &Settings::default(), &out).unwrap();
+    let path = out.join("model.safetensors");
+    let good = fs::read(&path).unwrap();
+    let refused = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        converter::safetensors_file::Model::open(&out)
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(refused(&good[..4]).contains("shorter than 8 bytes"));
+    assert!(refused(&good[..good.len() - 1]).contains("but its header speaks of"));
+    let mut long = good.clone();
+    long[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+    assert!(refused(&long).contains("does not fit the file"));
+    let gap = String::from_utf8_lossy(&good[8..])
+        .find("data_offsets\":[0")
+        .unwrap()
+        + 8
+        + 15;
+    let mut shifted = good.clone();
+    shifted[gap] = b'1';
+    assert!(
+        refused(&shifted).contains("is damaged"),
+        "{}",
+        refused(&shifted)
+    );
+}

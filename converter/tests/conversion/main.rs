@@ -1,0 +1,8 @@
+//! Conversions from end to end: a made-up Haiku model, the tiny AlphaGenome, and what can be wrong between them and a spec.
+
+mod alphagenome;
+mod command;
+mod folder;
+mod haiku;
+mod memory;
+mod violations;

@@ -1,0 +1,178 @@
+//! Checkpoints in memory, and conversions of them.
+
+use std::{collections::BTreeMap, path::Path};
+
+use converter::{
+    checkpoint::{Checkpoint, Leaf, ReadError},
+    convert::{self, Request, convert},
+    ledger::Ledger,
+    parallel::Resources,
+    plan::{Plan, Report},
+    safetensors_file::Model,
+    spec::Spec,
+    tensor::{Dtype, Tensor, TensorType, from_f64, to_f64},
+};
+use orbax::Key;
+
+/// A checkpoint in memory.
+#[derive(Clone, Default)]
+pub struct Memory {
+    leaves: Vec<Leaf>,
+    data: Vec<Vec<u8>>,
+}
+
+impl Memory {
+    /// Adds a leaf of float32 under `[collection]['module']['name']`; its values count up from `start`.
+    pub fn with(
+        self,
+        collection: usize,
+        module: &str,
+        name: &str,
+        shape: &[usize],
+        start: f64,
+    ) -> Self {
+        let elements = shape.iter().product::<usize>();
+        let values: Vec<f64> = (0..elements).map(|i| start + i as f64).collect();
+        let path = [
+            Key::Index(collection),
+            Key::Name(module.into()),
+            Key::Name(name.into()),
+        ];
+        self.with_leaf(&path, Dtype::F32, shape, &values)
+    }
+
+    /// Adds a leaf.
+    pub fn with_leaf(
+        mut self,
+        path: &[Key],
+        dtype: Dtype,
+        shape: &[usize],
+        values: &[f64],
+    ) -> Self {
+        let name: Vec<String> = path
+            .iter()
+            .map(|key| match key {
+                Key::Index(index) => index.to_string(),
+                Key::Name(name) => name.clone(),
+            })
+            .collect();
+        self.leaves.push(Leaf {
+            path: path.to_vec(),
+            name: name.join("."),
+            kind: TensorType {
+                shape: shape.to_vec(),
+                dtype,
+            },
+        });
+        self.data.push(from_f64(dtype, values));
+        self
+    }
+
+    /// Takes away the leaves whose names end so.
+    pub fn without(mut self, end: &str) -> Self {
+        let keep: Vec<bool> = self
+            .leaves
+            .iter()
+            .map(|leaf| !leaf.name.ends_with(end))
+            .collect();
+        assert!(keep.contains(&false), "no leaf ends in {end}");
+        let mut kept = keep.iter();
+        self.leaves.retain(|_| kept.next() == Some(&true));
+        let mut kept = keep.iter();
+        self.data.retain(|_| kept.next() == Some(&true));
+        self
+    }
+}
+
+impl Checkpoint for Memory {
+    fn leaves(&self) -> &[Leaf] {
+        &self.leaves
+    }
+
+    fn read_into(&self, leaf: usize, out: &mut [u8]) -> Result<(), ReadError> {
+        out.copy_from_slice(&self.data[leaf]);
+        Ok(())
+    }
+}
+
+/// Plans a conversion to float32.
+pub fn plan(spec: &str, checkpoint: &dyn Checkpoint) -> Result<Plan, Report> {
+    let spec = Spec::parse(spec, &[]).expect("a spec");
+    Plan::new(&spec, checkpoint.leaves(), Dtype::F32)
+}
+
+/// Settings of a conversion.
+#[derive(Clone)]
+pub struct Settings {
+    pub dtype: Dtype,
+    pub options: Vec<(String, bool)>,
+    pub threads: usize,
+    pub memory: usize,
+    pub max_shard: u64,
+    pub force: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            dtype: Dtype::F32,
+            options: Vec::new(),
+            threads: 2,
+            memory: 64 << 20,
+            max_shard: u64::MAX,
+            force: false,
+        }
+    }
+}
+
+/// Converts into `out`.
+pub fn converted(
+    spec: &str,
+    checkpoint: &dyn Checkpoint,
+    settings: &Settings,
+    out: &Path,
+) -> Result<Ledger, convert::Error> {
+    let spec = Spec::parse(spec, &settings.options).expect("a spec");
+    let plan = Plan::new(&spec, checkpoint.leaves(), settings.dtype)
+        .unwrap_or_else(|report| panic!("{report}"));
+    convert(&Request {
+        checkpoint,
+        spec: &spec,
+        plan: &plan,
+        dtype: settings.dtype,
+        tracks: None,
+        repo: None,
+        revision: None,
+        out: out.to_owned(),
+        force: settings.force,
+        max_shard: settings.max_shard,
+        resources: Resources {
+            threads: settings.threads,
+            memory: settings.memory,
+        },
+        progress: &|_| {},
+    })
+}
+
+/// The tensors of a converted folder.
+pub fn tensors(dir: &Path) -> BTreeMap<String, Tensor> {
+    let model = Model::open(dir).expect("a model");
+    let read = model.tensors.iter().map(|(name, stored)| {
+        let mut data = vec![0; stored.kind.bytes()];
+        model.read(stored, 0, &mut data).expect("bytes");
+        let kind = stored.kind.clone();
+        (name.clone(), Tensor { kind, data })
+    });
+    read.collect()
+}
+
+/// A tensor's shape and values.
+pub fn values(tensors: &BTreeMap<String, Tensor>, name: &str) -> (Vec<usize>, Vec<f64>) {
+    let tensor = tensors
+        .get(name)
+        .unwrap_or_else(|| panic!("no tensor {name}"));
+    (
+        tensor.kind.shape.clone(),
+        to_f64(tensor.kind.dtype, &tensor.data),
+    )
+}
