@@ -28,7 +28,9 @@ pub enum ChunkError {
         expected: usize,
     },
     /// The stored bytes cannot be decompressed, or into more than the chunk's shape says; what is more is never written.
-    #[error("no zstd frame of {expected} bytes: {source}")]
+    #[error(
+        "no zstd frame of {expected} bytes: {source}; the file is damaged, copy or download it again"
+    )]
     Zstd {
         /// The bytes that the chunk's shape takes.
         expected: usize,

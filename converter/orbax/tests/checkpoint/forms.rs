@@ -178,3 +178,19 @@ fn links_into_a_cache() {
         ));
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_nothing_is_no_missing_manifest() {
+    let (_folder, path) = scratch("single");
+    let manifest = path.join("manifest.ocdbt");
+    fs::remove_file(&manifest).unwrap();
+    // The folders of the processes would do, but a download that is not complete should not be taken for a form of its own.
+    assert!(Checkpoint::open(&path).is_ok());
+    std::os::unix::fs::symlink("../blobs/1f", &manifest).unwrap();
+    let error = Checkpoint::open(&path).unwrap_err();
+    assert!(
+        matches!(&error, OpenError::Store(StoreError::Dangling { name, .. }) if name == "manifest.ocdbt"),
+        "{error}"
+    );
+}
