@@ -89,8 +89,15 @@ mod tests {
         struct Quoting {
             source: std::io::Error,
         }
-        let quoting = || -> Result<(), _> { Err(Quoting { source: std::io::Error::other("cut\n") }) };
-        assert_eq!(explain(&quoting().unwrap_err().into()), "manifest.ocdbt: cut");
+        let quoting = || -> Result<(), _> {
+            Err(Quoting {
+                source: std::io::Error::other("cut\n"),
+            })
+        };
+        assert_eq!(
+            explain(&quoting().unwrap_err().into()),
+            "manifest.ocdbt: cut"
+        );
         let with_place = quoting().context("/a/snapshot").unwrap_err();
         assert_eq!(explain(&with_place), "/a/snapshot: manifest.ocdbt: cut");
     }

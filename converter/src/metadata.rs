@@ -99,6 +99,10 @@ fn read_file(path: &Path) -> Result<messages::Outputs, Error> {
         path: path.to_owned(),
         source,
     };
+    // A pipe would keep everyone waiting.
+    if !path.metadata().map_err(unreadable)?.is_file() {
+        return Err(unreadable(std::io::Error::other("not a regular file")));
+    }
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES + 1)

@@ -62,7 +62,9 @@ impl Resources {
         };
         let finished: Vec<_> = std::thread::scope(|scope| {
             let others = 1..self.threads.min(needs.len());
-            let others: Vec<_> = others.map(|_| scope.spawn(worker)).collect();
+            // Where the system has no thread left to give, those that there are do all the work.
+            let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, worker).ok();
+            let others: Vec<_> = others.map_while(spawn).collect();
             let own = worker();
             let joined = others.into_iter().map(|thread| {
                 let result = thread.join();

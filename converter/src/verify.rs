@@ -1,5 +1,7 @@
 //! Whether a converted folder holds what a checkpoint gives.
 
+mod ledger;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -11,13 +13,13 @@ use serde::Serialize;
 use crate::{
     checkpoint::Checkpoint,
     convert::{CONFIG, to_json},
-    digest,
     job::{self, JobError, Piece, TooLarge},
-    ledger::Ledger,
+    ledger::{Facts, JobDigests, Ledger},
     parallel::Resources,
     plan::{Plan, Target},
-    publish::MARK,
-    safetensors_file::{Model, ModelError, Stored},
+    safetensors_file::{Layout, Model, ModelError, Stored},
+    spec::Spec,
+    tensor::Dtype,
 };
 
 /// One disagreement between a folder and what a checkpoint gives.
@@ -47,25 +49,51 @@ pub enum Error {
     /// A job needs too much memory.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
+    /// JSON could not be made.
+    #[error("JSON cannot be written: {0}")]
+    Json(#[from] serde_json::Error),
 }
 
-/// Recomputes every tensor and compares it, byte by byte, with the one in `dir`; compares `config.json` and the ledger's
-/// digests too.
+/// What is compared with what.
+pub struct Request<'a> {
+    /// The converted folder.
+    pub dir: &'a Path,
+    /// Its ledger.
+    pub ledger: &'a Ledger,
+    /// The spec that the plan was made from.
+    pub spec: &'a Spec,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The type that the plan was made for.
+    pub dtype: Dtype,
+    /// The checkpoint.
+    pub checkpoint: &'a dyn Checkpoint,
+    /// Threads and memory.
+    pub resources: Resources,
+    /// Told the number of bytes that were compared since the last call; from several threads.
+    pub progress: &'a (dyn Fn(u64) + Sync),
+}
+
+/// Recomputes every tensor and compares it, byte by byte, with the one in the folder; compares `config.json` and all that the
+/// ledger says of the checkpoint and the tensors, too.
 ///
 /// # Errors
 /// If the folder or the checkpoint cannot be read. Differences are no error.
-pub fn verify(
-    dir: &Path,
-    ledger: &Ledger,
-    plan: &Plan,
-    checkpoint: &dyn Checkpoint,
-    resources: Resources,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Vec<Difference>, Error> {
+pub fn verify(request: &Request<'_>) -> Result<Vec<Difference>, Error> {
+    let Request {
+        dir,
+        plan,
+        checkpoint,
+        resources,
+        progress,
+        ..
+    } = *request;
     job::check_memory(plan, resources.memory)?;
     let model = Model::open(dir)?;
     let needs: Vec<usize> = plan.jobs.iter().map(|job| job.peak).collect();
-    let check = |number: usize, buffer: &mut Vec<u8>| -> Result<Vec<Difference>, Error> {
+    let check = |number: usize,
+                 buffer: &mut Vec<u8>|
+     -> Result<(Vec<Difference>, JobDigests), Error> {
         let job = &plan.jobs[number];
         let mut comparisons: BTreeMap<usize, Comparison> = BTreeMap::new();
         let digests = job::run(job, checkpoint, buffer, |piece| {
@@ -82,7 +110,7 @@ pub fn verify(
             Ok::<_, Error>(())
         })?;
         let mut differences = Vec::new();
-        for (target, digest) in job.targets.iter().zip(&digests.written) {
+        for target in &job.targets {
             let Target { name, kind } = &plan.targets[*target];
             let mut problem = |problem: String| {
                 differences.push(Difference {
@@ -108,26 +136,12 @@ pub fn verify(
                     }
                 }
             }
-            match ledger.tensors.get(name) {
-                None => problem(format!("is missing in {MARK}")),
-                Some(entry) if entry.digest != *digest => {
-                    problem(format!("has another digest in {MARK}"))
-                }
-                Some(entry)
-                    if !entry
-                        .sources
-                        .iter()
-                        .map(|leaf| &leaf.digest)
-                        .eq(&digests.read) =>
-                {
-                    problem(format!("was made of other values, says {MARK}"));
-                }
-                Some(_) => {}
-            }
         }
-        Ok(differences)
+        Ok((differences, digests))
     };
-    let mut differences = resources.run(&needs, check)?.concat();
+    let (differences, digests): (Vec<_>, Vec<_>) =
+        resources.run(&needs, check)?.into_iter().unzip();
+    let mut differences = differences.concat();
 
     let planned: BTreeSet<&str> = plan
         .targets
@@ -144,19 +158,29 @@ pub fn verify(
             problem: "is not made from this checkpoint".to_owned(),
         });
     }
-    let config = std::fs::read(dir.join(CONFIG));
-    let expected = to_json(&plan.config).unwrap_or_default();
-    let same = config.as_ref().is_ok_and(|found| *found == expected);
-    if !same || ledger.output.config_digest != digest::of(&expected) {
-        let problem = match config {
-            Ok(_) => "differs from what this checkpoint gives".to_owned(),
-            Err(error) => format!("cannot be read: {error}"),
-        };
-        differences.push(Difference {
-            name: CONFIG.to_owned(),
-            problem,
-        });
-    }
+    let expected = to_json(&plan.config)?;
+    let problem = match std::fs::read(dir.join(CONFIG)) {
+        Ok(config) if config == expected => None,
+        Ok(_) => Some("differs from what this checkpoint gives".to_owned()),
+        Err(error) => Some(format!("cannot be read: {error}")),
+    };
+    differences.extend(problem.map(|problem| Difference {
+        name: CONFIG.to_owned(),
+        problem,
+    }));
+    let recomputed = Ledger::new(Facts {
+        spec: request.spec,
+        plan,
+        leaves: checkpoint.leaves(),
+        layout: &Layout::new(&plan.targets, u64::MAX),
+        digests: &digests,
+        dtype: request.dtype,
+        repo: request.ledger.source.repo.clone(),
+        revision: request.ledger.source.revision.clone(),
+        config: &expected,
+        tracks: request.ledger.tracks.clone(),
+    });
+    differences.extend(ledger::compare(request.ledger, recomputed, &model));
     differences.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(differences)
 }

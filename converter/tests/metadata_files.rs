@@ -161,3 +161,20 @@ fn the_published_metadata_fits_the_published_heads() {
     ];
     tracks.validate(&heads).expect("every width fits");
 }
+
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let dir = folder("");
+    fs::remove_file(dir.path().join(HUMAN)).expect("removed");
+    let made = std::process::Command::new("mkfifo")
+        .arg(dir.path().join(HUMAN))
+        .status();
+    assert!(made.expect("mkfifo").success());
+    let error = read_dir(dir.path())
+        .expect_err("a pipe is no file")
+        .to_string();
+    assert!(
+        error.contains(HUMAN) && error.ends_with("not a regular file"),
+        "{error}"
+    );
+}

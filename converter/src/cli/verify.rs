@@ -10,7 +10,7 @@ use converter::{
     plan::Plan,
     tensor::Dtype,
     text,
-    verify::{Difference, verify},
+    verify::{Difference, Request, verify},
 };
 use serde_json::json;
 
@@ -42,14 +42,16 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
     let plan = Plan::new(&spec, checkpoint.leaves(), dtype)?;
     let progress = Progress::new("verifying", plan.target_bytes());
     let resources = source::resources(&arguments.resources);
-    let mut differences = verify(
-        &arguments.model,
-        &ledger,
-        &plan,
-        &checkpoint,
+    let mut differences = verify(&Request {
+        dir: &arguments.model,
+        ledger: &ledger,
+        spec: &spec,
+        plan: &plan,
+        dtype,
+        checkpoint: &checkpoint,
         resources,
-        &|bytes| progress.add(bytes),
-    )?;
+        progress: &|bytes| progress.add(bytes),
+    })?;
     drop(progress);
     differences.extend(compare_tracks(arguments, &ledger, &spec, &plan)?);
 

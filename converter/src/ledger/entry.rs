@@ -14,7 +14,7 @@ pub struct Tool {
 }
 
 /// Where the values came from.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceEntry {
     /// The Hub's name of the model, if the checkpoint lay in its cache.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,7 +31,7 @@ pub struct SourceEntry {
 }
 
 /// The mapping spec.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpecEntry {
     /// Its name.
     pub name: String,
@@ -51,7 +51,7 @@ pub struct TracksEntry {
 }
 
 /// All that was written.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputEntry {
     /// The type of floating-point tensors that the spec does not cast itself.
     pub dtype: String,
@@ -68,7 +68,7 @@ pub struct OutputEntry {
 }
 
 /// What became one tensor.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TensorEntry {
     /// Its file.
     pub file: String,

@@ -5,4 +5,6 @@ mod command;
 mod folder;
 mod haiku;
 mod memory;
+mod messages;
+mod verification;
 mod violations;
