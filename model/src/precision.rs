@@ -113,15 +113,15 @@ mod tests {
     #[test]
     fn rounding_is_to_nearest_even() {
         let device = Default::default();
-        // 1 + 2^-8 lies half way between 1 and 1 + 2^-7: even is 1. 1 + 3 * 2^-8 goes up to 1 + 2^-6.
-        let values = [1.0, 1.003_906_25, 1.011_718_75, -3.141_592_7];
+        // Steps of bfloat16 above 1 are 2^-7: half a step goes to the even neighbour, below for 1 and above for 1 + 2^-7.
+        let values = [1.0, 1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, -1.3];
         let x = Tensor::<Flex, 1>::from_floats(values, &device);
         let rounded = Rounding::ToBfloat16
             .apply(x.clone())
             .into_data()
             .to_vec::<f32>()
             .unwrap();
-        assert_eq!(rounded, [1.0, 1.0, 1.015_625, -3.140_625]);
+        assert_eq!(rounded, [1.0, 1.0, 1.015_625, -1.296_875]);
         let kept = Rounding::None.apply(x).into_data().to_vec::<f32>().unwrap();
         assert_eq!(kept, values);
     }

@@ -224,7 +224,7 @@ fn junctions() {
                     + of_offset[tissue * width + c]
             };
             let (sine, cosine) = of_angle[position * width / 2 + c / 2].sin_cos();
-            if c % 2 == 0 {
+            if c.is_multiple_of(2) {
                 of(c) * cosine - of(c + 1) * sine
             } else {
                 of(c) * cosine + of(c - 1) * sine
