@@ -84,6 +84,9 @@ pub struct Writing {
     /// Also write MultiQC custom content (name it *_mqc.json)
     #[arg(long, value_name = "FILE")]
     pub mqc: Option<PathBuf>,
+    /// Also write a page with tables and drawings, one file that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// `parity level1` to `level4`.

@@ -163,6 +163,7 @@ pub fn report(command: &str, settings: &Settings, runs: Vec<Run>) -> Report {
         schema_version: SCHEMA_VERSION,
         program: format!("parity {}", env!("CARGO_PKG_VERSION")),
         command: command.into(),
+        arguments: std::env::args().skip(1).collect(),
         level: settings.level,
         profile: settings.thresholds.name.clone(),
         verdict: verdict(&runs, settings.level),

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::cli::Writing;
 use crate::exit::Exit;
 use crate::recording::write_atomically;
-use crate::report::{json, junit, mqc, table};
+use crate::report::{html, json, junit, mqc, table};
 use crate::result::Report;
 
 /// Writes every report that was asked for; the exit code is the verdict's.
@@ -32,6 +32,7 @@ pub fn files(reports: &[Report], writing: &Writing) -> Result<()> {
     let wanted = [
         (&writing.junit, junit::write as fn(&[Report]) -> String),
         (&writing.mqc, mqc::write),
+        (&writing.html, html::write),
     ];
     for (path, write) in wanted {
         if let Some(path) = path {

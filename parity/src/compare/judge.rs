@@ -55,7 +55,8 @@ fn floats(output: &mut OutputResult, bounds: &Bounds, settings: &Settings) {
     let mut checks = Vec::new();
     if let Some(within) = bounds.within {
         let share = summary.share_within(within.tolerance());
-        checks.push(Check::at_least("within", share, within.share));
+        let check = Check::at_least("within", share, within.share);
+        checks.push(check.with_tolerance(within.tolerance()));
     }
     if let Some(bound) = bounds.pearson {
         match constant(output, settings) {

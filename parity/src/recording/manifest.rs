@@ -197,6 +197,13 @@ impl Manifest {
         Ok(())
     }
 
+    /// Versions of everything that matters, by name.
+    pub fn all_versions(&self) -> Vec<String> {
+        let jax = self.jax.iter().map(|version| format!("jax {version}"));
+        let others = self.versions.iter().map(|(name, v)| format!("{name} {v}"));
+        jax.chain(others).collect()
+    }
+
     /// One line on what made the recording.
     pub fn made_by(&self) -> String {
         let mut parts = vec![self.framework.clone()];

@@ -34,6 +34,9 @@ pub struct Report {
     pub program: String,
     /// The command, `level2` or `compare`.
     pub command: String,
+    /// The whole command line, without the program.
+    #[serde(default)]
+    pub arguments: Vec<String>,
     /// The level that was judged.
     pub level: u8,
     /// The profile of bounds, or the file they were read from.
@@ -97,8 +100,20 @@ pub struct Provenance {
     pub made_by: String,
     /// The type it computes in.
     pub compute_dtype: DType,
+    /// Versions of what made it, by name.
+    #[serde(default)]
+    pub versions: Vec<String>,
     /// `cpu`, `gpu`.
     pub platform: Option<String>,
+    /// The device by its maker's name.
+    #[serde(default)]
+    pub device: Option<String>,
+    /// Precision of matrix products, in the framework's words.
+    #[serde(default)]
+    pub matmul_precision: Option<String>,
+    /// Compiler flags.
+    #[serde(default)]
+    pub flags: Option<String>,
     /// A name for the weights.
     pub checkpoint: Option<String>,
     /// A digest of the weights.
@@ -115,7 +130,11 @@ impl Provenance {
             framework: manifest.framework.clone(),
             made_by: manifest.made_by(),
             compute_dtype: manifest.compute_dtype,
+            versions: manifest.all_versions(),
             platform: manifest.platform.clone(),
+            device: manifest.device.clone(),
+            matmul_precision: manifest.matmul_precision.clone(),
+            flags: manifest.xla_flags.clone().filter(|flags| !flags.is_empty()),
             checkpoint: manifest.checkpoint.clone(),
             checkpoint_digest: manifest.checkpoint_digest.clone(),
         }

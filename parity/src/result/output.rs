@@ -6,7 +6,7 @@ use parity_stats::classes::ClassParity;
 use parity_stats::groups::GroupStats;
 use parity_stats::loss::TrackLoss;
 use parity_stats::quantile::{DifferenceQuantiles, SignalDecile};
-use parity_stats::{Stat, Summary};
+use parity_stats::{Stat, Summary, Tolerance};
 use serde::{Deserialize, Serialize};
 
 use crate::outputs::Kind;
@@ -89,6 +89,9 @@ pub struct Check {
     pub at_least: bool,
     /// True where it holds. An undefined value does not hold.
     pub pass: bool,
+    /// The tolerance whose share of values was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<Tolerance>,
     /// What a reader should know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -115,8 +118,16 @@ impl Check {
             bound,
             at_least,
             pass,
+            tolerance: None,
             note: None,
         }
+    }
+
+    /// The check of the share within a tolerance.
+    #[must_use]
+    pub fn with_tolerance(mut self, tolerance: Tolerance) -> Self {
+        self.tolerance = Some(tolerance);
+        self
     }
 
     /// The check with a note.

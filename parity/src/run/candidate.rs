@@ -168,7 +168,11 @@ pub fn provenance(dir: &Path, arithmetic: Arithmetic) -> Provenance {
             env!("CARGO_PKG_VERSION")
         ),
         compute_dtype: DType::Float32,
+        versions: vec![format!("alphagenome-burn {}", env!("CARGO_PKG_VERSION"))],
         platform: Some("cpu".into()),
+        device: None,
+        matmul_precision: Some(arithmetic.to_string()),
+        flags: None,
         checkpoint: None,
         checkpoint_digest: None,
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use parity_stats::{Reason, Stat};
 
+use super::table::Cell;
+use super::text::escape;
 use crate::outputs::Kind;
 use crate::result::{CaseResult, OutputResult, Report, Run};
 
@@ -139,4 +141,14 @@ pub(super) fn distance(output: &OutputResult) -> f64 {
         Stat::Undefined(Reason::ZeroNorm | Reason::NotFinite) => f64::INFINITY,
         Stat::Undefined(_) => -1.0,
     }
+}
+
+/// The output's name, linked to its section where it has one.
+pub(super) fn link(group: &Group<'_>, anchored: &dyn Fn(usize) -> bool) -> Cell {
+    let name = escape(&group.short_name());
+    Cell::html(if anchored(group.number) {
+        format!("<a href=\"#o{}\">{name}</a>", group.number)
+    } else {
+        name
+    })
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::text::{escape, scientific};
 
 /// A scale of shades over positive values; zero takes the lightest.
+#[derive(Clone, Copy)]
 pub(super) struct Heat {
     low: f64,
     high: f64,
@@ -31,7 +32,11 @@ impl Heat {
     /// The shade of a value.
     pub(super) fn class(&self, x: f64) -> usize {
         if self.high <= self.low || x <= self.low {
-            return if x >= self.high && self.high > 0.0 { Self::CLASSES / 2 } else { 0 };
+            return if x >= self.high && self.high > 0.0 {
+                Self::CLASSES / 2
+            } else {
+                0
+            };
         }
         let share = (x / self.low).ln() / (self.high / self.low).ln();
         ((share * Self::CLASSES as f64) as usize).min(Self::CLASSES - 1)
@@ -47,15 +52,16 @@ impl Heat {
         scientific(self.high, 1)
     }
 
-    /// The shades with their range.
-    pub(super) fn legend(&self, name: &str) -> String {
+    /// The shades of a family of styles, with their range.
+    pub(super) fn legend(&self, name: &str, family: &str) -> String {
         let mut out = format!(
             "<span>{} {} <svg class=\"ramp\" viewBox=\"0 0 90 10\" aria-hidden=\"true\">",
             escape(name),
             self.low()
         );
-        for (i, class) in Self::NAMES.iter().enumerate() {
-            let _ = write!(out, "<path class=\"{class}\" d=\"M{} 0h10v10h-10z\"/>", i * 10);
+        for i in 0..Self::CLASSES {
+            let x = i * 10;
+            let _ = write!(out, "<path class=\"{family}{i}\" d=\"M{x} 0h10v10h-10z\"/>");
         }
         let _ = write!(out, "</svg> {}</span>", self.high());
         out
@@ -73,7 +79,10 @@ mod tests {
     #[test]
     fn shades_cover_the_range() {
         let heat = Heat::of([1e-3, 1e-2, 1.0].into_iter()).unwrap();
-        assert_eq!((heat.class(1e-3), heat.class(1.0), heat.class(0.0)), (0, 8, 0));
+        assert_eq!(
+            (heat.class(1e-3), heat.class(1.0), heat.class(0.0)),
+            (0, 8, 0)
+        );
         assert!(Heat::of([f64::NAN].into_iter()).is_none());
         let flat = Heat::of([0.0, 0.0].into_iter()).unwrap();
         assert_eq!(flat.class(0.0), 0);

@@ -22,6 +22,7 @@ pub(super) struct Plot {
     x_ticks: Vec<Tick>,
     y_ticks: Vec<Tick>,
     marks: String,
+    size: (f64, f64),
 }
 
 impl Plot {
@@ -35,7 +36,14 @@ impl Plot {
             x_label: x_label.into(),
             y_label: y_label.into(),
             marks: String::new(),
+            size: (WIDTH, HEIGHT),
         }
+    }
+
+    /// With another width, and a height that leaves `inner` for the marks.
+    pub(super) fn with_size(mut self, width: f64, inner: f64) -> Self {
+        self.size = (width, inner + TOP + BOTTOM);
+        self
     }
 
     /// With other ticks on the axis of x.
@@ -52,12 +60,16 @@ impl Plot {
 
     /// Where a value of x stands.
     pub(super) fn px(&self, x: f64) -> f64 {
-        LEFT + self.x.at(x) * (WIDTH - LEFT - RIGHT)
+        LEFT + self.x.at(x) * (self.size.0 - LEFT - RIGHT)
     }
 
     /// Where a value of y stands.
     pub(super) fn py(&self, y: f64) -> f64 {
-        HEIGHT - BOTTOM - self.y.at(y) * (HEIGHT - TOP - BOTTOM)
+        self.bottom() - self.y.at(y) * (self.bottom() - TOP)
+    }
+
+    fn bottom(&self) -> f64 {
+        self.size.1 - BOTTOM
     }
 
     /// Dots, in a few layers so that density shows: a path of its own covers itself only once.
@@ -94,7 +106,7 @@ impl Plot {
 
     /// Upright bars from the axis, each from one x to another, up to y.
     pub(super) fn bars(&mut self, class: &str, bars: impl IntoIterator<Item = (f64, f64, f64)>) {
-        let base = HEIGHT - BOTTOM;
+        let base = self.bottom();
         let mut path = String::new();
         for (from, to, y) in bars {
             let (left, right) = (self.px(from) + 0.5, self.px(to) - 0.5);
@@ -128,9 +140,10 @@ impl Plot {
 
     /// The drawing, with what it shows in words for those who do not see it.
     pub(super) fn finish(self, title: &str, description: &str) -> String {
-        let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - RIGHT);
+        let (width, height) = self.size;
+        let (bottom, right) = (self.bottom(), width - RIGHT);
         let mut out = format!(
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\"><title>{}</title><desc>{}</desc>",
+            "<svg viewBox=\"0 0 {width} {height}\" role=\"img\"><title>{}</title><desc>{}</desc>",
             escape(title),
             escape(description)
         );
@@ -166,7 +179,7 @@ impl Plot {
         let _ = write!(
             out,
             "<text class=\"name end\" x=\"{right}\" y=\"{}\">{}</text>",
-            HEIGHT - 6.0,
+            height - 6.0,
             escape(&self.x_label)
         );
         let _ = write!(

@@ -119,16 +119,28 @@ fn log_ticks(lo: f64, hi: f64, wanted: usize) -> Vec<Tick> {
             .map(|e| (10f64.powi(e), power_of_ten(e)))
             .collect();
     }
-    let mut ticks = Vec::new();
-    for exponent in first - 1..=last + 1 {
-        for digit in [1.0, 2.0, 5.0] {
-            let x = digit * 10f64.powi(exponent);
-            if (lo..=hi).contains(&x) {
-                ticks.push((x, scientific(x, 0)));
-            }
-        }
+    let digits = |digits: &[u8]| -> Vec<Tick> {
+        (first - 1..=last + 1)
+            .flat_map(|exponent| {
+                digits
+                    .iter()
+                    .map(move |&d| f64::from(d) * 10f64.powi(exponent))
+            })
+            .filter(|x| (lo..=hi).contains(x))
+            .map(|x| (x, scientific(x, 0)))
+            .collect()
+    };
+    let few = digits(&[1, 2, 5]);
+    if few.len() > 2 {
+        return few;
     }
-    ticks
+    let more = digits(&[1, 2, 3, 4, 6, 8]);
+    if more.len() > 1 {
+        more
+    } else {
+        // Within a factor of two or so the scale is as good as linear.
+        linear_ticks(lo, hi, 3)
+    }
 }
 
 #[cfg(test)]
@@ -141,9 +153,23 @@ mod tests {
 
     #[test]
     fn ticks_are_round() {
-        assert_eq!(labels(Scale::Linear(-1.0, 1.0)), ["\u{2212}1.0", "\u{2212}0.5", "0", "0.5", "1.0"]);
-        assert_eq!(labels(Scale::Log(0.5e-3, 2.0)), ["10\u{207b}\u{b3}", "10\u{207b}\u{b2}", "10\u{207b}\u{b9}", "1"]);
-        assert_eq!(labels(Scale::Log(1.5e-2, 6e-2)), ["2e-2", "5e-2"]);
+        assert_eq!(
+            labels(Scale::Linear(-1.0, 1.0)),
+            ["\u{2212}1.0", "\u{2212}0.5", "0", "0.5", "1.0"]
+        );
+        assert_eq!(
+            labels(Scale::Log(0.5e-3, 2.0)),
+            [
+                "10\u{207b}\u{b3}",
+                "10\u{207b}\u{b2}",
+                "10\u{207b}\u{b9}",
+                "1"
+            ]
+        );
+        assert_eq!(
+            labels(Scale::Log(1.5e-2, 6e-2)),
+            ["2e-2", "3e-2", "4e-2", "6e-2"]
+        );
     }
 
     #[test]

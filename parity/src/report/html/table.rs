@@ -108,10 +108,28 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// The table without columns in which nothing stands.
+    pub(super) fn without_empty_columns(mut self) -> Self {
+        for column in (0..self.columns.len()).rev() {
+            let empty = |row: &Vec<Cell>| row.get(column).is_none_or(|cell| cell.html.is_empty());
+            if self.rows.iter().all(empty) {
+                self.columns.remove(column);
+                for row in self.rows.iter_mut().filter(|row| row.len() > column) {
+                    row.remove(column);
+                }
+            }
+        }
+        self
+    }
+
     /// The table, in a box that scrolls sideways where it is wider than the page.
     pub(super) fn finish(&self) -> String {
         let caption = escape(&self.caption);
-        let class = if self.sortable { " class=\"sortable\"" } else { "" };
+        let class = if self.sortable {
+            " class=\"sortable\""
+        } else {
+            ""
+        };
         let mut out = format!(
             "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{caption}\"><table{class}><caption>{caption}</caption><thead><tr>"
         );

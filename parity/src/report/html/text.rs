@@ -27,7 +27,9 @@ pub(super) fn scientific(x: f64, digits: usize) -> String {
     if x == 0.0 {
         return "0".into();
     }
-    format!("{}{:.digits$e}", minus(x), x.abs())
+    let text = format!("{}{:.digits$e}", minus(x), x.abs());
+    // A number of its own size needs no exponent.
+    text.strip_suffix("e0").map_or(text.clone(), String::from)
 }
 
 /// The sign of a negative number is a minus, no hyphen; that of an exponent stays as programs write it.
@@ -93,15 +95,6 @@ pub(super) fn raised(exponent: i32) -> String {
     exponent.to_string().chars().map(raise).collect()
 }
 
-/// `96`, `128 Ki`, `1 Mi`: base pairs on an axis, in units of 1,024 where they divide.
-pub(super) fn bases(bp: u64) -> String {
-    match bp {
-        bp if bp >= 1 << 20 && bp.is_multiple_of(1 << 20) => format!("{} Mi", bp >> 20),
-        bp if bp >= 1 << 10 && bp.is_multiple_of(1 << 10) => format!("{} Ki", bp >> 10),
-        bp => count(bp),
-    }
-}
-
 /// `[0, 27, 4]`.
 pub(super) fn place(place: Option<&[usize]>) -> String {
     let Some(place) = place else {
@@ -143,9 +136,6 @@ mod tests {
         assert_eq!(power_of_ten(-12), "10\u{207b}\u{b9}\u{b2}");
         assert_eq!(short(0.9999), "0.9999");
         assert_eq!(short(-2.5), "\u{2212}2.5");
-        assert_eq!(bases(1 << 20), "1 Mi");
-        assert_eq!(bases(131_072), "128 Ki");
-        assert_eq!(bases(96), "96");
     }
 
     #[test]

@@ -34,21 +34,26 @@ pub(super) fn draw(output: &OutputResult) -> Result<Drawing, String> {
         side.1 += bin.positive;
     }
     let share = |n: u64| 100.0 * n as f64 / total;
-    let peak = sides.iter().flat_map(|&(a, b)| [a, b]).chain([histogram.zero]);
+    let peak = sides
+        .iter()
+        .flat_map(|&(a, b)| [a, b])
+        .chain([histogram.zero]);
     let edge = f64::from(bins) + 1.0;
     let Some(y) = Scale::from_zero(peak.map(share)) else {
         return Err("no differences".into());
     };
     let x = Scale::Linear(-edge, edge);
     let label = format!("candidate \u{2212} reference ({})", unit(output));
-    let mut plot = Plot::new(x, y, &label, "share of values (%)").with_x_ticks(ticks(first, last, slot));
+    let mut plot =
+        Plot::new(x, y, &label, "share of values (%)").with_x_ticks(ticks(first, last, slot));
     let bar = |i: usize, n: u64, side: f64| {
         let (near, far) = (side * (i as f64 + 1.0), side * (i as f64 + 2.0));
         (near.min(far), near.max(far), share(n))
     };
-    let bars = sides.iter().enumerate().flat_map(|(i, &(negative, positive))| {
-        [bar(i, negative, -1.0), bar(i, positive, 1.0)]
-    });
+    let bars = sides
+        .iter()
+        .enumerate()
+        .flat_map(|(i, &(negative, positive))| [bar(i, negative, -1.0), bar(i, positive, 1.0)]);
     plot.bars("bar", bars.filter(|bar| bar.2 > 0.0));
     let zero = (histogram.zero > 0).then_some((-0.9, 0.9, share(histogram.zero)));
     plot.bars("bar ref", zero);
@@ -65,8 +70,13 @@ pub(super) fn draw(output: &OutputResult) -> Result<Drawing, String> {
                 part(positive)
             ),
         ),
-        legend: entry("bar ref", &format!("equal {}", part(histogram.zero)))
-            + &entry("bar", &format!("below {}, above {}", part(negative), part(positive))),
+        legend: match histogram.zero {
+            0 => String::new(),
+            n => entry("bar ref", &format!("equal {}", part(n))),
+        } + &entry(
+            "bar",
+            &format!("below {}, above {}", part(negative), part(positive)),
+        ),
         note: if histogram.bins.iter().any(|bin| bin.exponent < first) {
             "innermost bars hold all smaller ones".into()
         } else {

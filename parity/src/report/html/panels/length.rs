@@ -5,17 +5,21 @@ use std::collections::BTreeSet;
 use super::{Drawing, entry, nothing_to_draw};
 use crate::report::html::group::{Group, Member};
 use crate::report::html::plot::Plot;
-use crate::report::html::scale::Scale;
-use crate::report::html::text::{bases, count};
+use crate::report::html::scale::{Scale, Tick};
+use crate::report::html::text::count;
 
-/// Labels beside each other on the axis at most.
-const LABELS: usize = 8;
+/// Room that a label needs, as a share of the axis.
+const LABEL: f64 = 0.19;
 
 pub(super) fn draw(group: &Group<'_>) -> Result<Drawing, String> {
     if let Some(reason) = nothing_to_draw(group.first()) {
         return Err(reason);
     }
-    let lengths: BTreeSet<usize> = group.members.iter().map(|m| m.case.case.sequence_length).collect();
+    let lengths: BTreeSet<usize> = group
+        .members
+        .iter()
+        .map(|m| m.case.case.sequence_length)
+        .collect();
     if lengths.len() < 2 {
         let bp = lengths.first().copied().unwrap_or(0) as u64;
         return Err(match group.members.len() {
@@ -36,9 +40,17 @@ pub(super) fn draw(group: &Group<'_>) -> Result<Drawing, String> {
     let Some(x) = Scale::log(lengths.iter().map(|&n| n as f64)) else {
         return Err("no case has a length".into());
     };
-    let stride = lengths.len().div_ceil(LABELS);
-    let ticks = lengths.iter().step_by(stride).map(|&n| (n as f64, bases(n as u64)));
-    let mut plot = Plot::new(x, y, "sequence length (bp)", "relative L2").with_x_ticks(ticks.collect());
+    let mut ticks: Vec<Tick> = Vec::new();
+    for &length in &lengths {
+        let at = length as f64;
+        if ticks
+            .last()
+            .is_none_or(|last| x.at(at) - x.at(last.0) > LABEL)
+        {
+            ticks.push((at, count(length as u64)));
+        }
+    }
+    let mut plot = Plot::new(x, y, "sequence length (bp)", "relative L2").with_x_ticks(ticks);
     let means = lengths.iter().filter_map(|&length| {
         let here = points.iter().filter(|p| p.0 == length as f64 && p.1 > 0.0);
         let (n, sum) = here.fold((0.0, 0.0), |(n, sum), p| (n + 1.0, sum + p.1.ln()));
@@ -58,7 +70,11 @@ pub(super) fn draw(group: &Group<'_>) -> Result<Drawing, String> {
     Ok(Drawing {
         svg: plot.finish(
             &format!("{}: error by sequence length", group.name()),
-            &format!("Relative L2 distance of {} cases of {} lengths.", points.len(), lengths.len()),
+            &format!(
+                "Relative L2 distance of {} cases of {} lengths.",
+                points.len(),
+                lengths.len()
+            ),
         ),
         legend,
         note: match (equal, left_out) {

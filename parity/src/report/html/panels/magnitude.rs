@@ -69,7 +69,11 @@ pub(super) fn draw(output: &OutputResult) -> Result<Drawing, String> {
         plot.line("line bad dash", curve);
         legend.push_str(&entry(
             "line bad dash",
-            &format!("tolerance {} + {} |x|", short(t.absolute), short(t.relative)),
+            &format!(
+                "tolerance {} + {} |x|",
+                short(t.absolute),
+                short(t.relative)
+            ),
         ));
     }
     Ok(Drawing {

@@ -30,13 +30,21 @@ pub(super) fn all(group: &Group<'_>, several_runs: bool) -> String {
     let output = member.output;
     let case = member.case.label(several_runs);
     let panels = [
-        ("scatter", "Candidate against reference", scatter::draw(output)),
-        ("magnitude", "Difference against magnitude", magnitude::draw(output)),
+        (
+            "scatter",
+            "Candidate against reference",
+            scatter::draw(output),
+        ),
+        (
+            "magnitude",
+            "Difference against magnitude",
+            magnitude::draw(output),
+        ),
         ("differences", "Differences", differences::draw(output)),
         ("ulp", "Distance in ULPs", ulp::draw(output)),
         ("position", "Error by position", position::draw(output)),
-        ("tracks", "Error by track and case", tracks::draw(group)),
         ("length", "Error by sequence length", length::draw(group)),
+        ("tracks", "Error by track and case", tracks::draw(group)),
     ];
     let mut out = String::from("<div class=\"panels\">");
     for (key, title, drawing) in panels {
@@ -44,7 +52,11 @@ pub(super) fn all(group: &Group<'_>, several_runs: bool) -> String {
             "tracks" | "length" => format!("all {} cases", group.members.len()),
             _ => case.clone(),
         };
-        let over = if group.members.len() == 1 { case.clone() } else { over };
+        let over = if group.members.len() == 1 {
+            case.clone()
+        } else {
+            over
+        };
         out.push_str(&figure(key, title, &over, drawing));
     }
     out.push_str("</div>\n");
@@ -63,7 +75,7 @@ fn figure(key: &str, title: &str, over: &str, drawing: Result<Drawing, String>) 
         Err(reason) => format!("<p class=\"none\">No drawing: {}.</p>", escape(&reason)),
     };
     format!(
-        "<figure class=\"panel\" data-panel=\"{key}\"><figcaption><b>{}</b> <span>{}</span></figcaption>{body}</figure>\n",
+        "<figure class=\"panel {key}\" data-panel=\"{key}\"><figcaption><b>{}</b> <span>{}</span></figcaption>{body}</figure>\n",
         escape(title),
         escape(over)
     )

@@ -42,9 +42,14 @@ pub(super) fn draw(output: &OutputResult) -> Result<Drawing, String> {
     let undefined = output.positions.len() - windows.len();
     let distances = || windows.iter().map(|w| w.2);
     let Some(y) = scale(distances()) else {
-        return Err(format!("the distance is undefined in all {undefined} windows"));
+        return Err(format!(
+            "the distance is undefined in all {undefined} windows"
+        ));
     };
-    let ends = output.positions.iter().flat_map(|bin| [bin.from, bin.to + 1]);
+    let ends = output
+        .positions
+        .iter()
+        .flat_map(|bin| [bin.from, bin.to + 1]);
     let Some(x) = Scale::linear(ends.map(|end| end as f64 * factor)) else {
         return Err("no windows".into());
     };
@@ -62,9 +67,11 @@ pub(super) fn draw(output: &OutputResult) -> Result<Drawing, String> {
             "Relative L2 distance in windows of positions along the sequence.",
         ),
         legend: entry("bar", &format!("{} windows", output.positions.len())) + &legend,
-        note: match undefined {
-            0 => String::new(),
-            n => format!("{n} undefined, left blank"),
+        note: match (undefined, output.compared_shape == output.full_shape) {
+            (0, true) => String::new(),
+            (0, false) => "blank: positions not kept".into(),
+            (n, true) => format!("blank: {n} undefined"),
+            (n, false) => format!("blank: positions not kept, {n} undefined"),
         },
     })
 }
@@ -72,7 +79,10 @@ pub(super) fn draw(output: &OutputResult) -> Result<Drawing, String> {
 /// From zero, unless the windows span orders of magnitude.
 fn scale(values: impl Iterator<Item = f64> + Clone) -> Option<Scale> {
     let hi = values.clone().fold(f64::NEG_INFINITY, f64::max);
-    let lo = values.clone().filter(|&x| x > 0.0).fold(f64::INFINITY, f64::min);
+    let lo = values
+        .clone()
+        .filter(|&x| x > 0.0)
+        .fold(f64::INFINITY, f64::min);
     if hi / lo > 100.0 {
         Scale::log(values)
     } else {

@@ -14,7 +14,10 @@ pub(super) fn draw(output: &OutputResult) -> Result<Drawing, String> {
         return Err(reason);
     }
     let Some(ulp) = &output.summary.ulp else {
-        return Err(format!("no ULPs are counted for {}", output.reference_dtype));
+        return Err(format!(
+            "no ULPs are counted for {}",
+            output.reference_dtype
+        ));
     };
     let Some(last) = ulp.bins.last() else {
         return Err("no finite values".into());
@@ -53,7 +56,10 @@ pub(super) fn draw(output: &OutputResult) -> Result<Drawing, String> {
     Ok(Drawing {
         svg: plot.finish(
             &format!("{}: distance in units in the last place", output.name),
-            &format!("{near} at most one step apart; the largest distance is {} steps.", ulp.max),
+            &format!(
+                "{near} at most one step apart; the largest distance is {} steps.",
+                ulp.max
+            ),
         ),
         legend: String::new(),
         note: format!("{near} at most 1 step apart; largest {}", count(ulp.max)),
