@@ -1,0 +1,61 @@
+//! Tests that need what a bare clone does not have. Each says why where it is skipped; none passes without running.
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `ALPHAGENOME_RUN_INTEGRATION_TESTS` | `1` runs the tests of the full model; then the next two must be set |
+//! | `ALPHAGENOME_MODEL_PATH` | a snapshot: the real one, or the stand-in that `make standin` writes |
+//! | `ALPHAGENOME_RECORDINGS` | recordings of that snapshot by JAX: `cpu_f32_taps`, `cpu_f32`, `gpu_f32_highest`, ... |
+//! | `ALPHAGENOME_METADATA` | AlphaGenome's track metadata; without it unscaled predictions are not compared |
+//! | `ALPHAGENOME_PYTHON` | an interpreter with Orbax, for an independent reading of the snapshot |
+//! | `ALPHAGENOME_STANDIN` | `full` where the snapshot is the stand-in, so that its values are known |
+//!
+//! A relative path is taken from the repository's root.
+
+mod comparison;
+mod conversion;
+mod disk;
+mod gate;
+mod model;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // One model in memory at a time, and all cores for it.
+    arguments.test_threads = Some(1);
+    let trials = vec![
+        Trial::ignorable_test("disk_full", disk::full),
+        gate::full("conversion::verifies", conversion::verifies),
+        gate::full(
+            "conversion::equals_an_independent_reading",
+            conversion::equals_an_independent_reading,
+        ),
+        gate::full(
+            "conversion::does_not_depend_on_threads",
+            conversion::does_not_depend_on_threads,
+        ),
+        gate::full(
+            "model::agrees_with_jax_on_cpu_and_every_tap",
+            model::agrees_with_jax_on_cpu_and_every_tap,
+        ),
+        gate::full(
+            "model::agrees_with_jax_on_cpu_at_16384_bp",
+            model::agrees_with_jax_on_cpu_at_16384_bp,
+        ),
+        gate::full(
+            "model::agrees_with_jax_on_gpu_at_4096_bp",
+            model::agrees_with_jax_on_gpu_at_4096_bp,
+        ),
+        gate::full(
+            "model::agrees_with_jax_on_gpu_at_16384_bp",
+            model::agrees_with_jax_on_gpu_at_16384_bp,
+        ),
+        gate::full(
+            "model::a_batch_equals_its_sequences",
+            model::a_batch_equals_its_sequences,
+        ),
+    ];
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    gate::clean();
+    conclusion.exit();
+}

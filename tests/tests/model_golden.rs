@@ -1,0 +1,100 @@
+//! The tiny model, converted from its snapshot, against JAX's recordings: every output and every tap.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn::backend::Flex;
+use half::f16;
+use model::{AlphaGenome, Arithmetic, Array, Batch, Request, Sequence, Taps};
+use tests::fixtures::{self, Form};
+use tests::golden::{self, Case};
+
+/// The largest relative L2 distance of any output or tap.
+const BOUND: f64 = 2e-6;
+/// That of the usage of splice sites, which JAX rounds to float16.
+const HALF_BOUND: f64 = 5e-5;
+
+type Arrays = BTreeMap<String, Array>;
+
+/// Collects the taps that a recording has.
+struct Collect<'a>(&'a Case, Arrays);
+
+impl Taps for Collect<'_> {
+    fn wants(&self, path: &str) -> bool {
+        self.0.outputs.contains_key(&format!("taps/{path}"))
+    }
+
+    fn take(&mut self, path: &str, array: Array) {
+        self.1.insert(format!("taps/{path}"), array);
+    }
+}
+
+/// The tiny model with its metadata.
+fn load(arithmetic: Arithmetic, scratch: &Path) -> AlphaGenome<Flex> {
+    let out = scratch.join("model");
+    let arguments = ["--snapshot".into(), Form::Ocdbt.path(), "--metadata".into(), fixtures::metadata(), "--out".into(), out.clone()];
+    let command = tests::program::command(env!("CARGO_BIN_EXE_tested-convert"), scratch, arguments);
+    tests::program::run(command).expect_code(0);
+    AlphaGenome::load(&out, &Default::default(), arithmetic).expect("the converted model")
+}
+
+/// Every output and tap of a case.
+fn run(model: &AlphaGenome<Flex>, case: &Case) -> Arrays {
+    let sequence = Sequence::from_indices(&case.sequence).expect("a sequence");
+    let batch = Batch::new(vec![sequence], vec![case.organism]).expect("a batch");
+    let mut taps = Collect(case, Arrays::new());
+    let outputs = model.forward(&batch, &Request::everything(), &mut taps).expect("outputs");
+    let mut arrays = outputs.into_arrays();
+    arrays.append(&mut taps.1);
+    arrays
+}
+
+/// Steps of float16 between two numbers of one sign.
+fn half_steps(a: f64, b: f64) -> u16 {
+    f16::from_f64(a).to_bits().abs_diff(f16::from_f64(b).to_bits())
+}
+
+#[test]
+fn the_tiny_model_gives_what_jax_gives() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let model = load(Arithmetic::XlaCpuF32, scratch.path());
+    let cases = golden::read(&fixtures::recording("tiny_cpu_f32"));
+    assert_eq!(cases.len(), 2, "a human and a mouse case");
+    let mut faults = Vec::new();
+    for case in &cases {
+        let arrays = run(&model, case);
+        assert_eq!(case.outputs.len(), 96, "outputs and taps of {}", case.name);
+        for (name, kept) in &case.outputs {
+            let array = arrays.get(name).unwrap_or_else(|| panic!("{name} is missing"));
+            assert_eq!(array.shape, kept.full_shape, "{name}");
+            let values = kept.select(&array.values.to_f32());
+            let far = golden::distance(&kept.values, &values);
+            let bound = match name.as_str() {
+                "splice_sites_usage/predictions" => HALF_BOUND,
+                "splice_sites_junction/splice_site_positions" | "splice_sites_junction/splice_junction_mask" => 0.0,
+                _ => BOUND,
+            };
+            let steps = kept.values.iter().zip(&values).map(|(&a, &b)| half_steps(a, b)).max();
+            let coarse = name == "splice_sites_usage/predictions" && steps > Some(1);
+            // Written so that a NaN fails.
+            if !(far.relative_l2 <= bound) || far.odd > 0 || coarse {
+                faults.push(format!("{} {name}: {far:?}, at most {bound:.0e}", case.name));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn rounded_operands_are_near_but_not_the_same() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let model = load(Arithmetic::XlaGpuF32, scratch.path());
+    for case in golden::read(&fixtures::recording("tiny_cpu_f32")) {
+        let arrays = run(&model, &case);
+        for name in ["embeddings_1bp", "embeddings_pair", "taps/alphagenome/transformer_tower/mha_block"] {
+            let kept = &case.outputs[name];
+            let far = golden::distance(&kept.values, &kept.select(&arrays[name].values.to_f32()));
+            assert!((1e-5..1e-2).contains(&far.relative_l2), "{name}: {far:?}");
+        }
+    }
+}
