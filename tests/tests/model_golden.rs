@@ -32,7 +32,14 @@ impl Taps for Collect<'_> {
 /// The tiny model with its metadata.
 fn load(arithmetic: Arithmetic, scratch: &Path) -> AlphaGenome<Flex> {
     let out = scratch.join("model");
-    let arguments = ["--snapshot".into(), Form::Ocdbt.path(), "--metadata".into(), fixtures::metadata(), "--out".into(), out.clone()];
+    let arguments = [
+        "--snapshot".into(),
+        Form::Ocdbt.path(),
+        "--metadata".into(),
+        fixtures::metadata(),
+        "--out".into(),
+        out.clone(),
+    ];
     let command = tests::program::command(env!("CARGO_BIN_EXE_tested-convert"), scratch, arguments);
     tests::program::run(command).expect_code(0);
     AlphaGenome::load(&out, &Default::default(), arithmetic).expect("the converted model")
@@ -43,7 +50,9 @@ fn run(model: &AlphaGenome<Flex>, case: &Case) -> Arrays {
     let sequence = Sequence::from_indices(&case.sequence).expect("a sequence");
     let batch = Batch::new(vec![sequence], vec![case.organism]).expect("a batch");
     let mut taps = Collect(case, Arrays::new());
-    let outputs = model.forward(&batch, &Request::everything(), &mut taps).expect("outputs");
+    let outputs = model
+        .forward(&batch, &Request::everything(), &mut taps)
+        .expect("outputs");
     let mut arrays = outputs.into_arrays();
     arrays.append(&mut taps.1);
     arrays
@@ -51,7 +60,9 @@ fn run(model: &AlphaGenome<Flex>, case: &Case) -> Arrays {
 
 /// Steps of float16 between two numbers of one sign.
 fn half_steps(a: f64, b: f64) -> u16 {
-    f16::from_f64(a).to_bits().abs_diff(f16::from_f64(b).to_bits())
+    f16::from_f64(a)
+        .to_bits()
+        .abs_diff(f16::from_f64(b).to_bits())
 }
 
 #[test]
@@ -65,20 +76,31 @@ fn the_tiny_model_gives_what_jax_gives() {
         let arrays = run(&model, case);
         assert_eq!(case.outputs.len(), 96, "outputs and taps of {}", case.name);
         for (name, kept) in &case.outputs {
-            let array = arrays.get(name).unwrap_or_else(|| panic!("{name} is missing"));
+            let array = arrays
+                .get(name)
+                .unwrap_or_else(|| panic!("{name} is missing"));
             assert_eq!(array.shape, kept.full_shape, "{name}");
             let values = kept.select(&array.values.to_f32());
             let far = golden::distance(&kept.values, &values);
             let bound = match name.as_str() {
                 "splice_sites_usage/predictions" => HALF_BOUND,
-                "splice_sites_junction/splice_site_positions" | "splice_sites_junction/splice_junction_mask" => 0.0,
+                "splice_sites_junction/splice_site_positions"
+                | "splice_sites_junction/splice_junction_mask" => 0.0,
                 _ => BOUND,
             };
-            let steps = kept.values.iter().zip(&values).map(|(&a, &b)| half_steps(a, b)).max();
+            let steps = kept
+                .values
+                .iter()
+                .zip(&values)
+                .map(|(&a, &b)| half_steps(a, b))
+                .max();
             let coarse = name == "splice_sites_usage/predictions" && steps > Some(1);
             // Written so that a NaN fails.
             if !(far.relative_l2 <= bound) || far.odd > 0 || coarse {
-                faults.push(format!("{} {name}: {far:?}, at most {bound:.0e}", case.name));
+                faults.push(format!(
+                    "{} {name}: {far:?}, at most {bound:.0e}",
+                    case.name
+                ));
             }
         }
     }
@@ -91,7 +113,11 @@ fn rounded_operands_are_near_but_not_the_same() {
     let model = load(Arithmetic::XlaGpuF32, scratch.path());
     for case in golden::read(&fixtures::recording("tiny_cpu_f32")) {
         let arrays = run(&model, &case);
-        for name in ["embeddings_1bp", "embeddings_pair", "taps/alphagenome/transformer_tower/mha_block"] {
+        for name in [
+            "embeddings_1bp",
+            "embeddings_pair",
+            "taps/alphagenome/transformer_tower/mha_block",
+        ] {
             let kept = &case.outputs[name];
             let far = golden::distance(&kept.values, &kept.select(&arrays[name].values.to_f32()));
             assert!((1e-5..1e-2).contains(&far.relative_l2), "{name}: {far:?}");
