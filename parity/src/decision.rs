@@ -1,10 +1,10 @@
 //! Accept, validate or fall back.
 //!
-//! | | agreement of predictions | ratio to the floor, where one is given | shapes, NaN, Inf |
-//! |---|---|---|---|
-//! | accept | above 99 % | at most the limit | as in the reference |
-//! | validate | 95 % to 99 % | up to twice the limit | as in the reference |
-//! | fall back | below 95 % | more | differ, or an output is missing |
+//! | | agreement of predictions | ratio to the floor, where one is given | the level's checks | shapes, NaN, Inf |
+//! |---|---|---|---|---|
+//! | accept | above 99 % | at most the limit | all pass | as in the reference |
+//! | validate | 95 % to 99 % | up to twice the limit | one fails | as in the reference |
+//! | fall back | below 95 % | more | | differ, or an output is missing |
 //!
 //! The worst column decides. An output's agreement is the share of positions with the same class for a classification head,
 //! and for every other prediction the share of values within the level's tolerance; the lowest counts. The bounds are the
@@ -28,6 +28,7 @@ pub fn decide(reports: &[Report], rule: &DecisionRule) -> Decided {
     let parts = [
         agreement(reports, rule),
         floor(reports, rule),
+        checks(reports),
         soundness(reports),
     ];
     let decision = parts
@@ -145,10 +146,30 @@ fn floor(reports: &[Report], rule: &DecisionRule) -> (Decision, String) {
     };
     let within = all.iter().filter(|(floor, _)| floor.pass).count();
     let line = format!(
-        "floor: {within} of {} outputs within the limit of JAX's distance to itself; the farthest is at {ratio:.3} of {:.3} ({}): {}",
+        "floor: {within} of {} outputs within the limit of JAX's distance to itself; the farthest is at {ratio:.3} of {:.3}, which allows for its number of values ({}): {}",
         all.len(),
         entry.limit,
         name(*place),
+        word(decision)
+    );
+    (decision, line)
+}
+
+/// What disagrees at its level is not accepted unseen, whatever its agreement.
+fn checks(reports: &[Report]) -> (Decision, String) {
+    let failing = |place: &Place<'_>| place.2.checks.iter().any(|check| !check.pass);
+    let failed: Vec<_> = outputs(reports).filter(failing).collect();
+    let decision = match failed.as_slice() {
+        [] => Decision::Accept,
+        _ => Decision::Validate,
+    };
+    let first = failed.first().map_or(String::new(), |place| {
+        format!(" (the first: {})", name(*place))
+    });
+    let line = format!(
+        "checks: {} of {} outputs fail a check of the level{first}: {}",
+        failed.len(),
+        outputs(reports).count(),
         word(decision)
     );
     (decision, line)

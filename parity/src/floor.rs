@@ -8,6 +8,15 @@ use serde::{Deserialize, Serialize};
 /// Version of the floor file.
 pub const FLOOR_VERSION: u32 = 1;
 
+/// The largest ratio that passes for an output of `values` values: `ratio * (1 + 2 / sqrt(values))`.
+///
+/// Numerator and denominator are both root mean squares over `n` values. Each has a relative standard error of `1 / sqrt(2 n)`
+/// where the differences are normal and independent, so their ratio has `1 / sqrt(n)`: the limit allows for two of them. That
+/// matters for the smallest outputs only (1.25 becomes 1.88 at 16 values and 1.26 at 60,000).
+pub fn limit(ratio: f64, values: u64) -> f64 {
+    ratio * (1.0 + 2.0 / (values as f64).sqrt())
+}
+
 /// A floor file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,5 +108,38 @@ impl Floor {
         };
         entry(self.cases.entry(case.into()).or_default());
         entry(&mut self.outputs);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_allows_for_few_values() {
+        for (values, expected) in [(16, 1.875), (1000, 1.329_06), (60_000, 1.260_21)] {
+            let limit = limit(1.25, values);
+            assert!((limit - expected).abs() < 1e-5, "{values}: {limit}");
+        }
+    }
+
+    #[test]
+    fn the_farthest_pair_counts_and_its_own_case_first() {
+        let entry = |relative_l2, pair: &str| FloorEntry {
+            relative_l2,
+            one_minus_pearson: None,
+            pair: pair.into(),
+            measured: 1,
+        };
+        let mut floor = Floor::new(Vec::new());
+        floor.add("a", "x", entry(1e-3, "1"));
+        floor.add("a", "x", entry(3e-3, "2"));
+        floor.add("a", "x", entry(2e-3, "3"));
+        floor.add("b", "x", entry(9e-3, "4"));
+        let of = |case, output| floor.of(case, output).map(|e| (e.relative_l2, e.measured));
+        assert_eq!(of("a", "x"), Some((3e-3, 3)));
+        assert_eq!(of("a", "x@given"), Some((3e-3, 3)));
+        assert_eq!(of("c", "x"), Some((9e-3, 4)));
+        assert_eq!(of("c", "y"), None);
     }
 }

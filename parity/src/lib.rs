@@ -24,3 +24,4 @@ pub mod result;
 pub mod run;
 pub mod sample;
 pub mod verdict;
+pub mod weights;

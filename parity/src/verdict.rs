@@ -52,20 +52,28 @@ pub fn verdict(runs: &[Run], level: u8) -> Verdict {
     }
 }
 
+/// What fails, worst first: what is missing, NaN and infinity elsewhere, then by distance.
 fn failures(runs: &[Run]) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<(f64, String)> = Vec::new();
     for run in runs {
         for case in &run.cases {
             let place = format!("{} {}", run.reference.name, case.name);
             for entry in case.not_compared.iter().filter(|n| n.fails) {
-                lines.push(format!("{place} {}: {}", entry.name, entry.reason));
+                let line = format!("{place} {}: {}", entry.name, entry.reason);
+                lines.push((f64::INFINITY, line));
             }
             for output in case.outputs.iter().filter(|output| !output.pass) {
-                lines.push(format!("{place} {}: {}", output.name, why(output)));
+                let line = format!("{place} {}: {}", output.name, why(output));
+                let distance = match output.summary.non_finite.mismatches {
+                    0 => output.summary.relative_l2.value().unwrap_or(0.0),
+                    _ => f64::MAX,
+                };
+                lines.push((distance, line));
             }
         }
     }
-    lines
+    lines.sort_by(|a, b| b.0.total_cmp(&a.0));
+    lines.into_iter().map(|(_, line)| line).collect()
 }
 
 /// The failed checks of an output in words.
@@ -78,7 +86,8 @@ pub fn why(output: &OutputResult) -> String {
         .collect();
     if let Some(floor) = output.floor.as_ref().filter(|floor| !floor.pass) {
         let ratio = match floor.ratio {
-            Stat::Defined(ratio) => format!("{ratio:.3} times"),
+            Stat::Defined(ratio) if ratio < 100.0 => format!("{ratio:.3} times"),
+            Stat::Defined(ratio) => format!("{ratio:.1e} times"),
             Stat::Undefined(_) => "unequal, where".into(),
         };
         parts.push(format!(

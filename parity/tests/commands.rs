@@ -315,3 +315,173 @@ fn the_suite_of_patterns_compares() {
         }
     }
 }
+
+/// A copy of a fixture recording with another manifest.
+fn copy(from: &str, to: &Path, edit: impl Fn(&mut Value)) -> String {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+    let path = to.join("manifest.json");
+    let mut manifest = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    edit(&mut manifest);
+    std::fs::write(&path, manifest.to_string()).unwrap();
+    to.display().to_string()
+}
+
+#[test]
+fn recordings_of_other_weights_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |name: &str, digest: &str| {
+        copy(&numpy("a"), &folder.path().join(name), |manifest| {
+            manifest["checkpoint_digest"] = digest.into();
+        })
+    };
+    let (a, b, c) = (
+        with("a", "blake3:aa"),
+        with("b", "blake3:bb"),
+        with("c", "blake3:aa"),
+    );
+    let other = parity(&["compare", &a, &b]);
+    assert!(text(&other.stderr).contains("of different checkpoints, blake3:aa and blake3:bb"));
+    assert!(text(&other.stdout).contains("OF DIFFERENT CHECKPOINTS"));
+    let same = parity(&["compare", &a, &c]);
+    assert!(same.stderr.is_empty(), "{}", text(&same.stderr));
+    assert!(text(&same.stdout).contains("the same checkpoint, blake3:aa"));
+    let unknown = parity(&["compare", &a, &numpy("a")]);
+    assert!(text(&unknown.stdout).contains("the candidate has no checkpoint digest"));
+    let out = folder.path().join("floor.json").display().to_string();
+    let floor = parity(&["floor", &a, &b, "--out", &out]);
+    assert_eq!(floor.status.code(), Some(2));
+    assert!(text(&floor.stderr).contains("of different checkpoints"));
+    assert!(!Path::new(&out).exists());
+}
+
+/// NaN in whole tracks is padding; one NaN more on one side fails even level 1.
+#[test]
+fn nan_elsewhere_fails_level_1() {
+    let shape = [1, 20, 2];
+    let recording = |folder: &Path, extra: bool| {
+        use parity::recording::{Array, CaseEntry, Manifest, RecordingWriter, Values};
+        let manifest = r#"{"format": 1, "framework": "test", "compute_dtype": "float32", "cases":
+            [{"name": "x", "file": "x.npz", "sequence_length": 1, "organism_index": 0, "outputs": {}}]}"#;
+        let manifest = Manifest::parse(manifest, Path::new("manifest.json")).unwrap();
+        let values = (0..40).map(|i| match i {
+            7 if extra => f32::NAN,
+            8 => f32::INFINITY,
+            i if i % 2 == 0 => i as f32,
+            i if i == 11 => i as f32 * 0.5,
+            i => i as f32 + 1.0,
+        });
+        let mut values: Vec<f32> = values.collect();
+        values[20] = f32::NAN;
+        let padding: Vec<f32> = (0..40)
+            .map(|i| if i % 2 == 0 { f32::NAN } else { i as f32 })
+            .collect();
+        let arrays = std::collections::BTreeMap::from([
+            (
+                "atac/predictions_1bp".to_string(),
+                Array::full(shape.to_vec(), Values::F32(padding)),
+            ),
+            (
+                "embeddings_1bp".to_string(),
+                Array::full(shape.to_vec(), Values::F32(values)),
+            ),
+        ]);
+        let case = CaseEntry {
+            name: "case".into(),
+            file: "case.npz".into(),
+            sequence_length: 20,
+            organism_index: 0,
+            outputs: Default::default(),
+            variant: None,
+            more: Default::default(),
+        };
+        let mut writer = RecordingWriter::create(folder, manifest).unwrap();
+        writer.case(case, &[0; 20], &arrays).unwrap();
+        writer.finish().unwrap();
+        folder.display().to_string()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let one = recording(&folder.path().join("one"), false);
+    let more = recording(&folder.path().join("more"), true);
+    let same = parity(&["compare", &one, &one, "--level", "1", "--json"]);
+    assert_eq!(same.status.code(), Some(0));
+    let result = json(&same);
+    // One whole track, and one NaN outside.
+    let padding = |name| find(&result, 0, name)["padding"].clone();
+    let expected = serde_json::json!({"tracks": 1, "elsewhere": 0});
+    assert_eq!(padding("atac/predictions_1bp"), expected);
+    let expected = serde_json::json!({"tracks": 0, "elsewhere": 1});
+    assert_eq!(padding("embeddings_1bp"), expected);
+    for (a, b) in [(&one, &more), (&more, &one)] {
+        let differ = parity(&["compare", a, b, "--level", "1"]);
+        assert_eq!(differ.status.code(), Some(1));
+        let table = text(&differ.stdout);
+        assert!(
+            table.contains("1 differ") && table.contains("NaN or infinity on one side alone"),
+            "{table}"
+        );
+        // And whoever decides falls back.
+        let json = parity(&["compare", a, b, "--level", "1", "--json"]);
+        let path = folder.path().join("result.json");
+        std::fs::write(&path, &json.stdout).unwrap();
+        assert_eq!(
+            parity(&["verdict", &path.display().to_string()])
+                .status
+                .code(),
+            Some(1)
+        );
+    }
+}
+
+/// Agreement above 99 % is not accepted where the level's checks fail: its own exit code says so.
+#[test]
+fn what_disagrees_is_validated() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = (fixture("tiny_cpu_f64"), fixture("tiny_cpu_bf16"));
+    let (path, output) = result_file(folder.path(), "r.json", &["compare", &a, &b, "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let verdict = parity(&["verdict", &path.display().to_string()]);
+    assert_eq!(verdict.status.code(), Some(3), "{}", text(&verdict.stdout));
+    assert!(text(&verdict.stdout).contains("fail a check of the level"));
+}
+
+#[test]
+fn tables_fit_the_width_and_sum_heads_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let floor = folder.path().join("floor.json").display().to_string();
+    let (a, b) = (fixture("tiny_cpu_f64"), fixture("tiny_cpu_f32"));
+    parity(&["floor", &a, &b, "--out", &floor]);
+    let table = |columns: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_parity"))
+            .args(["compare", &a, &b, "--floor", &floor])
+            .env("COLUMNS", columns)
+            .output()
+            .unwrap();
+        text(&output.stdout)
+    };
+    let (narrow, wide) = (table("80"), table("400"));
+    // A path does not break.
+    let long: Vec<_> = narrow
+        .lines()
+        .filter(|line| line.chars().count() > 80 && !line.contains("tests/fixtures"))
+        .collect();
+    assert_eq!(long, [""; 0]);
+    assert!(narrow.contains("columns left out") && !wide.contains("columns left out"));
+    assert!(wide.contains("t-test p") && !narrow.contains("t-test p"));
+    // How the floor's limit grows for few values is said where it is used.
+    assert!(
+        wide.contains(
+            "limit 1.25 x (1 + 2 / sqrt(n)) for n values: 1.26 at 60,000, 1.33 at 1,000, 1.88 at 16"
+        ),
+        "{wide}"
+    );
+    assert!(wide.contains("1.00 of 1.26"), "{wide}");
+    let heads = wide.split("by organism and head").nth(1).unwrap();
+    for line in ["embeddings", "rna_seq", "splice_sites_junction", "taps"] {
+        assert!(heads.contains(line), "{heads}");
+    }
+    assert!(heads.contains("61 of 61"), "{heads}");
+}

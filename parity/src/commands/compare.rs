@@ -10,8 +10,9 @@ use crate::floor::Floor;
 use crate::levels::Thresholds;
 use crate::progress;
 use crate::recording::{DType, Recording};
-use crate::result::{Provenance, Report, Run, SCHEMA, SCHEMA_VERSION};
+use crate::result::{FloorUse, Provenance, Report, Run, SCHEMA, SCHEMA_VERSION, by_head};
 use crate::verdict::verdict;
+use crate::weights::{Weights, short};
 
 /// Compares and reports.
 ///
@@ -28,20 +29,45 @@ pub fn run(args: &Compare) -> Result<Exit> {
             candidate.manifest.compute_dtype,
         ),
     )?;
+    if let Some(notice) = other_weights(&reference, &candidate) {
+        eprintln!("parity: notice: {notice}: differences may be the weights' own");
+    }
     let run = recordings(&reference, &candidate, &args.judging.case, &settings)?;
     let report = report("compare", &settings, vec![run]);
     write::report(&report, &args.writing)
 }
 
+/// What to say of two recordings of different checkpoints.
+pub fn other_weights(a: &Recording, b: &Recording) -> Option<String> {
+    let digest = |recording: &Recording| recording.manifest.checkpoint_digest.clone();
+    let (one, other) = (digest(a), digest(b));
+    match Weights::of(one.as_deref(), other.as_deref()) {
+        Weights::Different => Some(format!(
+            "{} and {} are of different checkpoints, {} and {}",
+            a.path.display(),
+            b.path.display(),
+            short(&one.unwrap_or_default()),
+            short(&other.unwrap_or_default())
+        )),
+        Weights::Same | Weights::Unknown => None,
+    }
+}
+
 /// The settings that the arguments ask for; `dtype` counts where they name none.
 ///
 /// # Errors
-/// Where bounds or a floor cannot be read.
+/// Where bounds or a floor cannot be read, or the floor's limit is no ratio.
 pub fn settings(judging: &Judging, level: u8, dtype: DType) -> Result<Settings> {
     let thresholds = match &judging.thresholds {
         Some(path) => Thresholds::read(path)?,
         None => Thresholds::profile(&judging.profile)?,
     };
+    if !(judging.floor_limit.is_finite() && judging.floor_limit > 0.0) {
+        bail!(
+            "--floor-limit {}: expected a ratio above 0",
+            judging.floor_limit
+        );
+    }
     let floor = match &judging.floor {
         Some(path) => Some((Floor::read(path)?, judging.floor_limit)),
         None => None,
@@ -166,6 +192,11 @@ pub fn report(command: &str, settings: &Settings, runs: Vec<Run>) -> Report {
         arguments: std::env::args().skip(1).collect(),
         level: settings.level,
         profile: settings.thresholds.name.clone(),
+        floor: settings.floor.as_ref().map(|(floor, limit)| FloorUse {
+            recordings: floor.recordings.clone(),
+            limit: *limit,
+        }),
+        heads: by_head(&runs),
         verdict: verdict(&runs, settings.level),
         runs,
     }

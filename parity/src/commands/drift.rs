@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::write::print;
 use crate::cli::Drift;
 use crate::exit::Exit;
+use crate::report::grid::{Grid, terminal_width, wrapped};
 use crate::report::json;
 use crate::result::{OutputResult, Report};
 
@@ -149,28 +150,44 @@ fn entry(
 
 fn table(document: &Document<'_>) -> String {
     let number = |x: Option<f64>| x.map_or("-".into(), |x| format!("{x:.2e}"));
-    let mut text = String::new();
+    let titles = ["output", "change", "older", "newer", "times", "in"];
+    let mut rows: Vec<Vec<String>> = vec![titles.map(String::from).to_vec()];
     for c in document.changes {
-        text.push_str(&format!(
-            "  {:8} {} {} {}: {} -> {}\n",
-            c.change,
-            c.reference,
-            c.case,
-            c.output,
+        let times = c.old_relative_l2.zip(c.new_relative_l2);
+        rows.push(vec![
+            c.output.replace("taps/alphagenome/", "taps/"),
+            c.change.into(),
             number(c.old_relative_l2),
-            number(c.new_relative_l2)
-        ));
+            number(c.new_relative_l2),
+            match times {
+                Some((old, new)) if old > 0.0 => format!("{:.3}", new / old),
+                _ => "-".into(),
+            },
+            format!("{} {}", c.reference, c.case),
+        ]);
+    }
+    let mut text = String::new();
+    let width = terminal_width();
+    if !document.changes.is_empty() {
+        text.push_str("relative L2 of outputs that changed\n");
+        let grid = Grid {
+            rows,
+            droppable: &["in", "times"],
+        };
+        grid.write(&mut text, width);
     }
     let word = if document.drifted {
         "drifted"
     } else {
         "no drift"
     };
-    text.push_str(&format!(
-        "{word}: {} outputs compared, {} changed (limit {} times the older distance)\n",
+    let line = format!(
+        "{word}: {} outputs compared, {} changed (fails, passes, missing, new, or farther than {} times the older distance)",
         document.compared,
         document.changes.len(),
         document.limit
-    ));
+    );
+    text.push_str(&wrapped(&line, 2, width));
+    text.push('\n');
     text
 }

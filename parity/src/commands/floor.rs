@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{Result, bail};
 
-use super::compare::{coarser, recordings};
+use super::compare::{coarser, other_weights, recordings};
 use super::write::print;
 use crate::cli::FloorArgs;
 use crate::compare::Settings;
@@ -12,11 +12,12 @@ use crate::exit::Exit;
 use crate::floor::{Floor, FloorEntry};
 use crate::levels::Thresholds;
 use crate::recording::{Recording, write_atomically};
+use crate::report::grid::{Grid, terminal_width, wrapped};
 
 /// Measures, writes the floor file and prints it.
 ///
 /// # Errors
-/// Where a recording cannot be read, two have no case in common, or the file cannot be written.
+/// Where a recording cannot be read, two have no case in common or are of different checkpoints, or the file cannot be written.
 pub fn run(args: &FloorArgs) -> Result<Exit> {
     let all = args
         .recordings
@@ -44,6 +45,9 @@ pub fn run(args: &FloorArgs) -> Result<Exit> {
 }
 
 fn add_pair(floor: &mut Floor, a: &Recording, b: &Recording) -> Result<()> {
+    if let Some(reason) = other_weights(a, b) {
+        bail!("{reason}: a floor is one model's distance to itself");
+    }
     let settings = Settings {
         level: 1,
         dtype: coarser(a.manifest.compute_dtype, b.manifest.compute_dtype),
@@ -75,16 +79,36 @@ fn add_pair(floor: &mut Floor, a: &Recording, b: &Recording) -> Result<()> {
 }
 
 fn table(floor: &Floor) -> String {
-    let mut text = format!("noise floor of {}\n", floor.recordings.join(", "));
-    let width = floor.outputs.keys().map(String::len).max().unwrap_or(0);
+    let width = terminal_width();
+    let titles = ["output", "rel L2", "1-r", "measured", "farthest"];
+    let mut rows: Vec<Vec<String>> = vec![titles.map(String::from).to_vec()];
     for (name, entry) in &floor.outputs {
-        let correlation = entry
-            .one_minus_pearson
-            .map_or("-".into(), |r| format!("{r:.1e}"));
-        text.push_str(&format!(
-            "  {name:<width$}  {:.2e} / {correlation}  {} measured, farthest: {}\n",
-            entry.relative_l2, entry.measured, entry.pair
-        ));
+        rows.push(vec![
+            name.replace("taps/alphagenome/", "taps/"),
+            format!("{:.2e}", entry.relative_l2),
+            entry
+                .one_minus_pearson
+                .map_or("-".into(), |r| format!("{r:.1e}")),
+            entry.measured.to_string(),
+            entry.pair.clone(),
+        ]);
     }
+    let mut text = format!(
+        "noise floor of {}: per output the largest distance of two of them\n",
+        floor.recordings.join(", ")
+    );
+    let mut pairs: Vec<_> = floor.outputs.values().map(|entry| &entry.pair).collect();
+    pairs.dedup();
+    if let [only] = pairs.as_slice() {
+        text.push_str(&format!("measured once, on {only}\n"));
+        rows.iter_mut().for_each(|row| row.truncate(3));
+    }
+    let text: Vec<String> = text.lines().map(|line| wrapped(line, 2, width)).collect();
+    let mut text = format!("{}\n", text.join("\n"));
+    let grid = Grid {
+        rows,
+        droppable: &["farthest", "measured"],
+    };
+    grid.write(&mut text, width);
     text
 }

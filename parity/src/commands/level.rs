@@ -7,13 +7,13 @@ use model::Arithmetic;
 
 use super::compare::{report, settings};
 use super::write;
-use crate::cli::{self, Level};
-use crate::compare::{CaseInfo, compare_case};
+use crate::cli::{self, Judging, Level};
+use crate::compare::{CaseInfo, Settings, compare_case};
 use crate::exit::Exit;
 use crate::progress;
 use crate::recording::{DType, Recording};
-use crate::result::{Provenance, Report, Run};
-use crate::run::{Candidate, Chosen, Wish, arithmetic_for, choose};
+use crate::result::{CaseResult, Provenance, Report, Run};
+use crate::run::{Candidate, Chosen, Wish, choose, passes};
 
 /// Runs a level and reports.
 ///
@@ -38,57 +38,64 @@ pub fn compare(args: &Level, level: u8, command: &str) -> Result<Report> {
         cases: &judging.case,
     })?;
     announce(args, &chosen);
-    let mut settings = settings(judging, level, DType::Float32)?;
-    let mut loaded: BTreeMap<&'static str, Candidate> = BTreeMap::new();
-    let mut runs = Vec::new();
-    let total: usize = chosen
-        .recordings
-        .iter()
-        .map(|r| r.manifest.cases.len())
-        .sum();
-    let bar = progress::bar(total);
-    for recording in &chosen.recordings {
-        let arithmetic = match args.arithmetic {
-            Some(named) => named.into(),
-            None => arithmetic_for(recording)?,
-        };
-        if !loaded.contains_key(arithmetic.name()) {
+    let settings = settings(judging, level, DType::Float32)?;
+    let recordings = &chosen.recordings;
+    let passes = passes(recordings, args.arithmetic.map(Into::into), &judging.case)?;
+    let mut loaded: Option<Candidate> = None;
+    let mut runs: Vec<Run> = Vec::new();
+    let mut results: Vec<BTreeMap<usize, CaseResult>> = vec![BTreeMap::new(); recordings.len()];
+    let mut made_by: Vec<Option<Provenance>> = vec![None; recordings.len()];
+    let bar = progress::bar(passes.len());
+    for pass in &passes {
+        if loaded.as_ref().map(Candidate::arithmetic) != Some(pass.arithmetic.name()) {
             bar.set_message(format!("loading {}", args.model.display()));
             // One model at a time: the full one takes gigabytes.
-            loaded.clear();
-            loaded.insert(arithmetic.name(), Candidate::load(&args.model, arithmetic)?);
+            drop(loaded.take());
         }
-        let candidate = &loaded[arithmetic.name()];
-        if judging.dtype.is_none() {
-            settings.dtype = recording.manifest.compute_dtype;
-        }
+        let candidate = match &mut loaded {
+            Some(candidate) => candidate,
+            none => none.insert(Candidate::load(&args.model, pass.arithmetic)?),
+        };
         let mut cases = Vec::new();
-        for entry in &recording.manifest.cases {
-            bar.set_message(format!("{} {}: forward pass", recording.name(), entry.name));
-            if judging.case.is_empty() || judging.case.contains(&entry.name) {
-                let mut reference = recording.case(&entry.name)?;
-                let (mut outputs, seconds) = candidate.run_case(&mut reference)?;
-                let info = CaseInfo {
-                    name: entry.name.clone(),
-                    sequence_length: entry.sequence_length,
-                    organism_index: entry.organism_index,
-                };
-                let mut case = compare_case(
-                    &info,
-                    &mut reference,
-                    &mut outputs,
-                    &settings,
-                    &mut |output| bar.set_message(format!("{} {output}", entry.name)),
-                )?;
-                case.seconds = Some(seconds);
-                cases.push(case);
-            }
-            bar.inc(1);
+        for job in &pass.jobs {
+            let recording = &recordings[job.recording];
+            cases.push(recording.case(&recording.manifest.cases[job.case].name)?);
         }
+        let first = cases.first().map_or("", |case| case.entry().name.as_str());
+        bar.set_message(format!("{first}: forward pass"));
+        let (outputs, seconds) = candidate.run_cases(&mut cases.iter_mut().collect::<Vec<_>>())?;
+        let jobs = pass.jobs.iter().zip(&mut cases).zip(outputs);
+        for (index, ((job, reference), mut outputs)) in jobs.enumerate() {
+            let recording = &recordings[job.recording];
+            let entry = reference.entry().clone();
+            let settings = Settings {
+                dtype: dtype(judging, recording),
+                ..settings.clone()
+            };
+            let info = CaseInfo {
+                name: entry.name.clone(),
+                sequence_length: entry.sequence_length,
+                organism_index: entry.organism_index,
+            };
+            let place = format!("{} {}", recording.name(), entry.name);
+            let mut case =
+                compare_case(&info, reference, &mut outputs, &settings, &mut |output| {
+                    bar.set_message(format!("{place} {output}"));
+                })?;
+            // A pass counts once.
+            case.seconds = (index == 0).then_some(seconds);
+            results[job.recording].insert(job.case, case);
+            made_by[job.recording] = Some(candidate.provenance());
+        }
+        bar.inc(1);
+    }
+    for ((recording, cases), candidate) in recordings.iter().zip(results).zip(made_by) {
+        let Some(candidate) = candidate else { continue };
+        let cases: Vec<CaseResult> = cases.into_values().collect();
         runs.push(Run {
             reference: Provenance::of(recording),
-            candidate: candidate.provenance(),
-            dtype: settings.dtype,
+            candidate,
+            dtype: dtype(judging, recording),
             variants: Vec::new(),
             pass: cases.iter().all(|case| case.pass),
             cases,
@@ -98,15 +105,22 @@ pub fn compare(args: &Level, level: u8, command: &str) -> Result<Report> {
     Ok(report(command, &settings, runs))
 }
 
+/// The dtype whose bounds count.
+fn dtype(judging: &Judging, recording: &Recording) -> DType {
+    let named = judging.dtype.map(cli::Dtype::dtype);
+    named.unwrap_or(recording.manifest.compute_dtype)
+}
+
 /// Says on stderr what is compared with what.
 fn announce(args: &Level, chosen: &Chosen) {
-    let list: Vec<String> = chosen.recordings.iter().map(Recording::name).collect();
-    eprintln!(
-        "parity: model {}, recordings ({}): {}",
-        args.model.display(),
-        chosen.source,
-        list.join(", ")
-    );
+    eprintln!("parity: model {}", args.model.display());
+    for recording in &chosen.recordings {
+        eprintln!(
+            "parity: recording {} ({})",
+            recording.path.display(),
+            chosen.source
+        );
+    }
 }
 
 impl From<cli::Arithmetic> for Arithmetic {

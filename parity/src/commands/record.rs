@@ -13,6 +13,7 @@ use crate::fasta;
 use crate::progress;
 use crate::recording::{CaseEntry, DType, FORMAT, Manifest, Recording, RecordingWriter, Variant};
 use crate::run::Candidate;
+use crate::weights::checkpoint_digest;
 
 /// Records.
 ///
@@ -20,7 +21,8 @@ use crate::run::Candidate;
 /// Where the model cannot be loaded, a sequence does not fit it, or the folder cannot be written.
 pub fn run(args: &Record) -> Result<Exit> {
     let arithmetic = args.arithmetic.into();
-    let manifest = manifest(args);
+    let mut manifest = manifest(args);
+    manifest.checkpoint_digest = checkpoint_digest(&args.model)?;
     let mut writer = RecordingWriter::create(&args.out, manifest)?;
     let candidate = Candidate::load(&args.model, arithmetic)?;
     let cases = match (&args.like, &args.sequences) {
@@ -77,7 +79,8 @@ fn like_recording(
         bar.set_message(entry.name.clone());
         let mut case = like.case(&entry.name)?;
         let sequence = case.sequence()?;
-        let (mut outputs, _) = candidate.run_case(&mut case)?;
+        let (outputs, _) = candidate.run_cases(&mut [&mut case])?;
+        let mut outputs = outputs.into_iter().next().unwrap_or_default();
         outputs.arrays.remove(GIVEN);
         let entry = CaseEntry {
             outputs: BTreeMap::new(),
@@ -99,11 +102,17 @@ fn sequences(
 ) -> Result<usize> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let records = fasta::parse(&text).with_context(|| path.display().to_string())?;
+    // All of them first: the last one's fault is not to cost the passes before it.
+    let sequences = records
+        .iter()
+        .map(|record| {
+            Sequence::parse(&record.letters)
+                .with_context(|| format!("{}: record {}", path.display(), record.name))
+        })
+        .collect::<Result<Vec<_>>>()?;
     let bar = progress::bar(records.len());
-    for record in &records {
+    for (record, sequence) in records.iter().zip(&sequences) {
         bar.set_message(record.name.clone());
-        let sequence = Sequence::parse(&record.letters)
-            .with_context(|| format!("{}: record {}", path.display(), record.name))?;
         let arrays = candidate.record(sequence.indices(), args.organism, args.taps, args.budget)?;
         let name = file_name(&record.name);
         let entry = CaseEntry {

@@ -50,6 +50,15 @@ pub fn run(args: &Smoke) -> Result<Exit> {
             args.length
         );
     }
+    if args.n == 0 {
+        bail!("--n 0: at least one sequence is needed");
+    }
+    if !(0.0..=1.0).contains(&args.pass_rate) {
+        bail!(
+            "--pass-rate {}: expected a share from 0 to 1",
+            args.pass_rate
+        );
+    }
     let text = std::fs::read_to_string(&args.sequences)
         .with_context(|| args.sequences.display().to_string())?;
     let mut records = fasta::parse(&text).with_context(|| args.sequences.display().to_string())?;

@@ -7,6 +7,7 @@ use crate::cli::VerdictArgs;
 use crate::decision::{decide, word};
 use crate::exit::Exit;
 use crate::levels::Thresholds;
+use crate::report::grid::{terminal_width, wrapped};
 use crate::report::json;
 use crate::result::{Decision, Report};
 
@@ -41,12 +42,14 @@ pub fn run(args: &VerdictArgs) -> Result<Exit> {
         });
         print(&format!("{document:#}\n"))?;
     } else {
+        let width = terminal_width();
         let mut text = String::new();
         for report in &reports {
             text.push_str(&format!("{}\n", report.verdict.line));
         }
         for line in &decided.evidence {
-            text.push_str(&format!("  {line}\n"));
+            text.push_str(&wrapped(&format!("  {line}"), 6, width));
+            text.push('\n');
         }
         text.push_str(&format!("verdict: {}\n", word(decided.decision)));
         print(&text)?;

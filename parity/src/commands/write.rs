@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::cli::Writing;
 use crate::exit::Exit;
 use crate::recording::write_atomically;
-use crate::report::{html, json, junit, mqc, table};
+use crate::report::{grid, html, json, junit, mqc, table};
 use crate::result::Report;
 
 /// Writes every report that was asked for; the exit code is the verdict's.
@@ -19,7 +19,7 @@ pub fn report(report: &Report, writing: &Writing) -> Result<Exit> {
     if writing.json {
         print(&format!("{}\n", json::write(report)))?;
     } else {
-        print(&table::write(report))?;
+        print(&table::write(report, grid::terminal_width()))?;
     }
     Ok(Exit::of(report.verdict.agree))
 }

@@ -146,9 +146,7 @@ pub(super) fn sites(output: &mut OutputResult, sets: &[SiteSet], tie: Option<f64
     output.pass &= unexplained == 0;
 }
 
-/// Holds an output's distance against JAX's distance to itself. Both are root mean squares over `n` values, and the ratio of
-/// two such has a relative standard error of about `1 / sqrt(n)` from the values alone: the limit allows for two of them, which
-/// matters for the smallest outputs only (1.25 becomes 1.88 at 16 values and 1.26 at 60,000).
+/// Holds an output's distance against JAX's distance to itself.
 pub(super) fn against_floor(
     output: &mut OutputResult,
     case: &str,
@@ -168,7 +166,7 @@ pub(super) fn against_floor(
         Stat::Defined(distance) => Stat::ratio(distance, entry.relative_l2, Reason::ZeroNorm),
         undefined => undefined,
     };
-    let limit = limit * (1.0 + 2.0 / (output.summary.finite as f64).sqrt());
+    let limit = crate::floor::limit(limit, output.summary.finite);
     // Where JAX equals JAX, only equality is as good.
     let equal = output.summary.equal == output.summary.finite;
     let pass = equal || ratio.value().is_some_and(|ratio| ratio <= limit);

@@ -1,5 +1,6 @@
 //! Reports: what a person or a machine reads of a [`Report`](crate::result::Report).
 
+pub mod grid;
 pub mod html;
 pub mod json;
 pub mod junit;

@@ -2,6 +2,7 @@
 //!
 //! `schema/result.schema.json` describes the JSON; [`SCHEMA_VERSION`] changes with it.
 
+mod heads;
 mod output;
 mod verdict;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::align::SiteSet;
 use crate::recording::{DType, Manifest, Recording};
 
+pub use heads::{HeadSummary, by_head};
 pub use output::{
     BiasResult, Check, FloorRatio, NotCompared, OutputResult, Padding, PositionBin, ScatterPoint,
     TrackTable,
@@ -41,10 +43,25 @@ pub struct Report {
     pub level: u8,
     /// The profile of bounds, or the file they were read from.
     pub profile: String,
+    /// The noise floor that was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<FloorUse>,
+    /// By organism and head.
+    #[serde(default)]
+    pub heads: Vec<HeadSummary>,
     /// What the run compared, in order.
     pub runs: Vec<Run>,
     /// What follows from all of it.
     pub verdict: Verdict,
+}
+
+/// The noise floor that outputs were held to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FloorUse {
+    /// The recordings that it was measured on.
+    pub recordings: Vec<String>,
+    /// The largest ratio for many values; [`crate::floor::limit`] gives it for few.
+    pub limit: f64,
 }
 
 /// One reference recording against the candidate.

@@ -1,5 +1,6 @@
 //! Runs the model on a case.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -9,21 +10,24 @@ use burn::backend::Flex;
 use half::bf16;
 use model::{AlphaGenome, Arithmetic, Batch, Request, Sequence, SpliceSitePositions};
 
-use super::taps::{Collected, Wanted, keep};
+use super::side::Side;
+use super::taps::{All, Listed, keep};
 use crate::cli::TapChoice;
 use crate::compare::{GIVEN, InMemory};
 use crate::recording::{Array, CaseReader, DType, Values};
 use crate::result::Provenance;
 use crate::sample::choose;
+use crate::weights::checkpoint_digest;
 
-const JUNCTIONS: &str = "splice_sites_junction";
+pub(super) const JUNCTIONS: &str = "splice_sites_junction";
 const PROBABILITIES: &str = "splice_sites_classification/predictions";
-const POSITIONS: &str = "splice_sites_junction/splice_site_positions";
+pub(super) const POSITIONS: &str = "splice_sites_junction/splice_site_positions";
 
 /// A loaded model.
 pub struct Candidate {
     dir: PathBuf,
     model: AlphaGenome<Flex>,
+    checkpoint_digest: Option<String>,
 }
 
 impl Candidate {
@@ -37,68 +41,111 @@ impl Candidate {
         Ok(Self {
             dir: dir.into(),
             model,
+            checkpoint_digest: checkpoint_digest(dir)?,
         })
+    }
+
+    /// The name of its arithmetic.
+    pub fn arithmetic(&self) -> &'static str {
+        self.model.arithmetic().name()
     }
 
     /// What made the candidate's side.
     pub fn provenance(&self) -> Provenance {
-        provenance(&self.dir, self.model.arithmetic())
+        Provenance {
+            checkpoint_digest: self.checkpoint_digest.clone(),
+            ..provenance(&self.dir, self.model.arithmetic())
+        }
     }
 
-    /// Runs a case of a recording: every output and tap that it holds, at the places that it kept. Junctions are also run at
-    /// the recording's own splice sites. Gives the seconds of the forward pass as well.
+    /// Runs the sequence that `cases` have in common once, and gives for each of them every output and tap that it holds, at
+    /// the places that it kept. Junctions are also run at each recording's own splice sites. Gives the seconds of the
+    /// forward pass as well.
     ///
     /// # Errors
-    /// Where the case cannot be read or does not fit the model.
-    pub fn run_case(&self, case: &mut CaseReader) -> Result<(InMemory, f64)> {
-        let batch = batch(&case.sequence()?, case.entry().organism_index)?;
-        let mut kept = BTreeMap::new();
-        for name in case.entry().outputs.keys().cloned().collect::<Vec<_>>() {
-            kept.insert(name.clone(), case.kept(&name)?);
+    /// Where a case cannot be read or does not fit the model.
+    pub fn run_cases(&self, cases: &mut [&mut CaseReader]) -> Result<(Vec<InMemory>, f64)> {
+        let Some(first) = cases.first_mut() else {
+            return Ok((Vec::new(), 0.0));
+        };
+        let batch = batch(&first.sequence()?, first.entry().organism_index)?;
+        let mut sides = Vec::new();
+        for case in cases {
+            sides.push(Side::of(case)?);
         }
-        let taps = kept
-            .clone()
-            .into_iter()
-            .filter(|(name, _)| name.starts_with("taps/"));
-        let mut collected = Collected::new(Wanted::Listed(taps.collect()));
+        let mut taps = Listed::new(sides.iter().map(|side| side.kept.clone()).collect());
         let started = Instant::now();
         let outputs = self
             .model
-            .forward(&batch, &Request::everything(), &mut collected)?
+            .forward(&batch, &Request::everything(), &mut taps)?
             .into_arrays();
         let seconds = started.elapsed().as_secs_f64();
-        let mut arrays = collected.arrays;
+        let mut all = taps.arrays;
         let positions = outputs.get(POSITIONS).cloned().map(convert);
-        let theirs = match case.entry().outputs.contains_key(POSITIONS) {
-            true => Some(case.array(POSITIONS)?),
-            false => None,
-        };
+        let last = sides.len() - 1;
         for (name, array) in outputs {
-            let array = convert(array);
-            let kept = kept.get(&name).cloned().unwrap_or_default();
-            let array = match (&positions, &theirs) {
-                (Some(ours), Some(theirs)) if name.starts_with(JUNCTIONS) && name != POSITIONS => {
-                    keep(array, &indices_of_sites(&kept, theirs, ours))
-                }
-                // Whole: every splice site's distance from the cut is looked up in them.
-                _ if name == PROBABILITIES => array,
-                _ => keep(array, &kept),
-            };
-            arrays.insert(name, array);
+            let mut array = convert(array);
+            for (index, (side, arrays)) in sides.iter().zip(&mut all).enumerate() {
+                // Whole: every splice site's distance from the cut is looked up in the probabilities.
+                let kept = match name == PROBABILITIES {
+                    true => BTreeMap::new(),
+                    false => side.kept_of(&name, positions.as_ref()),
+                };
+                let array = match index == last {
+                    true => {
+                        let empty = Array::full(vec![0], Values::F32(Vec::new()));
+                        Cow::Owned(std::mem::replace(&mut array, empty))
+                    }
+                    false => Cow::Borrowed(&array),
+                };
+                arrays.insert(name.clone(), keep(array, &kept));
+            }
         }
-        if let (Some(ours), Some(theirs)) = (positions, theirs) {
-            let name = format!("{JUNCTIONS}/predictions");
-            let kept = kept.get(&name).cloned().unwrap_or_default();
+        if let Some(ours) = positions {
+            self.add_given(&batch, &ours, &sides, &mut all)?;
+        }
+        let name = self.dir.display().to_string();
+        let named = |arrays| InMemory {
+            name: name.clone(),
+            arrays,
+        };
+        Ok((all.into_iter().map(named).collect(), seconds))
+    }
+
+    /// Adds junctions at each recording's own splice sites; recordings with the same sites share a pass.
+    fn add_given(
+        &self,
+        batch: &Batch,
+        ours: &Array,
+        sides: &[Side],
+        all: &mut [BTreeMap<String, Array>],
+    ) -> Result<()> {
+        let name = format!("{JUNCTIONS}/predictions");
+        let mut run: Vec<(&Array, Option<Array>)> = Vec::new();
+        for (side, arrays) in sides.iter().zip(all) {
+            let Some(theirs) = &side.positions else {
+                continue;
+            };
             let given = if ours.values == theirs.values {
                 arrays.get(&name).cloned()
             } else {
-                self.at_positions(&batch, &theirs, &name)?
-                    .map(|array| keep(array, &kept))
+                let known = run
+                    .iter()
+                    .position(|(sites, _)| sites.values == theirs.values);
+                let index = match known {
+                    Some(index) => index,
+                    None => {
+                        run.push((theirs, self.at_positions(batch, theirs, &name)?));
+                        run.len() - 1
+                    }
+                };
+                let kept = side.kept.get(&name).cloned().unwrap_or_default();
+                let array = run[index].1.as_ref();
+                array.map(|array| keep(Cow::Borrowed(array), &kept))
             };
             arrays.extend(given.map(|array| (GIVEN.to_string(), array)));
         }
-        let name = self.dir.display().to_string();
-        Ok((InMemory { name, arrays }, seconds))
+        Ok(())
     }
 
     /// Junctions at given splice sites.
@@ -129,12 +176,10 @@ impl Candidate {
         taps: Option<TapChoice>,
         budget: usize,
     ) -> Result<BTreeMap<String, Array>> {
-        let wanted = match taps {
-            None => Wanted::None,
-            Some(TapChoice::Full) => Wanted::All(0),
-            Some(TapChoice::Sampled) => Wanted::All(budget),
-        };
-        let mut collected = Collected::new(wanted);
+        let mut collected = All::new(taps.map(|choice| match choice {
+            TapChoice::Full => 0,
+            TapChoice::Sampled => budget,
+        }));
         let outputs = self.model.forward(
             &batch(sequence, organism)?,
             &Request::everything(),
@@ -148,14 +193,14 @@ impl Candidate {
                 _ if name == POSITIONS => BTreeMap::new(),
                 budget => choose(&array.full_shape, budget, 0),
             };
-            arrays.insert(name, keep(array, &kept));
+            arrays.insert(name, keep(Cow::Owned(array), &kept));
         }
         Ok(arrays)
     }
 }
 
 /// What made the side of a model in `dir`.
-pub fn provenance(dir: &Path, arithmetic: Arithmetic) -> Provenance {
+fn provenance(dir: &Path, arithmetic: Arithmetic) -> Provenance {
     let name = dir
         .file_name()
         .map_or("model".into(), |n| n.to_string_lossy().into());
@@ -183,37 +228,6 @@ fn batch(sequence: &[u8], organism: usize) -> Result<Batch> {
         vec![Sequence::from_indices(sequence)?],
         vec![organism],
     )?)
-}
-
-/// The candidate's indices, on the axes of donors and acceptors, of the sites that the reference kept.
-fn indices_of_sites(
-    kept: &BTreeMap<usize, Vec<usize>>,
-    theirs: &Array,
-    ours: &Array,
-) -> BTreeMap<usize, Vec<usize>> {
-    let (Values::I32(a), Values::I32(b)) = (&theirs.values, &ours.values) else {
-        return BTreeMap::new();
-    };
-    let (k, l) = (theirs.full_shape[2], ours.full_shape[2]);
-    let mut indices = BTreeMap::new();
-    for (&axis, kept) in kept {
-        // Axis 1 is donors, rows 0 and 2; axis 2 acceptors, rows 1 and 3.
-        let rows = (0..a.len() / k).filter(|row| row % 2 + 1 == axis);
-        let mut found: Vec<usize> = rows
-            .flat_map(|row| {
-                let sites = kept
-                    .iter()
-                    .map(move |&i| a[row * k + i])
-                    .filter(|&p| p >= 0);
-                let ours = &b[row * l..][..l];
-                sites.filter_map(|site| ours.iter().position(|&p| p == site))
-            })
-            .collect();
-        found.sort_unstable();
-        found.dedup();
-        indices.insert(axis, found);
-    }
-    indices
 }
 
 /// The model's array as this crate's.

@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use model::config::Head;
 use model::{Arithmetic, Config};
 
+use super::fit::{Model, misfit};
+use super::guide::{RECORDINGS_VARIABLE, first_steps, recording_steps};
 use crate::recording::{DType, Recording};
-
-/// Names a recording, or a folder of recordings.
-pub const RECORDINGS_VARIABLE: &str = "ALPHAGENOME_RECORDINGS";
+use crate::weights::checkpoint_digest;
 
 /// Where the recordings that are shipped lie in the repository.
 const SHIPPED: &str = "tests/fixtures/recordings";
@@ -52,6 +51,8 @@ pub fn choose(wish: &Wish<'_>) -> Result<Chosen> {
         std::fs::read_to_string(&config_path).with_context(|| config_path.display().to_string())?;
     let config = Config::parse(&text).with_context(|| config_path.display().to_string())?;
     let named = std::env::var_os(RECORDINGS_VARIABLE).filter(|value| !value.is_empty());
+    let digest = checkpoint_digest(wish.model)?;
+    let model = Model { config, digest };
     let (paths, source, single) = match (wish.named, named) {
         ([], Some(path)) => (vec![PathBuf::from(path)], RECORDINGS_VARIABLE, false),
         ([], None) => (shipped(), "shipped with the repository", false),
@@ -61,8 +62,9 @@ pub fn choose(wish: &Wish<'_>) -> Result<Chosen> {
     for path in &paths {
         // One recording that was named by itself is wanted whatever its dtype; of a folder, those that fit.
         let exact = single && path.join("manifest.json").is_file();
-        for recording in Recording::discover(path)? {
-            match misfit(&recording, &config, wish, exact) {
+        let found = Recording::discover(path).with_context(|| format!("recordings ({source})"))?;
+        for recording in found {
+            match misfit(&recording, &model, wish, exact) {
                 None => recordings.push(recording),
                 Some(why) if exact => bail!("{}: {why}", recording.path.display()),
                 Some(why) => refused.push(format!("  {}: {why}", recording.path.display())),
@@ -109,83 +111,6 @@ pub fn arithmetic_for(recording: &Recording) -> Result<Arithmetic> {
     })
 }
 
-/// Why a recording is not the one that is wished for.
-fn misfit(recording: &Recording, config: &Config, wish: &Wish<'_>, exact: bool) -> Option<String> {
-    if let Some(why) = other_model(recording, config) {
-        return Some(why);
-    }
-    let manifest = &recording.manifest;
-    let named = |case: &crate::recording::CaseEntry| wish.cases.contains(&case.name);
-    if !wish.cases.is_empty() && !manifest.cases.iter().any(named) {
-        return Some(format!("has no case {}", wish.cases.join(" or ")));
-    }
-    if exact {
-        return None;
-    }
-    let dtype = wish.dtype.unwrap_or(DType::Float32);
-    if manifest.compute_dtype != dtype {
-        return Some(format!(
-            "recorded in {}, not {dtype}",
-            manifest.compute_dtype
-        ));
-    }
-    match (is_suite(recording), wish.suite) {
-        (true, false) => Some("a suite of sequence patterns; use --suite for it".into()),
-        (false, true) => Some("no suite of sequence patterns".into()),
-        _ => None,
-    }
-}
-
-/// A suite has homopolymers among its cases.
-fn is_suite(recording: &Recording) -> bool {
-    recording
-        .manifest
-        .cases
-        .iter()
-        .any(|case| case.name.starts_with("homo"))
-}
-
-/// The first output whose width is not the model's.
-fn other_model(recording: &Recording, config: &Config) -> Option<String> {
-    let mut widths = vec![
-        (
-            "embeddings_1bp".to_string(),
-            config.embedders.embeddings_1bp,
-        ),
-        (
-            "embeddings_128bp".to_string(),
-            config.embedders.embeddings_128bp,
-        ),
-        (
-            "embeddings_pair".to_string(),
-            config.embedders.embeddings_pair,
-        ),
-    ];
-    for (name, head) in &config.heads {
-        let width = match head {
-            Head::SpliceSitesJunction { .. } => continue,
-            other => other.tracks(),
-        };
-        widths.push((format!("{name}/"), width));
-    }
-    for case in &recording.manifest.cases {
-        for (output, entry) in &case.outputs {
-            let known = widths.iter().find(|(name, _)| match name.ends_with('/') {
-                true => output.starts_with(name.as_str()),
-                false => output == name,
-            });
-            let Some((_, width)) = known else { continue };
-            if entry.shape.last() != Some(width) {
-                let found = entry.shape.last().copied().unwrap_or(0);
-                return Some(format!(
-                    "of another model: {output} is {found} wide, and the model's is {width}"
-                ));
-            }
-        }
-    }
-    None
-}
-
 /// The shipped recording folder, from where the program runs or from where it was built.
 fn shipped() -> Vec<PathBuf> {
     let built = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -194,21 +119,100 @@ fn shipped() -> Vec<PathBuf> {
     [PathBuf::from(SHIPPED), built]
         .into_iter()
         .find(|path| path.is_dir())
+        .map(|path| match path.is_absolute() {
+            true => path.canonicalize().unwrap_or(path),
+            false => path,
+        })
         .into_iter()
         .collect()
 }
 
-fn first_steps(model: &Path) -> String {
-    format!(
-        "there is no model in {}. Convert a snapshot first, then compare:\n\n    convert --hub google/alphagenome-all-folds      # or: convert --snapshot PATH\n    parity level2 --dtype f32\n\n{}",
-        model.display(),
-        recording_steps()
-    )
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
 
-fn recording_steps() -> String {
-    format!(
-        "Recordings of the JAX model are found through {RECORDINGS_VARIABLE} (a recording, or a folder of recordings) or \
-         --recording. parity/recorder makes one where JAX runs:\n\n    python parity/recorder/record.py --help\n    export {RECORDINGS_VARIABLE}=DIR"
-    )
+    use super::*;
+    use crate::recording::{CaseEntry, Manifest, RecordingWriter};
+
+    const CONFIG: &str = r#"{
+        "format": "alphagenome-burn", "format_version": 1, "dtype": "float32", "num_organisms": 2,
+        "organisms": ["human", "mouse"], "folds": { "standardized_conv1d": false, "rms_batch_norm": false },
+        "encoder": { "stem_width": 15, "conv_width": 5, "channels": [8, 8, 8, 8, 8, 8, 8] },
+        "tower": { "layers": 1, "channels": 8, "heads": 1, "head_width": 8, "value_width": 8, "mlp_hidden": 8,
+            "max_position": 8192, "soft_cap": 5.0 },
+        "pair": { "every": 2, "pool": 16, "channels": 8, "heads": 1, "head_width": 8, "position_features": 64,
+            "row_width": 8, "mlp_hidden": 8 },
+        "decoder": { "channels": [8, 8, 8, 8, 8, 8, 8] },
+        "embedders": { "embeddings_1bp": 16, "embeddings_128bp": 16, "embeddings_pair": 8 },
+        "heads": {}
+    }"#;
+
+    fn record(folder: &Path, digest: Option<&str>) {
+        let text = r#"{"format": 1, "framework": "test", "compute_dtype": "float32", "cases":
+            [{"name": "x", "file": "x.npz", "sequence_length": 1, "organism_index": 0, "outputs": {}}]}"#;
+        let mut manifest = Manifest::parse(text, Path::new("manifest.json")).unwrap();
+        manifest.checkpoint_digest = digest.map(Into::into);
+        let mut writer = RecordingWriter::create(folder, manifest).unwrap();
+        let case = CaseEntry {
+            name: "x".into(),
+            file: "x.npz".into(),
+            sequence_length: 1,
+            organism_index: 0,
+            outputs: BTreeMap::new(),
+            variant: None,
+            more: BTreeMap::new(),
+        };
+        writer.case(case, &[0], &BTreeMap::new()).unwrap();
+        writer.finish().unwrap();
+    }
+
+    #[test]
+    fn recordings_of_other_weights_do_not_belong_to_a_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let (model, recordings) = (
+            folder.path().join("model"),
+            folder.path().join("recordings"),
+        );
+        std::fs::create_dir(&model).unwrap();
+        std::fs::write(model.join("config.json"), CONFIG).unwrap();
+        for (name, digest) in [
+            ("other", Some("blake3:bb")),
+            ("same", Some("blake3:aa")),
+            ("unknown", None),
+        ] {
+            record(&recordings.join(name), digest);
+        }
+        let choice = |named: &Path| {
+            choose(&Wish {
+                model: &model,
+                named: &[named.into()],
+                dtype: None,
+                suite: false,
+                cases: &[],
+            })
+        };
+        let names = |chosen: Chosen| -> Vec<String> {
+            chosen.recordings.iter().map(Recording::name).collect()
+        };
+        // A model without a ledger may be anything.
+        assert_eq!(
+            names(choice(&recordings).unwrap()),
+            ["other", "same", "unknown"]
+        );
+        let ledger = r#"{"digest_algorithm": "blake3", "source": {"digest": "aa"}}"#;
+        std::fs::write(model.join("conversion.json"), ledger).unwrap();
+        assert_eq!(names(choice(&recordings).unwrap()), ["same", "unknown"]);
+        let error = choice(&recordings.join("other")).unwrap_err().to_string();
+        for part in [
+            "of other weights",
+            "blake3:bb",
+            "conversion.json",
+            "blake3:aa",
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
+        std::fs::write(model.join("conversion.json"), "{").unwrap();
+        let error = choice(&recordings).unwrap_err().to_string();
+        assert!(error.contains("convert the snapshot again"), "{error}");
+    }
 }

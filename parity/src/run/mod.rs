@@ -2,7 +2,13 @@
 
 mod candidate;
 mod choose;
+mod fit;
+mod guide;
+mod passes;
+mod side;
 mod taps;
 
-pub use candidate::{Candidate, provenance};
-pub use choose::{Chosen, RECORDINGS_VARIABLE, Wish, arithmetic_for, choose};
+pub use candidate::Candidate;
+pub use choose::{Chosen, Wish, arithmetic_for, choose};
+pub use guide::RECORDINGS_VARIABLE;
+pub use passes::{Job, Pass, passes};

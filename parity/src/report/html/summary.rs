@@ -115,15 +115,18 @@ fn facts(reports: &[Report], cases: &[Case<'_>], groups: &[Group<'_>]) -> String
             format!("{}; limit {}", member.output.name, short(floor.limit)),
         ));
     }
-    let bounds: Vec<String> = unique(reports.iter().flat_map(|report| {
-        let bound = |run: &crate::result::Run| format!("level {}, {}", report.level, run.dtype);
-        report.runs.iter().map(bound)
-    }));
+    let levels = unique(
+        reports
+            .iter()
+            .map(|report| format!("level {}", report.level)),
+    );
     let profiles = unique(reports.iter().map(|report| report.profile.clone()));
+    let runs = reports.iter().flat_map(|report| &report.runs);
+    let dtypes = unique(runs.map(|run| run.dtype.to_string()));
     facts.push((
-        bounds.join("; "),
+        levels.join(", "),
         "bounds",
-        format!("profile {}", profiles.join(", ")),
+        format!("{}; profile {}", dtypes.join(", "), profiles.join(", ")),
     ));
     let mut out = String::from("<dl class=\"facts\">");
     for (value, name, about) in facts {

@@ -1,18 +1,24 @@
 //! The bounds of the levels: read from TOML files, three of which are shipped.
 
+mod bounds;
+mod error;
+
 use std::path::Path;
 
-use parity_stats::Tolerance;
 use serde::{Deserialize, Serialize};
 
 use crate::outputs::fits;
 use crate::recording::DType;
 
+use bounds::Rule;
+pub use bounds::{Bounds, Within};
+pub use error::ThresholdsError;
+
 /// The profiles that are shipped, by name.
 pub const PROFILES: [(&str, &str); 3] = [
-    ("default", include_str!("../thresholds/default.toml")),
-    ("strict", include_str!("../thresholds/strict.toml")),
-    ("tight", include_str!("../thresholds/tight.toml")),
+    ("default", include_str!("../../thresholds/default.toml")),
+    ("strict", include_str!("../../thresholds/strict.toml")),
+    ("tight", include_str!("../../thresholds/tight.toml")),
 ];
 
 /// The levels there are.
@@ -82,69 +88,6 @@ impl Default for DecisionRule {
     }
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rule {
-    level: u8,
-    dtype: Option<DType>,
-    outputs: Vec<String>,
-    within: Option<Within>,
-    pearson: Option<f64>,
-    relative_l2: Option<f64>,
-    constant_l2: Option<f64>,
-    outliers: Option<f64>,
-    t_test_p: Option<f64>,
-    steps: Option<u64>,
-    tie: Option<f64>,
-    tie_per_difference: Option<f64>,
-}
-
-/// What one output has to reach. An absent bound decides nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Bounds {
-    /// The share of values within a tolerance.
-    pub within: Option<Within>,
-    /// The least Pearson correlation.
-    pub pearson: Option<f64>,
-    /// The largest relative L2 distance.
-    pub relative_l2: Option<f64>,
-    /// The largest relative L2 distance of an output that is constant and has no correlation.
-    pub constant_l2: Option<f64>,
-    /// The largest share of differences beyond five standard deviations.
-    pub outliers: Option<f64>,
-    /// The least p of the paired t-test.
-    pub t_test_p: Option<f64>,
-    /// The most representable steps between two values.
-    pub steps: Option<u64>,
-    /// Splice positions may differ only where the probability is this near the cut.
-    pub tie: Option<f64>,
-    /// The same as a multiple of the largest difference of any probability: a perturbation of at most `e` cannot swap two
-    /// that are more than `2 e` apart.
-    pub tie_per_difference: Option<f64>,
-}
-
-/// At least `share` of the values within `absolute + relative |reference|`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Within {
-    /// Allowed at zero.
-    pub absolute: f64,
-    /// Allowed in proportion.
-    pub relative: f64,
-    /// The share that must be inside, 0 to 1.
-    pub share: f64,
-}
-
-impl Within {
-    /// Its tolerance, as the statistics take it.
-    pub fn tolerance(&self) -> Tolerance {
-        Tolerance {
-            absolute: self.absolute,
-            relative: self.relative,
-        }
-    }
-}
-
 /// A bound that JAX fails against JAX, measured on recordings of the full model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -159,30 +102,6 @@ pub struct JaxAgainstJax {
     pub value: String,
     /// The two settings of JAX.
     pub pair: String,
-}
-
-/// Why bounds could not be read.
-#[derive(Debug, thiserror::Error)]
-#[allow(
-    missing_docs,
-    reason = "the message of each variant says what its fields hold"
-)]
-pub enum ThresholdsError {
-    #[error("{path}: {source}")]
-    Io {
-        path: String,
-        source: std::io::Error,
-    },
-    #[error("{path}: the thresholds cannot be read: {message}")]
-    Parse { path: String, message: String },
-    #[error("{path}: rule {index}: {message}")]
-    Rule {
-        path: String,
-        index: usize,
-        message: String,
-    },
-    #[error("no profile {name}; there are {known}, or give a file with --thresholds")]
-    NoProfile { name: String, known: String },
 }
 
 impl Thresholds {
@@ -239,22 +158,11 @@ impl Thresholds {
             DType::Float16 => DType::Bfloat16,
             other => other,
         };
-        let rule = self.rule.iter().find(|rule| {
-            rule.level == level
-                && rule.dtype.is_none_or(|d| d == dtype)
-                && rule.outputs.iter().any(|pattern| fits(pattern, output))
-        })?;
-        Some(Bounds {
-            within: rule.within,
-            pearson: rule.pearson,
-            relative_l2: rule.relative_l2,
-            constant_l2: rule.constant_l2,
-            outliers: rule.outliers,
-            t_test_p: rule.t_test_p,
-            steps: rule.steps,
-            tie: rule.tie,
-            tie_per_difference: rule.tie_per_difference,
-        })
+        let rule = self
+            .rule
+            .iter()
+            .find(|rule| rule.fits(level, dtype, output))?;
+        Some(rule.bounds())
     }
 
     /// What JAX reaches against JAX on `check` of `output`, where it fails.
@@ -264,45 +172,6 @@ impl Thresholds {
                 && entry.check == check
                 && entry.outputs.iter().any(|pattern| fits(pattern, output))
         })
-    }
-}
-
-impl Rule {
-    fn fault(&self) -> Option<String> {
-        if !LEVELS.contains(&self.level) {
-            return Some(format!("level {}; expected 1 to 4", self.level));
-        }
-        if self.outputs.is_empty() {
-            return Some("no outputs; write [\"*\"] for all".into());
-        }
-        if self
-            .dtype
-            .is_some_and(|d| d != DType::Float32 && d != DType::Bfloat16)
-        {
-            return Some("dtype must be float32 or bfloat16".into());
-        }
-        let shares = [
-            ("pearson", self.pearson),
-            ("within.share", self.within.map(|w| w.share)),
-            ("outliers", self.outliers),
-            ("t_test_p", self.t_test_p),
-        ];
-        let distances = [
-            ("relative_l2", self.relative_l2),
-            ("constant_l2", self.constant_l2),
-            ("within.absolute", self.within.map(|w| w.absolute)),
-            ("within.relative", self.within.map(|w| w.relative)),
-            ("tie", self.tie),
-            ("tie_per_difference", self.tie_per_difference),
-        ];
-        let outside = |bound: &(&str, Option<f64>), high: f64| {
-            bound.1.is_some_and(|x| !(0.0..=high).contains(&x))
-        };
-        if let Some((name, _)) = shares.iter().find(|bound| outside(bound, 1.0)) {
-            return Some(format!("{name} must lie between 0 and 1"));
-        }
-        let (name, _) = distances.iter().find(|bound| outside(bound, f64::MAX))?;
-        Some(format!("{name} must not be negative"))
     }
 }
 

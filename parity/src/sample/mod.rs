@@ -1,9 +1,16 @@
 //! Brings two arrays to the places that both kept, and chooses the places that a recording keeps.
 
+mod choose;
+mod layout;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::recording::{Array, Values};
+
+pub(crate) use choose::SplitMix;
+pub use choose::choose;
+pub use layout::{JunctionBlock, Layout};
 
 /// Why two arrays have no values to compare.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,89 +42,6 @@ pub struct Pair<'a> {
     pub candidate: Cow<'a, Values>,
     /// Where they stand in the full array.
     pub layout: Layout,
-}
-
-/// Where the values of a pair stand in the full array.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Layout {
-    /// A grid: on each axis the indices kept, or all.
-    Grid {
-        /// The full shape.
-        full_shape: Vec<usize>,
-        /// By axis the indices in the full array; an absent axis is whole.
-        kept: BTreeMap<usize, Vec<usize>>,
-    },
-    /// Splice junctions at common positions, strand after strand.
-    Junctions(Vec<JunctionBlock>),
-}
-
-/// Junctions of one strand of one batch element, `[donors, acceptors, tissues]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JunctionBlock {
-    /// Batch element.
-    pub batch: usize,
-    /// 0 positive, 1 negative.
-    pub strand: usize,
-    /// Donor positions in base pairs.
-    pub donors: Vec<usize>,
-    /// Acceptor positions in base pairs.
-    pub acceptors: Vec<usize>,
-    /// Tissues.
-    pub tissues: usize,
-}
-
-impl JunctionBlock {
-    fn len(&self) -> usize {
-        self.donors.len() * self.acceptors.len() * self.tissues
-    }
-}
-
-impl Layout {
-    /// The shape of the compared values.
-    pub fn shape(&self) -> Vec<usize> {
-        match self {
-            Self::Grid { full_shape, kept } => crate::recording::kept_shape(full_shape, kept),
-            Self::Junctions(blocks) => {
-                let tissues = blocks.first().map_or(0, |block| block.tissues);
-                let pairs = blocks
-                    .iter()
-                    .map(|block| block.donors.len() * block.acceptors.len());
-                vec![pairs.sum(), tissues]
-            }
-        }
-    }
-
-    /// The indices in the full array of flat place `index`: by axis for a grid, `[batch, donor, acceptor, channel]` with
-    /// positions in base pairs for junctions.
-    pub fn place(&self, index: usize) -> Vec<usize> {
-        match self {
-            Self::Grid { full_shape, kept } => {
-                let shape = crate::recording::kept_shape(full_shape, kept);
-                let mut rest = index;
-                let mut place = vec![0; shape.len()];
-                for axis in (0..shape.len()).rev() {
-                    let local = rest % shape[axis].max(1);
-                    rest /= shape[axis].max(1);
-                    place[axis] = kept.get(&axis).map_or(local, |kept| kept[local]);
-                }
-                place
-            }
-            Self::Junctions(blocks) => {
-                let mut rest = index;
-                for block in blocks {
-                    if rest < block.len() {
-                        let (pair, tissue) = (rest / block.tissues, rest % block.tissues);
-                        let donor = block.donors[pair / block.acceptors.len()];
-                        let acceptor = block.acceptors[pair % block.acceptors.len()];
-                        let channel = block.strand * block.tissues + tissue;
-                        return vec![block.batch, donor, acceptor, channel];
-                    }
-                    rest -= block.len();
-                }
-                Vec::new()
-            }
-        }
-    }
 }
 
 /// The values of both arrays at the places that both kept: where both are whole, all of them; where one is sampled, its
@@ -194,56 +118,6 @@ fn intersection(a: &[usize], b: &[usize]) -> Vec<usize> {
         .collect()
 }
 
-/// The places that a recording keeps of an array of `shape` so that at most about `budget` values remain: indices of axis
-/// 1 for rank 3, of axes 1 and 2 for rank 4, spread at random but the same for the same `seed`.
-pub fn choose(shape: &[usize], budget: usize, seed: u64) -> BTreeMap<usize, Vec<usize>> {
-    let mut kept = BTreeMap::new();
-    let mut random = SplitMix(seed);
-    match *shape {
-        [_, length, channels] => {
-            let wanted = (budget / channels.max(1)).max(1);
-            if wanted < length {
-                kept.insert(1, random.choose(length, wanted));
-            }
-        }
-        [_, rows, columns, channels] => {
-            let wanted = ((budget / channels.max(1)) as f64).sqrt() as usize;
-            for (axis, length) in [(1, rows), (2, columns)] {
-                if wanted.max(1) < length {
-                    kept.insert(axis, random.choose(length, wanted.max(1)));
-                }
-            }
-        }
-        _ => {}
-    }
-    kept
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): enough to spread places, and the same everywhere.
-pub(crate) struct SplitMix(pub(crate) u64);
-
-impl SplitMix {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// `count` of `0..length`, ascending (selection sampling, Knuth 3.4.2 S).
-    pub(crate) fn choose(&mut self, length: usize, count: usize) -> Vec<usize> {
-        let mut chosen = Vec::with_capacity(count);
-        for i in 0..length {
-            let left = (length - i) as u64;
-            if self.next() % left < (count - chosen.len()) as u64 {
-                chosen.push(i);
-            }
-        }
-        chosen
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,16 +168,5 @@ mod tests {
         );
         let c = array(&[1, 2, 4], &[]);
         assert!(matches!(common(&a, &c), Err(NotComparable::Shape { .. })));
-    }
-
-    #[test]
-    fn chosen_places_fit_the_budget_and_repeat() {
-        let kept = choose(&[1, 4096, 32], 4000, 7);
-        assert_eq!(kept[&1].len(), 125);
-        assert!(kept[&1].windows(2).all(|w| w[0] < w[1]) && *kept[&1].last().unwrap() < 4096);
-        assert_eq!(kept, choose(&[1, 4096, 32], 4000, 7));
-        assert!(choose(&[1, 32, 4], 4000, 7).is_empty());
-        let pair = choose(&[1, 512, 512, 6], 600, 7);
-        assert_eq!((pair[&1].len(), pair[&2].len()), (10, 10));
     }
 }
