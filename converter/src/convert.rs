@@ -174,10 +174,10 @@ fn write_tensors(
         })
     };
     let digests = std::thread::scope(|scope| {
-        scope.spawn(|| writeback.run(files));
-        let digests = request.resources.run(&needs, write);
-        writeback.finish();
-        digests
+        // Without it, all is left to the sync at the end.
+        let _ = std::thread::Builder::new().spawn_scoped(scope, || writeback.run(files));
+        let _end = Finish(&writeback);
+        request.resources.run(&needs, write)
     })?;
     for (file, layout) in files.iter().zip(&layout.files) {
         file.sync_all()
@@ -192,6 +192,15 @@ struct Writeback {
     dirty: AtomicU64,
     finished: Mutex<bool>,
     wake: Condvar,
+}
+
+/// Ends the writeback, also on the way out of a panic, which would wait for it forever otherwise.
+struct Finish<'a>(&'a Writeback);
+
+impl Drop for Finish<'_> {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
 }
 
 /// Bytes between two syncs.

@@ -236,3 +236,27 @@ fn damaged_folders_are_refused() {
         refused(&shifted)
     );
 }
+
+/// A checkpoint whose reader has a defect.
+struct Defective(Memory);
+
+impl Checkpoint for Defective {
+    fn leaves(&self) -> &[Leaf] {
+        self.0.leaves()
+    }
+
+    fn read_into(&self, _: usize, _: &mut [u8]) -> Result<(), ReadError> {
+        panic!("a defect")
+    }
+}
+
+#[test]
+fn a_panic_ends_the_conversion_instead_of_hanging_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let checkpoint = Defective(model());
+    let convert = || converted(SPEC, &checkpoint, &Settings::default(), &out).map(drop);
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(convert));
+    assert!(result.is_err());
+    assert_eq!(names(dir.path()), [""; 0]);
+}
