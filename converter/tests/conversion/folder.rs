@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     haiku::{SPEC, model},
-    memory::{Memory, Settings, converted, tensors},
+    memory::{Memory, Settings, converted, tensors, values},
 };
 
 fn names(dir: &std::path::Path) -> Vec<String> {
@@ -259,4 +259,48 @@ fn a_panic_ends_the_conversion_instead_of_hanging_it() {
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(convert));
     assert!(result.is_err());
     assert_eq!(names(dir.path()), [""; 0]);
+}
+
+const LARGE: &str = "
+format_version = 1
+name = 'large'
+collections.params = [0]
+[[blocks]]
+name = 'all'
+modules = [{ at = 'net', tensors = [
+  { source = 'params:kept', shape = ['rows', 'columns'] },
+  { source = 'params:turned', shape = ['rows', 'columns'], transforms = [{ op = 'permute', axes = [1, 0] }] },
+] }]
+";
+
+/// Bytes are digested and written a mebibyte at a time.
+#[test]
+fn tensors_of_several_blocks_arrive_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let shape = [700, 1001];
+    let model = Memory::default()
+        .with(0, "net", "kept", &shape, 0.0)
+        .with(0, "net", "turned", &shape, 5.0);
+    let ledger = converted(LARGE, &model, &Settings::default(), &out).unwrap();
+    let tensors = tensors(&out);
+    for (leaf, name) in ["net/kept", "net/turned"].into_iter().enumerate() {
+        let mut data = vec![0; model.leaves()[leaf].kind.bytes()];
+        model.read_into(leaf, &mut data).unwrap();
+        let entry = &ledger.tensors[name];
+        assert_eq!(
+            entry.sources[0].digest,
+            blake3::hash(&data).to_hex().as_str()
+        );
+        let written = blake3::hash(&tensors[name].data).to_hex();
+        assert_eq!(entry.digest, written.as_str());
+    }
+    let kept: Vec<f64> = (0..700 * 1001).map(f64::from).collect();
+    assert_eq!(values(&tensors, "net/kept"), (shape.to_vec(), kept));
+    let turned =
+        (0..1001).flat_map(|column| (0..700).map(move |row| f64::from(5 + row * 1001 + column)));
+    assert_eq!(
+        values(&tensors, "net/turned"),
+        (vec![1001, 700], turned.collect())
+    );
 }
