@@ -162,6 +162,13 @@ pub struct Distance {
     pub odd: usize,
 }
 
+impl Distance {
+    /// Whether the arrays are farther apart than `bound`; a NaN, or a place that is finite in one alone, is.
+    pub fn exceeds(&self, bound: f64) -> bool {
+        self.odd > 0 || self.relative_l2.is_nan() || self.relative_l2 > bound
+    }
+}
+
 /// Measures `candidate` against `reference`.
 pub fn distance(reference: &[f64], candidate: &[f64]) -> Distance {
     assert_eq!(reference.len(), candidate.len());

@@ -65,8 +65,7 @@ pub fn compare(
         if far.relative_l2 / bound > worst.0 {
             worst = (far.relative_l2 / bound, name);
         }
-        // Written so that a NaN fails.
-        if !(far.relative_l2 <= bound) || far.odd > 0 {
+        if far.exceeds(bound) {
             faults.push(format!("{name}: {far:?}, at most {bound:.1e}"));
         }
         if name == USAGE && bound <= HALF_BOUND {
@@ -166,7 +165,7 @@ pub fn junctions_agree(reference: &Case, rounded: &Case, arrays: &Arrays) -> Res
         jax.len(),
         far.relative_l2
     );
-    if jax.is_empty() || !(far.relative_l2 <= bound) || far.odd > 0 {
+    if jax.is_empty() || far.exceeds(bound) {
         return Err(format!(
             "{name}: {far:?} over {} values, at most {bound:.1e}",
             jax.len()

@@ -166,7 +166,7 @@ pub fn a_batch_equals_its_sequences(full: &Full) -> Result<Completion, Failed> {
                 let float64 =
                     |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
                 let far = distance(&float64(&reference), &float64(part));
-                if !(far.relative_l2 <= BATCH_BOUND) || far.odd > 0 {
+                if far.exceeds(BATCH_BOUND) {
                     faults.push(format!(
                         "{name} of sequence {} in order {order:?}: {far:?}",
                         order[place]
