@@ -145,6 +145,7 @@ fn the_page_is_whole_and_needs_nothing_else() {
             "findings",
             "overview",
             "outputs",
+            "heads",
             "across",
             "cases",
             "details",
@@ -205,6 +206,10 @@ fn text_of_a_result_is_never_markup() {
     report.command = HOSTILE.into();
     report.arguments = vec![HOSTILE.into()];
     report.verdict.line = HOSTILE.into();
+    for head in &mut report.heads {
+        head.head = HOSTILE.into();
+        head.worst = Some(HOSTILE.into());
+    }
     report.verdict.reasons = vec![HOSTILE.into()];
     let run = &mut report.runs[0];
     for side in [&mut run.reference, &mut run.candidate] {

@@ -10,6 +10,7 @@ mod details;
 mod figures;
 mod findings;
 mod group;
+mod heads;
 mod heat;
 mod outputs;
 mod overview;
@@ -54,6 +55,7 @@ pub fn write(reports: &[Report]) -> String {
     body.push_str(&findings::findings(reports, several, &groups, &anchored));
     body.push_str(&overview::draw(&groups, several, &anchored));
     body.push_str(&outputs::outputs(&groups, several, &anchored));
+    body.push_str(&heads::table(reports));
     body.push_str(&across::across(&cases, &groups, &anchored));
     body.push_str(&cases::cases(&cases, several));
     body.push_str(&cases::sites(&cases, several));

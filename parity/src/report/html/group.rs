@@ -83,11 +83,7 @@ impl Case<'_> {
 
     /// The organism in words.
     pub(super) fn organism(&self) -> String {
-        match self.case.organism_index {
-            0 => "human".into(),
-            1 => "mouse".into(),
-            other => format!("organism {other}"),
-        }
+        super::heads::organism(self.case.organism_index)
     }
 }
 

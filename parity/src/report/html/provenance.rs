@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::text::{count, escape};
+use super::text::{count, escape, short};
 use crate::result::{Provenance, Report, Run};
 
 /// The section.
@@ -76,6 +76,10 @@ fn program(report: &Report) -> String {
         true => report.command.clone(),
         false => format!("parity {}", report.arguments.join(" ")),
     };
+    let floor = report.floor.as_ref().map_or("none used".into(), |floor| {
+        let recordings = floor.recordings.join(", ");
+        format!("limit {}, measured on {recordings}", short(floor.limit))
+    });
     let rows = [
         ("program", report.program.clone()),
         ("command", command),
@@ -83,6 +87,7 @@ fn program(report: &Report) -> String {
             "level and profile",
             format!("level {}, {}", report.level, report.profile),
         ),
+        ("noise floor", floor),
         (
             "result",
             format!("{} version {}", report.schema, report.schema_version),
