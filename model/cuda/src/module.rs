@@ -1,0 +1,262 @@
+//! Compiled kernels on a device, and launches whose arguments are checked against the kernel's parameters.
+
+use std::ffi::{CString, c_void};
+use std::sync::Arc;
+
+use cudarc::driver::sys as cu;
+
+use crate::compile::Cubin;
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::memory::Span;
+use crate::status::Status;
+
+/// Kernels loaded onto a device. Clones share the code.
+#[derive(Debug, Clone)]
+pub struct Module(Arc<Loaded>);
+
+#[derive(Debug)]
+struct Loaded {
+    module: cu::CUmodule,
+    name: String,
+    device: Device,
+}
+
+// SAFETY: the driver's modules may be used from any thread.
+unsafe impl Send for Loaded {}
+// SAFETY: as above; nothing is changed after loading.
+unsafe impl Sync for Loaded {}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        if self.device.bind().is_ok() {
+            // SAFETY: loaded once, unloaded once; every kernel of it holds this alive.
+            unsafe { cu::cuModuleUnload(self.module) };
+        }
+    }
+}
+
+impl Module {
+    /// Puts the code onto the device.
+    pub fn load(device: &Device, cubin: &Cubin) -> Result<Self> {
+        device.bind()?;
+        let mut module = std::ptr::null_mut();
+        // SAFETY: the code is the compiler's, whole (the cache checks a sum), and outlives the call.
+        unsafe {
+            cu::cuModuleLoadData(&mut module, cubin.code.as_ptr().cast())
+                .check("cuModuleLoadData")?
+        };
+        Ok(Self(Arc::new(Loaded {
+            module,
+            name: cubin.name.clone(),
+            device: device.clone(),
+        })))
+    }
+
+    /// The kernel of this `extern "C"` name.
+    pub fn kernel(&self, name: &str) -> Result<Kernel> {
+        let absent = || Error::NoKernel {
+            module: self.0.name.clone(),
+            kernel: name.to_owned(),
+        };
+        let symbol = CString::new(name).map_err(|_| absent())?;
+        self.0.device.bind()?;
+        let mut function = std::ptr::null_mut();
+        // SAFETY: the module is loaded, the name ends in a zero byte.
+        let status =
+            unsafe { cu::cuModuleGetFunction(&mut function, self.0.module, symbol.as_ptr()) };
+        if status == cu::CUresult::CUDA_ERROR_NOT_FOUND {
+            return Err(absent());
+        }
+        status.check("cuModuleGetFunction")?;
+        Ok(Kernel {
+            function,
+            parameters: parameters(function)?,
+            name: name.to_owned(),
+            module: self.0.clone(),
+        })
+    }
+}
+
+/// The sizes of a kernel's parameters in bytes.
+fn parameters(function: cu::CUfunction) -> Result<Vec<usize>> {
+    let mut sizes = Vec::new();
+    loop {
+        let (mut offset, mut size) = (0, 0);
+        // SAFETY: the function was just looked up, the pointers are to live integers.
+        let status =
+            unsafe { cu::cuFuncGetParamInfo(function, sizes.len(), &mut offset, &mut size) };
+        if status == cu::CUresult::CUDA_ERROR_INVALID_VALUE {
+            // The answer past the last parameter.
+            return Ok(sizes);
+        }
+        status.check("cuFuncGetParamInfo")?;
+        sizes.push(size);
+    }
+}
+
+/// One argument of a kernel.
+#[derive(Debug, Clone, Copy)]
+pub enum Argument<'a> {
+    /// A pointer to device memory, or an unsigned 64-bit integer.
+    U64(u64),
+    /// A signed 64-bit integer.
+    I64(i64),
+    /// An unsigned 32-bit integer.
+    U32(u32),
+    /// A signed 32-bit integer.
+    I32(i32),
+    /// A 32-bit float.
+    F32(f32),
+    /// The bytes of a structure, by value.
+    Bytes(&'a [u8]),
+}
+
+impl Argument<'_> {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::U64(_) | Self::I64(_) => 8,
+            Self::U32(_) | Self::I32(_) | Self::F32(_) => 4,
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+
+    fn pointer(&self) -> *mut c_void {
+        match self {
+            Self::U64(value) => std::ptr::from_ref(value).cast_mut().cast(),
+            Self::I64(value) => std::ptr::from_ref(value).cast_mut().cast(),
+            Self::U32(value) => std::ptr::from_ref(value).cast_mut().cast(),
+            Self::I32(value) => std::ptr::from_ref(value).cast_mut().cast(),
+            Self::F32(value) => std::ptr::from_ref(value).cast_mut().cast(),
+            Self::Bytes(bytes) => bytes.as_ptr().cast_mut().cast(),
+        }
+    }
+}
+
+impl From<Span> for Argument<'_> {
+    fn from(span: Span) -> Self {
+        Self::U64(span.ptr)
+    }
+}
+
+impl From<Option<Span>> for Argument<'_> {
+    /// A null pointer for none.
+    fn from(span: Option<Span>) -> Self {
+        Self::U64(span.map_or(0, |span| span.ptr))
+    }
+}
+
+macro_rules! arguments_from {
+    ($($variant:ident: $kind:ty),*) => {$(
+        impl From<$kind> for Argument<'_> {
+            fn from(value: $kind) -> Self {
+                Self::$variant(value)
+            }
+        }
+    )*};
+}
+arguments_from!(U64: u64, I64: i64, U32: u32, I32: i32, F32: f32);
+
+/// The arguments of a launch: `arguments![x, y, 768u32, 1e-5f32]`, with spans as pointers.
+#[macro_export]
+macro_rules! arguments {
+    ($($value:expr),* $(,)?) => { [$($crate::module::Argument::from($value)),*] };
+}
+
+/// A kernel, ready to be launched. Clones share the code.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    function: cu::CUfunction,
+    parameters: Vec<usize>,
+    name: String,
+    module: Arc<Loaded>,
+}
+
+// SAFETY: the driver's functions may be used from any thread, and the module lives as long as this.
+unsafe impl Send for Kernel {}
+// SAFETY: as above.
+unsafe impl Sync for Kernel {}
+
+impl Kernel {
+    /// Lets a block of this kernel use up to `bytes` of dynamic shared memory; without it, 48 KiB.
+    pub fn allow_shared(&self, bytes: u32) -> Result<()> {
+        let limit = self.module.device.properties().shared_bytes;
+        if bytes > limit {
+            return Err(self.contract(format!(
+                "{bytes} bytes of shared memory, and the device gives a block {limit}"
+            )));
+        }
+        self.module.device.bind()?;
+        let attribute = cu::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        // SAFETY: the function lives.
+        unsafe {
+            cu::cuFuncSetAttribute(self.function, attribute, bytes as i32)
+                .check("cuFuncSetAttribute")
+        }
+    }
+
+    /// Enqueues the kernel on the device's stream: `grid` blocks of `block` threads, `shared` bytes of dynamic shared
+    /// memory a block. The number and the sizes of the arguments must be those of the kernel's parameters.
+    pub fn launch(
+        &self,
+        grid: [u32; 3],
+        block: [u32; 3],
+        shared: u32,
+        arguments: &[Argument<'_>],
+    ) -> Result<()> {
+        if !arguments
+            .iter()
+            .map(Argument::bytes)
+            .eq(self.parameters.iter().copied())
+        {
+            let given = arguments.iter().map(Argument::bytes).collect::<Vec<_>>();
+            let problem = format!(
+                "arguments of {given:?} bytes, and the parameters are {:?} bytes",
+                self.parameters
+            );
+            return Err(self.contract(problem));
+        }
+        self.module.device.bind()?;
+        let mut pointers = arguments.iter().map(Argument::pointer).collect::<Vec<_>>();
+        // SAFETY: there is one pointer for each parameter, each to as many bytes as the parameter has, and the driver
+        // copies them before it returns. What the kernel does with device memory is outside the host's.
+        unsafe {
+            cu::cuLaunchKernel(
+                self.function,
+                grid[0],
+                grid[1],
+                grid[2],
+                block[0],
+                block[1],
+                block[2],
+                shared,
+                self.module.device.stream(),
+                pointers.as_mut_ptr(),
+                std::ptr::null_mut(),
+            )
+            .check("cuLaunchKernel")
+            .map_err(|error| match error {
+                Error::Call {
+                    library,
+                    call,
+                    status,
+                } => {
+                    let shape = format!(
+                        "{status} for {} on {grid:?} blocks of {block:?} threads",
+                        self.name
+                    );
+                    Error::Call {
+                        library,
+                        call,
+                        status: shape,
+                    }
+                }
+                other => other,
+            })
+        }
+    }
+
+    fn contract(&self, problem: String) -> Error {
+        Error::contract(format!("kernel {}", self.name), problem)
+    }
+}
