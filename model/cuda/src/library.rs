@@ -88,9 +88,13 @@ impl Library {
                     std::mem::forget(library);
                     return Ok(());
                 }
-                // A library that is there and does not load has a reason worth showing: one it needs is absent.
-                Err(error) if !absent(&error.to_string(), name) => reason = error.to_string(),
-                Err(_) => {}
+                Err(error) => {
+                    let message = std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
+                    // A library that is there and does not load has a reason worth showing: one it needs is absent.
+                    if !absent(&message, name) {
+                        reason = message;
+                    }
+                }
             }
         }
         let tried = names
