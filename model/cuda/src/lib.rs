@@ -9,6 +9,7 @@
 
 pub mod arena;
 pub mod cache;
+pub mod choice;
 pub mod compile;
 pub mod convolution;
 pub mod device;

@@ -148,6 +148,18 @@ impl Product {
         if self.y.transposed {
             return problem("y cannot be transposed".to_owned());
         }
+        let strides = [self.x, self.w, self.y].map(|layout| [layout.stride, layout.batch]);
+        let odd = strides
+            .iter()
+            .flatten()
+            .any(|stride| !stride.is_multiple_of(8));
+        if odd && self.output == Element::Bf16 && (self.bias || self.beta != 0.0) {
+            // Measured: the kernels for such strides round the product to bf16 before they add to it.
+            return problem(
+                "a bf16 result with bias or c needs strides that are multiples of 8 elements"
+                    .to_owned(),
+            );
+        }
         if self.batch > 1 && self.y.batch == 0 {
             return problem("the entries of a batch cannot share one y".to_owned());
         }
@@ -195,11 +207,7 @@ const ALIGNMENT: u32 = 16;
 /// A planned product.
 pub struct Linear {
     product: Product,
-    description: MatmulDescription,
-    // As cuBLASLt sees them, column-major: its A is our w, its B our x, its D our y.
-    w: MatrixLayout,
-    x: MatrixLayout,
-    y: MatrixLayout,
+    descriptors: Descriptors,
     algorithm: lt::cublasLtMatmulAlgo_t,
     workspace_bytes: u64,
     device: Device,
@@ -217,56 +225,66 @@ impl fmt::Debug for Linear {
 impl Linear {
     /// Plans the product: the first algorithm of cuBLASLt's heuristic that needs at most `workspace_bytes`.
     pub fn plan(device: &Device, product: Product, workspace_bytes: u64) -> Result<Self> {
+        let mut plans = Self::ranked(device, product, workspace_bytes, 1)?;
+        Ok(plans.remove(0))
+    }
+
+    /// At most `most` such plans, at least one, the heuristic's best first; see [`crate::choice::fastest`].
+    pub fn ranked(
+        device: &Device,
+        product: Product,
+        workspace_bytes: u64,
+        most: usize,
+    ) -> Result<Vec<Self>> {
         product.check()?;
         device.bind()?;
-        let description = MatmulDescription::new(&product)?;
-        let (input, output) = (product.input, product.output);
-        let x = MatrixLayout::new(&product, product.x, input, product.rows, product.inner)?;
-        let w = MatrixLayout::new(&product, product.w, input, product.inner, product.columns)?;
-        let y = MatrixLayout::new(&product, product.y, output, product.rows, product.columns)?;
+        let descriptors = Descriptors::new(&product)?;
         let preference = MatmulPreference::new(workspace_bytes)?;
         // SAFETY: the structure is plain data, for which zeros are a value.
-        let mut found: lt::cublasLtMatmulHeuristicResult_t = unsafe { std::mem::zeroed() };
+        let nothing: lt::cublasLtMatmulHeuristicResult_t = unsafe { std::mem::zeroed() };
+        let mut found = vec![nothing; most.max(1)];
         let mut count = 0;
-        // SAFETY: every descriptor lives; the answer has room for the one result asked for.
+        // SAFETY: every descriptor lives; there is room for as many results as are asked for.
         let status = unsafe {
             lt::cublasLtMatmulAlgoGetHeuristic(
                 device.lt(),
-                description.0,
-                w.0,
-                x.0,
-                y.0,
-                y.0,
+                descriptors.description.0,
+                descriptors.w.0,
+                descriptors.x.0,
+                descriptors.y.0,
+                descriptors.y.0,
                 preference.0,
-                1,
-                &mut found,
+                found.len() as i32,
+                found.as_mut_ptr(),
                 &mut count,
             )
         };
-        let none = status == lt::cublasStatus_t::CUBLAS_STATUS_NOT_SUPPORTED || count == 0;
-        if status == lt::cublasStatus_t::CUBLAS_STATUS_SUCCESS && !none {
-            let (algorithm, workspace_bytes) = (found.algo, found.workspaceSize as u64);
-            let device = device.clone();
-            return Ok(Self {
-                product,
-                description,
-                w,
-                x,
-                y,
-                algorithm,
-                workspace_bytes,
-                device,
-            });
-        }
-        if !none {
+        if status != lt::cublasStatus_t::CUBLAS_STATUS_NOT_SUPPORTED {
             status.check("cublasLtMatmulAlgoGetHeuristic")?;
         }
-        let detail = format!(" within {workspace_bytes} bytes of workspace");
-        Err(Error::Unsupported {
-            library: Library::CublasLt,
-            operation: product.to_string(),
-            detail,
-        })
+        let served = found.iter().take(count.max(0) as usize);
+        let plans = served
+            .filter(|result| result.state == lt::cublasStatus_t::CUBLAS_STATUS_SUCCESS)
+            .map(|result| {
+                // Each plan has descriptors of its own, because each run writes into them.
+                Ok(Self {
+                    product,
+                    descriptors: Descriptors::new(&product)?,
+                    algorithm: result.algo,
+                    workspace_bytes: result.workspaceSize as u64,
+                    device: device.clone(),
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        if plans.is_empty() {
+            let detail = format!(" within {workspace_bytes} bytes of workspace");
+            return Err(Error::Unsupported {
+                library: Library::CublasLt,
+                operation: product.to_string(),
+                detail,
+            });
+        }
+        Ok(plans)
     }
 
     /// What was planned.
@@ -284,7 +302,8 @@ impl Linear {
         self.check(operands, workspace)?;
         self.device.bind()?;
         if let Some(bias) = operands.bias {
-            self.description
+            self.descriptors
+                .description
                 .set(Description::CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias.ptr)?;
         }
         let Product { alpha, beta, .. } = self.product;
@@ -295,17 +314,17 @@ impl Linear {
         unsafe {
             lt::cublasLtMatmul(
                 self.device.lt(),
-                self.description.0,
+                self.descriptors.description.0,
                 (&raw const alpha).cast(),
                 address(operands.w),
-                self.w.0,
+                self.descriptors.w.0,
                 address(operands.x),
-                self.x.0,
+                self.descriptors.x.0,
                 (&raw const beta).cast(),
                 address(c),
-                self.y.0,
+                self.descriptors.y.0,
                 address(operands.y),
-                self.y.0,
+                self.descriptors.y.0,
                 &self.algorithm,
                 address(workspace),
                 self.workspace_bytes as usize,
@@ -364,6 +383,33 @@ impl Linear {
             ));
         }
         Ok(())
+    }
+}
+
+/// A product as cuBLASLt sees it, column-major: its A is our w, its B our x, its C and D our y.
+struct Descriptors {
+    description: MatmulDescription,
+    w: MatrixLayout,
+    x: MatrixLayout,
+    y: MatrixLayout,
+}
+
+impl Descriptors {
+    fn new(product: &Product) -> Result<Self> {
+        let &Product {
+            rows,
+            inner,
+            columns,
+            input,
+            output,
+            ..
+        } = product;
+        Ok(Self {
+            description: MatmulDescription::new(product)?,
+            w: MatrixLayout::new(product, product.w, input, inner, columns)?,
+            x: MatrixLayout::new(product, product.x, input, rows, inner)?,
+            y: MatrixLayout::new(product, product.y, output, rows, columns)?,
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Every operation against f64 on the CPU: fresh random operands, poisoned results, odd sizes.
 
+use cuda::choice::fastest;
 use cuda::convolution::{self, Convolution};
 use cuda::graph::Graph;
 use cuda::linear::{self, Layout, Linear, Product};
@@ -22,6 +23,7 @@ pub fn run(device: &Device, module: &Module) -> Result<usize> {
     for shape in shapes() {
         failures += check_convolution(device, shape, &mut random)?;
     }
+    failures += choice(device)?;
     Ok(failures + errors(device)?)
 }
 
@@ -113,7 +115,12 @@ fn products() -> Vec<Product> {
     };
     vec![
         Product::new(32, 1536, 1536, Bf16, Bf16).with_bias(),
-        Product::new(35, 37, 29, Bf16, Bf16).with_bias(),
+        Product::new(35, 37, 29, Bf16, Bf16),
+        Product::new(35, 37, 29, Bf16, F32).with_bias(),
+        Product {
+            beta: 1.0,
+            ..Product::new(37, 64, 29, Bf16, F32).with_bias()
+        },
         Product {
             relu: true,
             ..Product::new(129, 768, 1536, Bf16, Bf16).with_bias()
@@ -214,6 +221,14 @@ fn download(device: &Device, buffer: &Buffer, element: Element) -> Result<Vec<f6
     })
 }
 
+/// Whether the same work in a graph gives the very same bytes as `y` holds from the direct run.
+fn captured(device: &Device, y: &Buffer, run: impl FnOnce() -> Result<()>) -> Result<bool> {
+    let direct: Vec<u8> = device.download(y.span())?;
+    device.poison(y.span())?;
+    Graph::capture(device, run)?.replay()?;
+    Ok(direct == device.download::<u8>(y.span())?)
+}
+
 /// Relative L2 distance, the largest difference, and the share of results that are not the reference's rounding.
 fn compare(name: &str, found: &[f64], expected: &[f64], element: Element, bound: f64) -> usize {
     let squares = found
@@ -301,6 +316,9 @@ fn check_product(device: &Device, product: Product, random: &mut Random) -> Resu
     };
     linear.run(&operands, workspace.span())?;
     let y = download(device, &y_buffer, output)?;
+    let again = captured(device, &y_buffer, || {
+        linear.run(&operands, workspace.span())
+    })?;
     let (mut found, mut expected) = (Vec::new(), Vec::new());
     for entry in 0..batch {
         for row in 0..rows {
@@ -325,13 +343,14 @@ fn check_product(device: &Device, product: Product, random: &mut Random) -> Resu
         relu, beta, tf32, ..
     } = product;
     let name = format!("{product} relu {relu} beta {beta} tf32 {tf32}");
-    Ok(compare(
+    let failed = compare(
         &name,
         &found,
         &expected,
         output,
         bound(output, product.tf32),
-    ))
+    );
+    Ok(failed + report("  the same in a graph", again, "bit for bit"))
 }
 
 fn check_convolution(
@@ -380,6 +399,9 @@ fn check_convolution(
     };
     convolution.run(&operands, workspace.span())?;
     let found = download(device, &y_buffer, element)?;
+    let again = captured(device, &y_buffer, || {
+        convolution.run(&operands, workspace.span())
+    })?;
     let mut expected = Vec::with_capacity(found.len());
     for entry in 0..batch {
         for position in 0..length {
@@ -411,12 +433,43 @@ fn check_convolution(
         }
     }
     let name = format!("{shape} (engine {})", convolution.engine());
-    Ok(compare(
+    let failed = compare(
         &name,
         &found,
         &expected,
         element,
         bound(element, shape.tf32),
+    );
+    Ok(failed + report("  the same in a graph", again, "bit for bit"))
+}
+
+/// The faster way is chosen, and remembered.
+fn choice(device: &Device) -> Result<usize> {
+    let folder = std::env::temp_dir().join(format!("probe-{}", std::process::id()));
+    let (small, large) = (device.allocate(1 << 10)?, device.allocate(1 << 30)?);
+    let choose = |ways: [u64; 3]| {
+        fastest(
+            device,
+            "fills",
+            Some(&folder),
+            ways.to_vec(),
+            |&bytes| match bytes {
+                0 => device.synchronize().and(Err(Error::Contract {
+                    operation: "a way".into(),
+                    problem: "fails".into(),
+                })),
+                1 => device.fill(small.span(), 0),
+                _ => device.fill(large.span(), 0),
+            },
+        )
+    };
+    let (first, second) = (choose([0, 2, 1])?, choose([7, 8, 9])?);
+    // Whether it can be removed does not matter to the check.
+    let _ = std::fs::remove_dir_all(folder);
+    Ok(report(
+        "choice",
+        (first, second) == (1, 9),
+        &format!("took {first}, then {second}"),
     ))
 }
 
