@@ -42,7 +42,11 @@ pub fn fastest<T>(
     let mut best: Option<(f32, usize)> = None;
     for (rank, way) in ways.iter().enumerate() {
         // A way that fails here is none; its first run also loads its code.
-        let Ok(time) = least(device, || run(way)) else {
+        let Ok(time) = least(
+            device,
+            best.map_or(f32::INFINITY, |(least, _)| least),
+            || run(way),
+        ) else {
             continue;
         };
         if best.is_none_or(|(least, _)| time < least) {
