@@ -16,11 +16,16 @@ pub mod device;
 pub mod element;
 mod engine;
 pub mod error;
+pub mod event;
+mod fusion;
 pub mod graph;
 pub mod library;
 pub mod linear;
+mod matmul;
 pub mod memory;
 pub mod module;
+pub mod product;
+mod properties;
 mod status;
 
 pub use device::Device;
