@@ -227,6 +227,10 @@ mod tests {
         let far = distance(&[3., 4., f64::NAN, 1.], &[3., 4.5, f64::NAN, f64::NAN]);
         assert_eq!((far.relative_l2, far.largest, far.odd), (0.1, 0.5, 1));
         assert_eq!(distance(&[0.0], &[0.0]).relative_l2, 0.0);
+        assert!(
+            distance(&[f64::MAX], &[f64::MIN]).exceeds(1e-5),
+            "no number is within no bound"
+        );
         assert_eq!(distance(&[0.0], &[1.0]).relative_l2, f64::INFINITY);
     }
 

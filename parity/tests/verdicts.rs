@@ -1,0 +1,118 @@
+//! What is concluded from a result, and how it is told.
+
+mod support;
+
+use std::process::Command;
+
+use support::{Case, fixture, json, parity, result_file, text};
+
+/// Agreement above 99 % is not accepted where the level's checks fail: its own exit code says so.
+#[test]
+fn what_disagrees_is_validated() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = (fixture("tiny_cpu_f64"), fixture("tiny_cpu_bf16"));
+    let (path, output) = result_file(folder.path(), "r.json", &["compare", &a, &b, "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let verdict = parity(&["verdict", &path.display().to_string()]);
+    assert_eq!(verdict.status.code(), Some(3), "{}", text(&verdict.stdout));
+    assert!(text(&verdict.stdout).contains("fail a check of the level"));
+}
+
+#[test]
+fn tables_fit_the_width_and_sum_heads_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let floor = folder.path().join("floor.json").display().to_string();
+    let (a, b) = (fixture("tiny_cpu_f64"), fixture("tiny_cpu_f32"));
+    parity(&["floor", &a, &b, "--out", &floor]);
+    let table = |columns: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_parity"))
+            .args(["compare", &a, &b, "--floor", &floor])
+            .env("COLUMNS", columns)
+            .output()
+            .unwrap();
+        text(&output.stdout)
+    };
+    let (narrow, wide) = (table("80"), table("400"));
+    // A path does not break.
+    let long: Vec<_> = narrow
+        .lines()
+        .filter(|line| line.chars().count() > 80 && !line.contains("tests/fixtures"))
+        .collect();
+    assert_eq!(long, [""; 0]);
+    assert!(narrow.contains("columns left out") && !wide.contains("columns left out"));
+    assert!(wide.contains("t-test p") && !narrow.contains("t-test p"));
+    // How the floor's limit grows for few values is said where it is used.
+    assert!(
+        wide.contains(
+            "limit 1.25 x (1 + 2 / sqrt(n)) for n values: 1.26 at 60,000, 1.33 at 1,000, 1.88 at 16"
+        ),
+        "{wide}"
+    );
+    assert!(wide.contains("1.00 of 1.26"), "{wide}");
+    let heads = wide.split("by organism and head").nth(1).unwrap();
+    for line in ["embeddings", "rna_seq", "splice_sites_junction", "taps"] {
+        assert!(heads.contains(line), "{heads}");
+    }
+    assert!(heads.contains("61 of 61"), "{heads}");
+}
+
+/// Values within the tolerance, and another class at every second position: classes decide.
+#[test]
+fn agreement_of_classes_decides() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = |name: &str, swap: bool| {
+        let row = |i: usize| match swap && i % 2 == 1 {
+            true => [0.250, 0.252, 0.2, 0.2, 0.1],
+            false => [0.252, 0.250, 0.2, 0.2, 0.1],
+        };
+        let values: Vec<f32> = (0..20).flat_map(row).collect();
+        let output = (
+            "splice_sites_classification/predictions",
+            vec![1, 20, 5],
+            values,
+        );
+        Case::of(vec![output]).record(&folder.path().join(name))
+    };
+    let (a, b) = (record("a", false), record("b", true));
+    let compare = ["compare", &a, &b, "--level", "3", "--json"];
+    let (path, _) = result_file(folder.path(), "r.json", &compare);
+    let verdict = parity(&["verdict", &path.display().to_string()]);
+    assert_eq!(verdict.status.code(), Some(1));
+    let table = text(&verdict.stdout);
+    assert!(table.contains("the least is 50.0000 %"), "{table}");
+}
+
+#[test]
+fn the_worst_stands_first_and_for_its_head() {
+    let folder = tempfile::tempdir().unwrap();
+    let ramp = || (0..40u8).map(f32::from);
+    let record = |name: &str, fine: Vec<f32>, coarse: Vec<f32>, other: Vec<f32>| {
+        let shape = vec![1, 20, 2];
+        Case::of(vec![
+            ("atac/predictions_1bp", shape.clone(), fine),
+            ("atac/predictions_128bp", shape.clone(), coarse),
+            ("dnase/predictions_1bp", shape, other),
+        ])
+        .record(&folder.path().join(name))
+    };
+    let a = record("a", ramp().collect(), ramp().collect(), ramp().collect());
+    let mut fine: Vec<f32> = ramp().collect();
+    fine[0] = 0.05;
+    let coarse = ramp().map(|x| x * 1.009).collect();
+    let other = ramp().map(|x| x * 3.0).collect();
+    let b = record("b", fine, coarse, other);
+    let result = json(&parity(&["compare", &a, &b, "--json"]));
+    let head = &result["heads"][0];
+    assert_eq!(
+        (&head["head"], &head["outputs"]),
+        (&"atac".into(), &2.into())
+    );
+    assert_eq!(head["passed"], 1);
+    // The one is farther, the other has fewer values within the tolerance.
+    assert!((head["worst_relative_l2"].as_f64().unwrap() - 0.009).abs() < 1e-6);
+    assert_eq!(head["worst"], "a case atac/predictions_128bp");
+    assert_eq!(head["least_within"], 0.975);
+    let reasons = result["verdict"]["reasons"].as_array().unwrap();
+    let first = reasons[0].as_str().unwrap();
+    assert!(first.contains("dnase/predictions_1bp"), "{first}");
+}
