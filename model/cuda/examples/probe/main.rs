@@ -3,6 +3,9 @@
 //! `cargo run --release -p cuda --example probe [-- checks|timings|all [ORDINAL]]`
 
 mod checks;
+mod compare;
+mod convolutions;
+mod products;
 mod random;
 mod timings;
 
