@@ -44,6 +44,10 @@ pub enum Command {
     Record(Record),
     /// Run the Burn model on many sequences and count those that give sound predictions
     Smoke(Smoke),
+    /// Compare two profiler traces by module and kernel
+    TraceDiff(TraceDiff),
+    /// Say in plain sentences what a result of --json means, and what to run next
+    Explain(Explain),
 }
 
 /// What is compared and how.
@@ -233,6 +237,51 @@ pub struct Smoke {
     #[arg(long, default_value_t = 1.0)]
     pub pass_rate: f64,
     /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `parity trace-diff`.
+#[derive(Args, Clone, Debug)]
+pub struct TraceDiff {
+    /// A trace in Chrome's JSON format, gzipped or not: JAX's, PyTorch's exported ones, ours
+    pub a: PathBuf,
+    /// The trace that is compared with it
+    pub b: PathBuf,
+    /// Where the work ran that is compared [auto: the device if both traces have one]
+    #[arg(long, value_enum, default_value_t = TracePlace::Auto)]
+    pub on: TracePlace,
+    /// How many segments of a module's path count; 0 takes all
+    #[arg(long, default_value_t = 0)]
+    pub depth: usize,
+    /// Tell kernels apart by their template arguments and by the numbers that a compiler appends
+    #[arg(long)]
+    pub exact_names: bool,
+    /// How many rows of a table are shown
+    #[arg(long, default_value_t = 40)]
+    pub top: usize,
+    /// Print JSON instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where work ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TracePlace {
+    /// On the device, if both traces have one
+    Auto,
+    /// On the device
+    Device,
+    /// On the host
+    Host,
+}
+
+/// `parity explain`.
+#[derive(Args, Clone, Debug)]
+pub struct Explain {
+    /// A result of --json
+    pub result: PathBuf,
+    /// Print JSON instead of sentences
     #[arg(long)]
     pub json: bool,
 }

@@ -12,9 +12,11 @@ pub mod commands;
 pub mod compare;
 pub mod decision;
 pub mod exit;
+pub mod explain;
 pub mod fasta;
 pub mod floor;
 pub mod levels;
+pub mod order;
 pub mod outputs;
 mod progress;
 pub mod recording;
@@ -23,5 +25,6 @@ pub mod result;
 #[cfg(feature = "burn")]
 pub mod run;
 pub mod sample;
+pub mod trace;
 pub mod verdict;
 pub mod weights;

@@ -2,6 +2,7 @@
 
 mod compare;
 mod drift;
+mod explain;
 mod floor;
 #[cfg(feature = "burn")]
 mod level;
@@ -9,6 +10,7 @@ mod level;
 mod record;
 #[cfg(feature = "burn")]
 mod smoke;
+mod trace_diff;
 mod verdict;
 mod write;
 
@@ -27,6 +29,8 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Command::Floor(args) => floor::run(&args),
         Command::Verdict(args) => verdict::run(&args),
         Command::Drift(args) => drift::run(&args),
+        Command::TraceDiff(args) => trace_diff::run(&args),
+        Command::Explain(args) => explain::run(&args),
         command => with_model(command),
     }
 }
@@ -40,7 +44,12 @@ fn with_model(command: Command) -> Result<Exit> {
         Command::Level4(args) => level::run(&args, 4),
         Command::Record(args) => record::run(&args),
         Command::Smoke(args) => smoke::run(&args),
-        Command::Compare(_) | Command::Floor(_) | Command::Verdict(_) | Command::Drift(_) => {
+        Command::Compare(_)
+        | Command::Floor(_)
+        | Command::Verdict(_)
+        | Command::Drift(_)
+        | Command::TraceDiff(_)
+        | Command::Explain(_) => {
             unreachable!("these need no model")
         }
     }
