@@ -50,13 +50,23 @@ impl<B: Operations> AlphaGenome<B> {
     pub fn load(dir: &Path, device: &B::Device, arithmetic: Arithmetic) -> Result<Self, LoadError> {
         let (config, metadata) = describe(dir)?;
         let store = Store::open(dir)?;
-        let mut survey = Loader::survey(&store, config.folds, device);
-        Self::build(&mut survey, &config, &metadata, arithmetic);
-        survey.finish(dir)?;
+        Self::survey(dir, &store, (&config, &metadata), device)?;
         let mut reader = Loader::reader(&store, config.folds, device);
         let model = Self::build(&mut reader, &config, &metadata, arithmetic);
         reader.finish(dir)?;
         Ok(model)
+    }
+
+    /// Checks that the tensors are those that the configuration describes, without reading any.
+    pub(crate) fn survey(
+        dir: &Path,
+        store: &Store,
+        (config, metadata): (&Config, &Option<Metadata>),
+        device: &B::Device,
+    ) -> Result<(), LoadError> {
+        let mut survey = Loader::survey(store, config.folds, device);
+        Self::build(&mut survey, config, metadata, Arithmetic::default());
+        survey.finish(dir)
     }
 
     fn build(

@@ -24,6 +24,8 @@ pub mod batch;
 pub mod config;
 pub mod convolutions;
 mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod decoder;
 pub mod embeddings;
 pub mod encoder;
@@ -47,6 +49,8 @@ mod store;
 pub mod taps;
 pub mod tower;
 
+#[cfg(feature = "cuda")]
+pub use self::cuda::{CudaAlphaGenome, CudaError, CudaOutputs, Precision};
 pub use array::{Array, Values};
 pub use batch::Batch;
 pub use config::Config;

@@ -124,6 +124,22 @@ impl Store {
         self.tensors.keys()
     }
 
+    /// Hands out a tensor's values as the bytes of float32, in the machine's order; `None` for another type than float32 or
+    /// bfloat16.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn with_f32_bytes<R>(&self, name: &str, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let stored = self.get(name)?;
+        if stored.dtype == Dtype::F32 && cfg!(target_endian = "little") {
+            return Some(f(&self.files[stored.file][stored.bytes.clone()]));
+        }
+        let values = self.values(stored)?;
+        let bytes: Vec<u8> = values
+            .iter()
+            .flat_map(|value| value.to_ne_bytes())
+            .collect();
+        Some(f(&bytes))
+    }
+
     /// A tensor's values as float32; `None` for another type than float32 or bfloat16.
     pub(crate) fn values(&self, stored: &Stored) -> Option<Vec<f32>> {
         let bytes = &self.files[stored.file][stored.bytes.clone()];

@@ -62,6 +62,19 @@ pub struct JunctionMask {
 }
 
 impl JunctionMask {
+    /// The mask of sites and of the tissues that each sequence's organism has.
+    pub(crate) fn new(
+        positions: SpliceSitePositions,
+        tissues: Vec<usize>,
+        most_tissues: usize,
+    ) -> Self {
+        Self {
+            positions,
+            tissues,
+            most_tissues,
+        }
+    }
+
     /// `[B, K, K, 2 * tissues]`.
     pub fn shape(&self) -> [usize; 4] {
         let count = self.positions.count;
@@ -179,14 +192,11 @@ impl<B: Operations> JunctionHead<B> {
             });
             counts.unsqueeze::<4>()
         });
-        let mask = JunctionMask {
-            positions: positions.clone(),
-            tissues: organisms
-                .iter()
-                .map(|&organism| self.organisms[organism].tissues)
-                .collect(),
-            most_tissues: self.tissues,
-        };
+        let tissues = organisms
+            .iter()
+            .map(|&organism| self.organisms[organism].tissues)
+            .collect();
+        let mask = JunctionMask::new(positions.clone(), tissues, self.tissues);
         let mut counts: Vec<Tensor<B, 4>> = counts.collect();
         let counts = if counts.len() == 1 {
             counts.remove(0)

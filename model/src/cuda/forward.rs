@@ -1,0 +1,307 @@
+//! The whole forward pass as a list of steps (`model.AlphaGenome`): encoder, decoder and output embedders.
+
+use super::steps::{Argument, Convolution, Id, Product, Steps};
+use super::weights::Weights;
+use crate::config::Config;
+
+/// What a list of steps is made for.
+pub(super) struct Forward<'a> {
+    pub(super) config: &'a Config,
+    pub(super) weights: &'a Weights,
+    pub(super) steps: Steps,
+    /// Sequences.
+    pub(super) batch: usize,
+    /// Base pairs of each.
+    pub(super) length: usize,
+    /// The organism of each.
+    pub(super) organisms: Vec<usize>,
+    /// Bytes of a stored value.
+    pub(super) element: usize,
+    /// Address of the organisms, int32.
+    pub(super) organism_indices: u64,
+    /// Address of splice sites that were given, int32 `[B, 4, K]`.
+    pub(super) given_positions: u64,
+    /// Whether XLA may leave out roundings (excess precision).
+    pub(super) excess: bool,
+    /// Module outputs to keep, by their Haiku path, with their shapes.
+    pub(super) taps: Option<Vec<Tap>>,
+}
+
+/// A module's output that was kept.
+#[derive(Clone, Debug)]
+pub(super) struct Tap {
+    pub(super) name: String,
+    pub(super) id: Id,
+    pub(super) shape: Vec<usize>,
+}
+
+/// Builds the arguments of a kernel.
+macro_rules! arguments {
+    ($($argument:expr),* $(,)?) => { vec![$(super::steps::Argument::from($argument)),*] };
+}
+pub(super) use arguments;
+
+impl Forward<'_> {
+    /// A tensor of so many stored values.
+    pub(super) fn stored(&mut self, values: usize) -> Id {
+        self.steps.tensor(values * self.element)
+    }
+
+    /// Keeps a module's output if taps are wanted.
+    pub(super) fn tap(&mut self, name: &str, id: Id, shape: &[usize]) {
+        if let Some(taps) = &mut self.taps {
+            self.steps.keep(id);
+            taps.push(Tap {
+                name: name.to_owned(),
+                id,
+                shape: shape.to_vec(),
+            });
+        }
+    }
+
+    /// `gelu(norm(x))` of `rows` rows, and the first `kept` channels of `x` beside it.
+    pub(super) fn norm_gelu(
+        &mut self,
+        x: Id,
+        norm: &str,
+        rows: usize,
+        c: usize,
+        kept: usize,
+        gelu: i32,
+    ) -> (Id, Option<Id>) {
+        let [scale, offset] = self.weights.norm(norm);
+        let y = self.stored(rows * c);
+        let head = (kept > 0).then(|| self.stored(rows * kept));
+        self.steps.each(
+            "norm_gelu",
+            rows * c / 8,
+            arguments![
+                x,
+                y,
+                head,
+                scale,
+                offset,
+                rows as i64,
+                c as i32,
+                kept as i32,
+                gelu
+            ],
+        );
+        (y, head)
+    }
+
+    fn convolve(
+        &mut self,
+        x: Id,
+        path: &str,
+        s: usize,
+        io: [usize; 2],
+        residual: Option<Id>,
+    ) -> Id {
+        let [inputs, outputs] = io;
+        let convolution = Convolution {
+            b: self.batch,
+            s,
+            inputs,
+            outputs,
+            width: self.config.encoder.conv_width,
+        };
+        let y = self.stored(self.batch * s * outputs);
+        let parameters = self.weights.convolution(path);
+        self.steps
+            .convolution(convolution, x, parameters, residual, y);
+        y
+    }
+
+    /// `x[rows, k] · w` in the storage type.
+    pub(super) fn linear(&mut self, x: Id, w: u64, rows: usize, k: usize, n: usize) -> Id {
+        let y = self.stored(rows * n);
+        self.steps
+            .product(Product::dense(rows, k, n), x, w, y, None);
+        y
+    }
+
+    /// The encoder: `bases` `[B, S]` to the trunk `[B, S / 128, C]` and the skips at 1, 2, ... 64 bp.
+    pub(super) fn encoder(&mut self, bases: u64) -> (Id, Vec<Id>) {
+        let channels = self.config.encoder.channels.clone();
+        let width = self.config.encoder.stem_width;
+        let (batch, length) = (self.batch, self.length);
+        let rows = batch * length;
+        let c = channels[0];
+        let path = "sequence_encoder/dna_embedder";
+        self.steps.enter(path);
+        let padded = (4 * width).next_multiple_of(8);
+        let windows = self.stored(rows * padded);
+        self.steps.each(
+            "base_windows",
+            rows * padded / 8,
+            arguments![
+                bases,
+                windows,
+                rows as i64,
+                length as i32,
+                width as i32,
+                padded as i32
+            ],
+        );
+        let stem = self.stored(rows * c);
+        let [w, b] = self.weights.stem();
+        self.steps
+            .product(Product::dense(rows, padded, c), windows, w, stem, Some(b));
+        let block = format!("{path}/conv_block");
+        let (y, _) = self.norm_gelu(stem, &format!("{block}/rms_batch_norm"), rows, c, 0, 1);
+        let mut x = self.convolve(y, &block, length, [c, c], Some(stem));
+        self.tap(path, x, &[batch, length, c]);
+        let mut skips = vec![x];
+        for (stage, pair) in channels.windows(2).enumerate() {
+            let (c, wide, s) = (pair[0], pair[1], length >> (stage + 1));
+            let rows = batch * s;
+            let path = format!("sequence_encoder/downres_block_{stage}");
+            self.steps.enter(path.clone());
+            let (pooled, y) = (self.stored(rows * wide), self.stored(rows * c));
+            let [scale, offset] = self
+                .weights
+                .norm(&format!("{path}/conv_block/rms_batch_norm"));
+            self.steps.each(
+                "pool_norm_gelu",
+                rows * wide / 8,
+                arguments![
+                    x,
+                    pooled,
+                    y,
+                    scale,
+                    offset,
+                    rows as i64,
+                    c as i32,
+                    wide as i32
+                ],
+            );
+            let first = self.convolve(y, &format!("{path}/conv_block"), s, [c, wide], Some(pooled));
+            let block = format!("{path}/conv_block_1");
+            let (y, _) =
+                self.norm_gelu(first, &format!("{block}/rms_batch_norm"), rows, wide, 0, 1);
+            x = self.convolve(y, &block, s, [wide, wide], Some(first));
+            self.tap(&path, x, &[batch, s, wide]);
+            skips.push(x);
+        }
+        let (c, s) = (self.config.tower.channels, length / 128);
+        let trunk = self.stored(batch * s * c);
+        self.steps.enter("alphagenome");
+        let embedding = self.weights.values("embed/embeddings");
+        self.steps.each(
+            "pool_organism",
+            batch * s * c / 8,
+            arguments![
+                x,
+                trunk,
+                embedding,
+                self.organism_indices,
+                (batch * s) as i64,
+                s as i32,
+                c as i32
+            ],
+        );
+        (trunk, skips)
+    }
+
+    /// The decoder: the trunk and the skips to `[B, S, C]` at 1 bp.
+    pub(super) fn decoder(&mut self, trunk: Id, mut skips: Vec<Id>) -> Id {
+        let channels = self.config.decoder.channels.clone();
+        let batch = self.batch;
+        let (mut x, mut inputs, mut s) = (trunk, self.config.tower.channels, self.length / 128);
+        for (stage, &c) in channels.iter().enumerate() {
+            let path = match stage {
+                0 => "sequence_decoder/up_res_block".to_owned(),
+                _ => format!("sequence_decoder/up_res_block_{stage}"),
+            };
+            self.steps.enter(path.clone());
+            let block = format!("{path}/conv_in");
+            let kept = if c < inputs { c } else { 0 };
+            let norm = format!("{block}/rms_batch_norm");
+            let (y, head) = self.norm_gelu(x, &norm, batch * s, inputs, kept, 1);
+            let low = self.convolve(y, &block, s, [inputs, c], Some(head.unwrap_or(x)));
+            s *= 2;
+            let rows = batch * s;
+            let Some(skip) = skips.pop() else { break };
+            let block = format!("{path}/pointwise_conv_unet_skip");
+            let (y, _) = self.norm_gelu(skip, &format!("{block}/rms_batch_norm"), rows, c, 0, 1);
+            let w = self.weights.stored(&format!("{block}/linear/w"));
+            let skip = self.linear(y, w, rows, c, c);
+            let bias = self.weights.values(&format!("{block}/linear/b"));
+            let by = self.weights.values(&format!("{path}/residual_scale"));
+            let block = format!("{path}/conv_out");
+            let [scale, offset] = self.weights.norm(&format!("{block}/rms_batch_norm"));
+            let y = self.stored(rows * c);
+            self.steps.each(
+                "upsample_norm_gelu",
+                rows * c / 8,
+                arguments![
+                    low,
+                    skip,
+                    by,
+                    bias,
+                    skip,
+                    y,
+                    scale,
+                    offset,
+                    rows as i64,
+                    c as i32
+                ],
+            );
+            x = self.convolve(y, &block, s, [c, c], Some(skip));
+            self.tap(&path, x, &[batch, s, c]);
+            inputs = c;
+        }
+        x
+    }
+
+    /// An output embedding: `x` `[B, s, inputs]` to `[B, s, c]`; `skip` is `[B, s / every, c]`.
+    pub(super) fn output_embedder(
+        &mut self,
+        path: &str,
+        x: Id,
+        s: usize,
+        [inputs, c]: [usize; 2],
+        skip: Option<(Id, usize)>,
+    ) -> Id {
+        self.steps.enter(path);
+        let rows = self.batch * s;
+        let w = self.weights.stored(&format!("{path}/linear/w"));
+        let y = self.linear(x, w, rows, inputs, c);
+        let bias = self.weights.values(&format!("{path}/linear/b"));
+        let (skip, every) = match skip {
+            None => (None, 1),
+            Some((bins, every)) => {
+                let w = self.weights.stored(&format!("{path}/linear_1/w"));
+                let k = self.config.embedders.embeddings_128bp;
+                (Some(self.linear(bins, w, rows / every, k, c)), every)
+            }
+        };
+        let [scale, offset] = self.weights.norm(&format!("{path}/rms_batch_norm"));
+        let embedding = self.weights.values(&format!("{path}/embed/embeddings"));
+        self.steps.each(
+            "output_embedding",
+            rows * c / 8,
+            arguments![
+                y,
+                bias,
+                skip,
+                every as i32,
+                scale,
+                offset,
+                embedding,
+                self.organism_indices,
+                y,
+                rows as i64,
+                s as i32,
+                c as i32
+            ],
+        );
+        y
+    }
+
+    /// Arguments of kernels that end with rows and channels.
+    pub(super) fn extent(rows: usize, c: usize) -> [Argument; 2] {
+        [Argument::Long(rows as i64), Argument::Int(c as i32)]
+    }
+}

@@ -1,0 +1,131 @@
+//! Plans of the full model, without a device.
+
+use std::collections::BTreeSet;
+
+use super::forward::Forward;
+use super::heads::Outputs;
+use super::kernels::SOURCE;
+use super::steps::{Argument, Id, Place, Steps, Work};
+use super::weights::Weights;
+use crate::config::Config;
+use crate::request::Request;
+
+const FULL: &str = include_str!("../../tests/data/full_config.json");
+
+fn plan(length: usize, organisms: &[usize], taps: bool) -> (Steps, Outputs) {
+    let config = Config::parse(FULL).unwrap();
+    let weights = Weights::imaginary(&config, 2);
+    let mut forward = Forward {
+        config: &config,
+        weights: &weights,
+        steps: Steps::default(),
+        batch: organisms.len(),
+        length,
+        organisms: organisms.to_vec(),
+        element: 2,
+        organism_indices: 1,
+        given_positions: 1,
+        excess: true,
+        taps: taps.then(Vec::new),
+    };
+    let heads: BTreeSet<String> = config.heads.keys().cloned().collect();
+    let outputs = forward.build(1, &heads, &Request::everything());
+    (forward.steps, outputs)
+}
+
+fn gigabytes(length: usize) -> f64 {
+    let (steps, _) = plan(length, &[0], false);
+    steps.arena(1024).bytes as f64 / 1e9
+}
+
+#[test]
+fn memory_is_planned_for_small_cards() {
+    // Beside 0.9 GB of parameters: 24 GB run 131,072 bp, and 40 GB run 1,048,576 bp, whose outputs alone are 15.5 GB.
+    assert!(gigabytes(131_072) < 8.0);
+    let longest = gigabytes(1 << 20);
+    assert!((15.5..39.0).contains(&longest), "{longest}");
+}
+
+#[test]
+fn the_counted_work_is_that_of_the_model() {
+    let (steps, _) = plan(1 << 20, &[0], false);
+    let operations = steps.steps.iter().map(|step| match &step.work {
+        Work::Product { product, .. } => product.operations(),
+        Work::Convolution { convolution, .. } => convolution.operations(),
+        Work::Launch { .. } => 0.0,
+    });
+    let teraflop = operations.sum::<f64>() / 1e12;
+    // 77.6 with the junction layer at every position; it is only needed at the splice sites.
+    assert!((74.0..78.0).contains(&teraflop), "{teraflop}");
+}
+
+/// The tensors of a step, what it writes last.
+fn touched(work: &Work) -> Vec<Id> {
+    let places: Vec<Place> = match work {
+        Work::Launch { arguments, .. } => {
+            let places = arguments.iter().filter_map(|argument| match argument {
+                Argument::At(place) => Some(*place),
+                _ => None,
+            });
+            places.collect()
+        }
+        Work::Product { a, b, c, .. } => vec![*a, *b, *c],
+        Work::Convolution { x, residual, y, .. } => vec![*x, *residual, *y],
+    };
+    let tensor = |place: Place| match place {
+        Place::Tensor(id, _) => Some(id),
+        _ => None,
+    };
+    places.into_iter().filter_map(tensor).collect()
+}
+
+#[test]
+fn every_tensor_lives_from_its_first_use_to_its_last() {
+    for taps in [false, true] {
+        let (steps, outputs) = plan(4096, &[0, 1], taps);
+        for (index, step) in steps.steps.iter().enumerate() {
+            for Id(tensor) in touched(&step.work) {
+                let lifetime = steps.tensors[tensor];
+                assert!(
+                    (lifetime.first..=lifetime.last).contains(&index),
+                    "step {index}"
+                );
+            }
+        }
+        for output in outputs.values() {
+            assert_eq!(steps.tensors[output.id.0].last, steps.steps.len());
+        }
+    }
+}
+
+#[test]
+fn every_kernel_is_in_the_sources_with_as_many_parameters() {
+    let (steps, _) = plan(4096, &[0], true);
+    let mut seen = BTreeSet::new();
+    for step in &steps.steps {
+        if let Work::Launch {
+            kernel, arguments, ..
+        } = &step.work
+            && seen.insert(*kernel)
+        {
+            let head = format!("__global__ void {kernel}(");
+            let at = SOURCE.find(&head).unwrap_or_else(|| panic!("{kernel}"));
+            let parameters = &SOURCE[at + head.len()..];
+            let parameters = &parameters[..parameters.find(')').unwrap()];
+            assert_eq!(parameters.split(',').count(), arguments.len(), "{kernel}");
+        }
+    }
+    assert!(seen.len() > 20);
+}
+
+#[test]
+fn the_outputs_are_those_of_the_model() {
+    let (_, outputs) = plan(4096, &[1], false);
+    assert_eq!(outputs["embeddings_1bp"].shape, [1, 4096, 1536]);
+    assert_eq!(outputs["rna_seq/predictions_128bp"].shape, [1, 32, 768]);
+    assert_eq!(outputs["contact_maps/predictions"].shape, [1, 2, 2, 28]);
+    assert_eq!(
+        outputs["splice_sites_junction/predictions"].shape,
+        [1, 512, 512, 734]
+    );
+}

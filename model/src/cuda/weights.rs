@@ -1,0 +1,487 @@
+//! Parameters on the device, in the form in which the kernels read them.
+
+use std::collections::BTreeMap;
+
+use ::cuda::{Buffer, Device, Span};
+
+use super::CudaError;
+use super::kernels::Kernels;
+use super::steps::Argument;
+use super::tower::numbered;
+use crate::config::{Config, Head};
+use crate::metadata::Metadata;
+use crate::rotary::{central_mask_widths, inverse_frequencies};
+use crate::store::Store;
+
+/// The longest sequence, in trunk positions, for which there are rotary tables.
+const LONGEST: usize = 8192;
+
+/// Addresses of prepared parameters, by their names in the conversion.
+pub(super) struct Weights {
+    ready: BTreeMap<String, Buffer>,
+    tissues: Vec<usize>,
+    element: usize,
+    #[cfg(test)]
+    imaginary: Vec<String>,
+}
+
+#[cfg(test)]
+impl Weights {
+    /// Parameters that are nowhere, for plans that do not run.
+    pub(super) fn imaginary(config: &Config, element: usize) -> Self {
+        let tracks = config.heads.keys().map(|name| format!("head/{name}/"));
+        Self {
+            ready: BTreeMap::new(),
+            imaginary: tracks.collect(),
+            tissues: Vec::new(),
+            element,
+        }
+    }
+}
+
+impl Weights {
+    fn at(&self, name: &str) -> u64 {
+        // Names come from the configuration, against which the conversion was checked before anything was uploaded.
+        self.find(name)
+            .unwrap_or_else(|| unreachable!("no parameter is called {name}"))
+    }
+
+    /// A parameter that may be absent.
+    pub(super) fn find(&self, name: &str) -> Option<u64> {
+        #[cfg(test)]
+        if !self.imaginary.is_empty() {
+            return Some(1 << 20);
+        }
+        self.ready.get(name).map(|buffer| buffer.span().ptr)
+    }
+
+    /// Float32 values, rounded as they are read.
+    pub(super) fn values(&self, name: &str) -> u64 {
+        self.at(name)
+    }
+
+    /// A matrix or bias in the storage type.
+    pub(super) fn stored(&self, name: &str) -> u64 {
+        self.at(name)
+    }
+
+    /// Folded scale and offset of an `RMSBatchNorm`.
+    pub(super) fn norm(&self, path: &str) -> [u64; 2] {
+        ["scale", "offset"].map(|part| self.at(&format!("{path}/{part}")))
+    }
+
+    /// Kernel and bias of a convolution block.
+    pub(super) fn convolution(&self, block: &str) -> [u64; 2] {
+        ["w", "bias"].map(|part| self.at(&format!("{block}/standardized_conv1_d/{part}")))
+    }
+
+    /// Kernel and bias of the first convolution.
+    pub(super) fn stem(&self) -> [u64; 2] {
+        ["w", "b"].map(|part| self.at(&format!("sequence_encoder/dna_embedder/conv1_d/{part}")))
+    }
+
+    /// Cosines and sines of the tower's rotary embedding.
+    pub(super) fn rotary(&self) -> [u64; 2] {
+        ["rotary/cosines", "rotary/sines"].map(|name| self.at(name))
+    }
+
+    /// Distances below which a mask feature is one.
+    pub(super) fn position_widths(&self) -> u64 {
+        self.at("position_widths")
+    }
+
+    /// How many tissues an organism has.
+    pub(super) fn tissues(&self, organism: usize, most: usize) -> usize {
+        self.tissues.get(organism).copied().unwrap_or(most)
+    }
+
+    /// Device memory of all parameters, in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.ready.values().map(|buffer| buffer.span().bytes).sum()
+    }
+
+    /// Bytes of a stored value.
+    pub(super) fn element(&self) -> usize {
+        self.element
+    }
+}
+
+/// Puts parameters on the device.
+pub(super) struct Uploader<'a> {
+    pub(super) device: &'a Device,
+    pub(super) kernels: &'a Kernels,
+    pub(super) store: &'a Store,
+    pub(super) config: &'a Config,
+    pub(super) metadata: Option<&'a Metadata>,
+    /// Whether parameters that XLA need not round stay exact (excess precision).
+    pub(super) excess: bool,
+    staging: [Buffer; 2],
+    ready: BTreeMap<String, Buffer>,
+}
+
+impl<'a> Uploader<'a> {
+    pub(super) fn new(
+        device: &'a Device,
+        kernels: &'a Kernels,
+        (store, config, metadata): (&'a Store, &'a Config, Option<&'a Metadata>),
+        excess: bool,
+    ) -> Result<Self, CudaError> {
+        let values = |name: &String| {
+            store
+                .get(name)
+                .map_or(0, |stored| stored.shape.iter().product())
+        };
+        let most: usize = store.names().map(values).max().unwrap_or(0);
+        let staging = [(); 2].map(|()| device.allocate(4 * most.max(1) as u64));
+        let [first, second] = staging;
+        let staging = [first?, second?];
+        Ok(Self {
+            device,
+            kernels,
+            store,
+            config,
+            metadata,
+            excess,
+            staging,
+            ready: BTreeMap::new(),
+        })
+    }
+
+    /// Uploads everything that the forward pass reads.
+    pub(super) fn finish(mut self) -> Result<Weights, CudaError> {
+        let names: Vec<String> = self.store.names().cloned().collect();
+        for name in &names {
+            self.parameter(name)?;
+        }
+        self.joined()?;
+        self.tables()?;
+        self.device.synchronize()?;
+        let most = |head: &Head| match head {
+            Head::SpliceSitesJunction { output_type, .. } => Some(output_type.clone()),
+            _ => None,
+        };
+        let output = self.config.heads.values().find_map(most);
+        let tissues = match (self.metadata, output) {
+            (Some(metadata), Some(output)) => (0..self.config.num_organisms)
+                .map(|organism| metadata.tracks(organism, &output).len())
+                .collect(),
+            _ => Vec::new(),
+        };
+        Ok(Weights {
+            ready: self.ready,
+            tissues,
+            element: self.kernels.element(),
+            #[cfg(test)]
+            imaginary: Vec::new(),
+        })
+    }
+
+    fn parameter(&mut self, name: &str) -> Result<(), CudaError> {
+        let (path, leaf) = name.rsplit_once('/').unwrap_or(("", name));
+        let shape = self
+            .store
+            .get(name)
+            .map(|stored| stored.shape.clone())
+            .unwrap_or_default();
+        let folds = self.config.folds;
+        match leaf {
+            "var_ema" => Ok(()),
+            "scale" if path.ends_with("standardized_conv1_d") => Ok(()),
+            "scale" if path.contains("rms_batch_norm") && !folds.rms_batch_norm => {
+                let (from, n) = self.upload(name)?;
+                let (variance, _) = self.upload(&format!("{path}/var_ema"))?;
+                let to = self.reserve(name, 4 * n)?;
+                self.each(
+                    "fold_norm",
+                    n,
+                    vec![from.into(), variance.into(), to.into(), (n as i32).into()],
+                )
+            }
+            "w" if path.ends_with("standardized_conv1_d") => self.kernel(name, path, &shape),
+            "w" if shape.len() == 3 && path.ends_with("conv1_d") => {
+                let rows = shape[0] * shape[1];
+                self.matrix(
+                    name,
+                    name,
+                    rows,
+                    shape[2],
+                    [rows.next_multiple_of(8), shape[2], 0],
+                )
+            }
+            "b" if path.ends_with("dna_embedder/conv1_d") => {
+                self.matrix(name, name, 1, shape[0], [1, shape[0], 0])
+            }
+            "bias" => self.matrix(name, name, 1, shape[0], [1, shape[0], 0]),
+            "w" if self.is_joined(path) => Ok(()),
+            "w" => {
+                let c = shape.last().copied().unwrap_or(1);
+                let rows = shape.iter().product::<usize>() / c.max(1);
+                self.matrix(name, name, rows, c, [rows, c.next_multiple_of(8), 0])
+            }
+            "learnt_scale" => {
+                let (from, n) = self.upload(name)?;
+                let to = self.reserve(name, 4 * n)?;
+                let exact = i32::from(self.excess);
+                self.each(
+                    "softplus_values",
+                    n,
+                    vec![from.into(), to.into(), (n as i64).into(), exact.into()],
+                )
+            }
+            _ => {
+                let (from, n) = self.upload(name)?;
+                let to = self.reserve(name, 4 * n)?;
+                self.each(
+                    "round_values",
+                    n,
+                    vec![from.into(), to.into(), (n as i64).into()],
+                )
+            }
+        }
+    }
+
+    /// A standardised kernel `[width, in, out]`, as `[out, width, in]`.
+    fn kernel(&mut self, name: &str, path: &str, shape: &[usize]) -> Result<(), CudaError> {
+        let out = shape[2];
+        let fan_in = shape[0] * shape[1];
+        let (from, n) = self.upload(name)?;
+        let to = self.reserve(name, n * self.kernels.element())?;
+        let extent = [Argument::Int(fan_in as i32), Argument::Int(out as i32)];
+        if self.config.folds.standardized_conv1d {
+            let mut arguments = vec![from.into(), to.into()];
+            arguments.extend(extent);
+            return self.each("transpose", n, arguments);
+        }
+        let (scale, _) = self.upload(&format!("{path}/scale"))?;
+        let mut arguments = vec![from.into(), scale.into(), to.into()];
+        arguments.extend(extent);
+        arguments.push(i32::from(self.excess).into());
+        let grid = [out.div_ceil(32) as u32, 1, 1];
+        self.kernels
+            .launch("standardize", grid, [32, 8, 1], &arguments)
+    }
+
+    /// Whether a linear layer's weights are read together with others'.
+    fn is_joined(&self, path: &str) -> bool {
+        let leaf = path.rsplit('/').next().unwrap_or_default();
+        matches!(
+            leaf,
+            "q_layer"
+                | "k_layer"
+                | "v_layer"
+                | "linear_q"
+                | "linear_k"
+                | "linear_v"
+                | "linear_y_q"
+                | "linear_y_k"
+        )
+    }
+
+    /// Linear layers on the same input, side by side.
+    fn joined(&mut self) -> Result<(), CudaError> {
+        let (tower, pair) = (self.config.tower.clone(), self.config.pair.clone());
+        for layer in 0..tower.layers {
+            let path = format!("transformer_tower/{}", numbered("mha_block", layer));
+            let parts = [
+                ("q_layer", tower.heads * tower.head_width),
+                ("k_layer", tower.head_width),
+                ("v_layer", tower.value_width),
+            ];
+            self.side_by_side(&path, "qkv", tower.channels, &parts)?;
+        }
+        for index in 0..tower.layers.div_ceil(pair.every) {
+            let block = format!("transformer_tower/{}", numbered("pair_update_block", index));
+            let path = format!("{block}/sequence_to_pair_block");
+            let wide = pair.heads * pair.head_width;
+            self.side_by_side(
+                &path,
+                "qk",
+                tower.channels,
+                &[("linear_q", wide), ("linear_k", wide)],
+            )?;
+            let parts = [("linear_y_q", pair.channels), ("linear_y_k", pair.channels)];
+            self.side_by_side(&path, "yqk", tower.channels, &parts)?;
+            let to = self.reserve(&format!("{path}/qk_r_bias"), 8 * wide)?;
+            for (part, name) in ["q_r_bias", "k_r_bias"].into_iter().enumerate() {
+                let (from, n) = self.upload(&format!("{path}/{name}"))?;
+                let to = to + (4 * part * wide) as u64;
+                self.each(
+                    "round_values",
+                    n,
+                    vec![from.into(), to.into(), (n as i64).into()],
+                )?;
+            }
+            let path = format!("{block}/row_attention_block");
+            let parts = ["linear_q", "linear_k", "linear_v"].map(|name| (name, pair.row_width));
+            self.side_by_side(&path, "qkv", pair.channels, &parts)?;
+        }
+        Ok(())
+    }
+
+    fn side_by_side(
+        &mut self,
+        path: &str,
+        name: &str,
+        rows: usize,
+        parts: &[(&str, usize)],
+    ) -> Result<(), CudaError> {
+        let wide = parts.iter().map(|(_, c)| c).sum();
+        let mut at = 0;
+        for (part, c) in parts {
+            let from = format!("{path}/{part}/w");
+            self.matrix(&format!("{path}/{name}"), &from, rows, *c, [rows, wide, at])?;
+            at += c;
+        }
+        Ok(())
+    }
+
+    /// Tables that no parameter holds: rotary embeddings, distances, track means.
+    fn tables(&mut self) -> Result<(), CudaError> {
+        let (config, metadata) = (self.config, self.metadata);
+        let (tower, pair) = (&config.tower, &config.pair);
+        let pairs = tower.head_width / 2;
+        let mut frequencies = inverse_frequencies(pairs, tower.max_position);
+        if !self.excess && self.kernels.element() == 2 {
+            let rounded = |frequency: &mut f32| {
+                *frequency = 1.0 / half::bf16::from_f32(1.0 / *frequency).to_f32();
+            };
+            frequencies.iter_mut().for_each(rounded);
+        }
+        let rounded = self.table("rotary/frequencies", &frequencies, true)?;
+        let tables =
+            ["rotary/cosines", "rotary/sines"].map(|name| self.reserve(name, 4 * LONGEST * pairs));
+        let [cosines, sines] = tables;
+        let (cosines, sines) = (cosines?, sines?);
+        let arguments = vec![
+            rounded.into(),
+            cosines.into(),
+            sines.into(),
+            (LONGEST as i32).into(),
+            (pairs as i32).into(),
+        ];
+        self.each("rotary_tables", LONGEST * pairs, arguments)?;
+        let widths =
+            central_mask_widths(pair.position_features / 2, tower.max_position / pair.pool);
+        self.table("position_widths", &widths, false)?;
+        for (name, head) in &config.heads {
+            match head {
+                Head::GenomeTracks {
+                    output_type,
+                    resolutions,
+                    ..
+                } => {
+                    let Some(metadata) = metadata else { continue };
+                    for &resolution in resolutions {
+                        let means = (0..config.num_organisms)
+                            .flat_map(|organism| metadata.means(organism, output_type))
+                            .map(|mean| mean * resolution as f32);
+                        let name = format!("head/{name}/resolution_{resolution}/factor");
+                        self.table(&name, &means.collect::<Vec<f32>>(), false)?;
+                    }
+                }
+                Head::SpliceSitesJunction {
+                    hidden,
+                    max_position,
+                    ..
+                } => {
+                    let frequencies = inverse_frequencies(hidden / 2, *max_position);
+                    self.table(&format!("head/{name}/frequencies"), &frequencies, false)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, name: &str, values: &[f32], rounded: bool) -> Result<u64, CudaError> {
+        let to = self.reserve(name, 4 * values.len())?;
+        let span = Span {
+            ptr: to,
+            bytes: 4 * values.len() as u64,
+        };
+        self.device.write(values, span)?;
+        if rounded {
+            let n = values.len();
+            self.each(
+                "round_values",
+                n,
+                vec![to.into(), to.into(), (n as i64).into()],
+            )?;
+        }
+        Ok(to)
+    }
+
+    /// A matrix in the storage type: the tensor `from` `[rows, c]` into `[rows', stride]` at a column, the rest zero.
+    fn matrix(
+        &mut self,
+        name: &str,
+        from: &str,
+        rows: usize,
+        c: usize,
+        [all_rows, stride, at]: [usize; 3],
+    ) -> Result<(), CudaError> {
+        let (from, _) = self.upload(from)?;
+        let bytes = all_rows * stride * self.kernels.element();
+        let to = match self.ready.get(name) {
+            Some(buffer) => buffer.span().ptr,
+            None => {
+                let to = self.reserve(name, bytes)?;
+                let span = Span {
+                    ptr: to,
+                    bytes: bytes as u64,
+                };
+                self.device.fill(span, 0)?;
+                to
+            }
+        };
+        let arguments = vec![
+            from.into(),
+            to.into(),
+            (rows as i64).into(),
+            (c as i32).into(),
+            (stride as i32).into(),
+            (at as i32).into(),
+        ];
+        self.each("store_matrix", rows * c, arguments)
+    }
+
+    fn reserve(&mut self, name: &str, bytes: usize) -> Result<u64, CudaError> {
+        let buffer = self.device.allocate(bytes.max(4) as u64)?;
+        let address = buffer.span().ptr;
+        self.ready.insert(name.to_owned(), buffer);
+        Ok(address)
+    }
+
+    fn each(
+        &self,
+        kernel: &'static str,
+        n: usize,
+        arguments: Vec<Argument>,
+    ) -> Result<(), CudaError> {
+        let blocks = n.div_ceil(256).clamp(1, 8192) as u32;
+        self.kernels
+            .launch(kernel, [blocks, 1, 1], [256, 1, 1], &arguments)
+    }
+
+    /// A tensor's values as float32 in one of two staging buffers by turns; the address and how many there are.
+    fn upload(&mut self, name: &str) -> Result<(u64, usize), CudaError> {
+        self.staging.swap(0, 1);
+        let to = self.staging[0].span().ptr;
+        let device = self.device;
+        let write = |bytes: &[u8]| {
+            let bytes_of = bytes.len() as u64;
+            device.write(
+                bytes,
+                Span {
+                    ptr: to,
+                    bytes: bytes_of,
+                },
+            )?;
+            Ok::<_, CudaError>((to, bytes.len() / 4))
+        };
+        match self.store.with_f32_bytes(name, write) {
+            Some(outcome) => outcome,
+            None => Err(CudaError::Parameter(name.to_owned())),
+        }
+    }
+}
