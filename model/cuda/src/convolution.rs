@@ -1,18 +1,17 @@
 //! Convolutions along the sequence through cuDNN: planned once, run many times.
 
 use std::fmt;
-use std::path::Path;
 
 use cudarc::cudnn::sys::{
-    self as dnn, cudnnBackendAttributeName_t as Name, cudnnBackendDescriptorType_t as Kind,
+    cudnnBackendAttributeName_t as Name, cudnnBackendDescriptorType_t as Kind,
     cudnnBackendHeurMode_t as Heuristic,
 };
 
-use crate::cache;
 use crate::device::Device;
 use crate::element::Element;
-use crate::engine::{self, Candidate, Descriptor, Plan};
+use crate::engine::{self, Descriptor, Plan};
 use crate::error::{Error, Result};
+use crate::fusion::{ALIGNMENT, graph, id};
 use crate::library::Library;
 use crate::memory::Span;
 
@@ -105,25 +104,8 @@ pub struct Operands {
     pub y: Span,
 }
 
-/// What cuDNN calls the tensors of the graph.
-mod id {
-    pub(super) const X: i64 = 1;
-    pub(super) const W: i64 = 2;
-    pub(super) const Y: i64 = 3;
-    pub(super) const BIAS: i64 = 4;
-    pub(super) const RESIDUAL: i64 = 5;
-    /// Values between the operations, which never reach memory.
-    pub(super) const BETWEEN: i64 = 10;
-}
-
-/// The alignment in bytes that operands must have.
-const ALIGNMENT: u64 = 16;
-
-/// How many of the heuristic's answers are looked at.
-const CANDIDATES: usize = 24;
-
-/// How many candidates are timed.
-const TIMED: usize = 6;
+/// How many answers the heuristic is asked for.
+const OFFERED: usize = 64;
 
 /// A planned convolution.
 pub struct Convolution {
@@ -150,113 +132,59 @@ impl Convolution {
     /// Plans the convolution: the first engine of cuDNN's heuristic that keeps to the shape's arithmetic and needs at
     /// most `workspace_bytes`.
     pub fn plan(device: &Device, shape: Shape, workspace_bytes: u64) -> Result<Self> {
-        let candidates = Self::candidates(device, &shape)?;
-        let served = candidates
-            .iter()
-            .find_map(|candidate| Self::make(device, shape, candidate, workspace_bytes));
-        served.ok_or_else(|| unsupported(&shape, &candidates, workspace_bytes))
+        let mut plans = Self::ranked(device, shape, workspace_bytes, 1)?;
+        Ok(plans.remove(0))
     }
 
-    /// Plans the convolution with the fastest of the heuristic's first few engines, by timing them on these operands
-    /// (`y` is written). The choice is kept in the folder `cache`, by device, version of cuDNN and shape, and is not
-    /// timed again.
-    pub fn plan_timed(
+    /// At most `most` such plans, at least one, the heuristic's best first; see [`crate::choice::fastest`].
+    pub fn ranked(
         device: &Device,
         shape: Shape,
-        operands: &Operands,
-        workspace: Span,
-        cache: Option<&Path>,
-    ) -> Result<Self> {
-        let candidates = Self::candidates(device, &shape)?;
-        let file = cache.map(|folder| {
-            let properties = device.properties();
-            let key = format!(
-                "{} cuDNN {} {shape} {}",
-                properties.name, properties.cudnn, workspace.bytes
-            );
-            folder.join(format!("{}.choice", blake3::hash(key.as_bytes()).to_hex()))
-        });
-        let kept = file
-            .as_deref()
-            .and_then(cache::read)
-            .and_then(|bytes| bytes.try_into().ok());
-        let kept = kept.and_then(|bytes| candidates.get(u64::from_le_bytes(bytes) as usize));
-        if let Some(planned) =
-            kept.and_then(|candidate| Self::make(device, shape, candidate, workspace.bytes))
-        {
-            return Ok(planned);
-        }
-        let mut best: Option<(f32, usize, Self)> = None;
-        let made = candidates
-            .iter()
-            .enumerate()
-            .filter_map(|(rank, candidate)| {
-                Self::make(device, shape, candidate, workspace.bytes).map(|planned| (rank, planned))
-            });
-        for (rank, planned) in made.take(TIMED) {
-            // An engine that fails here is no candidate; the first run also loads its code.
-            let Ok(time) = planned.median_of_three(operands, workspace) else {
-                continue;
-            };
-            if best.as_ref().is_none_or(|(least, _, _)| time < *least) {
-                best = Some((time, rank, planned));
-            }
-        }
-        let (_, rank, planned) =
-            best.ok_or_else(|| unsupported(&shape, &candidates, workspace.bytes))?;
-        if let Some(file) = file {
-            cache::write(&file, &(rank as u64).to_le_bytes());
-        }
-        Ok(planned)
-    }
-
-    fn median_of_three(&self, operands: &Operands, workspace: Span) -> Result<f32> {
-        self.run(operands, workspace)?;
-        let mut times = [0.0f32; 3];
-        for time in &mut times {
-            *time = self.device.time(|| self.run(operands, workspace))?;
-        }
-        times.sort_by(f32::total_cmp);
-        Ok(times[1])
-    }
-
-    /// The engines that keep to the shape's arithmetic, the heuristic's best first.
-    fn candidates(device: &Device, shape: &Shape) -> Result<Vec<Candidate>> {
+        workspace_bytes: u64,
+        most: usize,
+    ) -> Result<Vec<Self>> {
         shape.check()?;
         device.bind()?;
         let handle = device.dnn();
-        let graph = graph(*handle, shape)?;
+        let graph = graph(*handle, &shape)?;
         let exact = shape.element == Element::F32 && !shape.tf32;
-        let mut served = Vec::new();
+        let mut plans = Vec::new();
         for mode in [
             Heuristic::CUDNN_HEUR_MODE_A,
             Heuristic::CUDNN_HEUR_MODE_FALLBACK,
         ] {
             // A mode that has nothing to say of a graph may fail instead of answering none.
-            let offered = engine::candidates(&graph, mode, CANDIDATES).unwrap_or_default();
-            served.extend(
-                offered
-                    .into_iter()
-                    .filter(|candidate| candidate.numerics.serve(exact)),
+            let offered = engine::candidates(&graph, mode, OFFERED).unwrap_or_default();
+            let served = offered
+                .into_iter()
+                .filter(|candidate| candidate.numerics.serve(exact));
+            // An engine may find only when it is planned that it cannot serve.
+            let made = served
+                .filter_map(|candidate| Some((candidate.engine, candidate.plan(*handle).ok()?)));
+            let fit = made.filter(|(_, plan)| plan.workspace_bytes <= workspace_bytes);
+            let device = device.clone();
+            plans.extend(
+                fit.map(|(engine, plan)| Self {
+                    shape,
+                    plan,
+                    engine,
+                    device: device.clone(),
+                })
+                .take(most.max(1) - plans.len()),
             );
+            if plans.len() >= most {
+                break;
+            }
         }
-        Ok(served)
-    }
-
-    fn make(
-        device: &Device,
-        shape: Shape,
-        candidate: &Candidate,
-        workspace_bytes: u64,
-    ) -> Option<Self> {
-        let plan = candidate.plan(*device.dnn()).ok()?;
-        let fits = plan.workspace_bytes <= workspace_bytes;
-        fits.then(|| Self {
-            shape,
-            plan,
-            engine: candidate.engine,
-            device: device.clone(),
-        })
+        if plans.is_empty() {
+            let detail = format!(" within {workspace_bytes} bytes of workspace");
+            return Err(Error::Unsupported {
+                library: Library::Cudnn,
+                operation: shape.to_string(),
+                detail,
+            });
+        }
+        Ok(plans)
     }
 
     /// What was planned.
@@ -342,127 +270,4 @@ impl Convolution {
         }
         Ok(())
     }
-}
-
-fn unsupported(shape: &Shape, candidates: &[Candidate], workspace_bytes: u64) -> Error {
-    let detail = format!(
-        " ({} engines, none within {workspace_bytes} bytes of workspace)",
-        candidates.len()
-    );
-    Error::Unsupported {
-        library: Library::Cudnn,
-        operation: shape.to_string(),
-        detail,
-    }
-}
-
-/// The graph: the convolution, then the residual, then the bias, f32 in between.
-fn graph(handle: dnn::cudnnHandle_t, shape: &Shape) -> Result<Descriptor> {
-    let &Shape {
-        batch,
-        length,
-        inputs,
-        outputs,
-        width,
-        element,
-        ..
-    } = shape;
-    let x = tensor(id::X, [batch, inputs, 1, length], element, false)?;
-    let w = tensor(id::W, [outputs, inputs, 1, width], element, false)?;
-    let y_sizes = [batch, outputs, 1, length];
-    let last = id::BETWEEN + i64::from(shape.residual) + i64::from(shape.bias.is_some());
-    // The value after the step of this number: f32 and never in memory, but for the last, which is y.
-    let after = |step: i64| {
-        if step == last {
-            tensor(id::Y, y_sizes, element, false)
-        } else {
-            tensor(step, y_sizes, Element::F32, true)
-        }
-    };
-    let mut value = after(id::BETWEEN)?;
-    let mut operations = vec![convolve(&x, &w, &value, width)?];
-    let mut step = id::BETWEEN;
-    let residual = shape
-        .residual
-        .then(|| tensor(id::RESIDUAL, y_sizes, element, false));
-    let bias = shape
-        .bias
-        .map(|bias| tensor(id::BIAS, [1, outputs, 1, 1], bias, false));
-    for addend in [residual, bias].into_iter().flatten() {
-        step += 1;
-        let sum = after(step)?;
-        operations.push(add(&value, &addend?, &sum)?);
-        value = sum;
-    }
-    let graph = Descriptor::new(Kind::CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR)?;
-    graph.handle(Name::CUDNN_ATTR_OPERATIONGRAPH_HANDLE, handle)?;
-    graph.descriptors(
-        Name::CUDNN_ATTR_OPERATIONGRAPH_OPS,
-        &operations.iter().collect::<Vec<_>>(),
-    )?;
-    graph.finalize()
-}
-
-/// A channels-last tensor of batch, channels, height (always 1) and positions.
-fn tensor(name: i64, sizes: [u64; 4], element: Element, between: bool) -> Result<Descriptor> {
-    let [_, channels, height, positions] = sizes.map(|size| size as i64);
-    let image = channels * height * positions;
-    let tensor = Descriptor::new(Kind::CUDNN_BACKEND_TENSOR_DESCRIPTOR)?;
-    tensor.integers(Name::CUDNN_ATTR_TENSOR_UNIQUE_ID, &[name])?;
-    tensor.data_type(Name::CUDNN_ATTR_TENSOR_DATA_TYPE, element.cudnn())?;
-    tensor.integers(
-        Name::CUDNN_ATTR_TENSOR_DIMENSIONS,
-        &sizes.map(|size| size as i64),
-    )?;
-    tensor.integers(
-        Name::CUDNN_ATTR_TENSOR_STRIDES,
-        &[image, 1, channels * positions, channels],
-    )?;
-    tensor.integers(Name::CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, &[ALIGNMENT as i64])?;
-    tensor.truth(Name::CUDNN_ATTR_TENSOR_IS_VIRTUAL, between)?;
-    tensor.finalize()
-}
-
-fn convolve(x: &Descriptor, w: &Descriptor, y: &Descriptor, width: u64) -> Result<Descriptor> {
-    let side = (width as i64 - 1) / 2;
-    let convolution = Descriptor::new(Kind::CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR)?;
-    convolution.data_type(Name::CUDNN_ATTR_CONVOLUTION_COMP_TYPE, Element::F32.cudnn())?;
-    convolution.mode(
-        Name::CUDNN_ATTR_CONVOLUTION_CONV_MODE,
-        dnn::cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION,
-    )?;
-    convolution.integers(Name::CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, &[2])?;
-    convolution.integers(Name::CUDNN_ATTR_CONVOLUTION_DILATIONS, &[1, 1])?;
-    convolution.integers(Name::CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, &[1, 1])?;
-    convolution.integers(Name::CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, &[0, side])?;
-    convolution.integers(Name::CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, &[0, side])?;
-    let convolution = convolution.finalize()?;
-    let operation = Descriptor::new(Kind::CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR)?;
-    operation.descriptors(
-        Name::CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC,
-        &[&convolution],
-    )?;
-    operation.descriptors(Name::CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, &[x])?;
-    operation.descriptors(Name::CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, &[w])?;
-    operation.descriptors(Name::CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, &[y])?;
-    operation.float(Name::CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, 1.0)?;
-    operation.float(Name::CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, 0.0)?;
-    operation.finalize()
-}
-
-/// `sum = value + addend` in f32.
-fn add(value: &Descriptor, addend: &Descriptor, sum: &Descriptor) -> Result<Descriptor> {
-    let mode = Descriptor::new(Kind::CUDNN_BACKEND_POINTWISE_DESCRIPTOR)?;
-    mode.pointwise(
-        Name::CUDNN_ATTR_POINTWISE_MODE,
-        dnn::cudnnPointwiseMode_t::CUDNN_POINTWISE_ADD,
-    )?;
-    mode.data_type(Name::CUDNN_ATTR_POINTWISE_MATH_PREC, Element::F32.cudnn())?;
-    let mode = mode.finalize()?;
-    let operation = Descriptor::new(Kind::CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR)?;
-    operation.descriptors(Name::CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, &[&mode])?;
-    operation.descriptors(Name::CUDNN_ATTR_OPERATION_POINTWISE_XDESC, &[value])?;
-    operation.descriptors(Name::CUDNN_ATTR_OPERATION_POINTWISE_BDESC, &[addend])?;
-    operation.descriptors(Name::CUDNN_ATTR_OPERATION_POINTWISE_YDESC, &[sum])?;
-    operation.finalize()
 }

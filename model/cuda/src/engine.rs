@@ -82,7 +82,7 @@ impl Descriptor {
         Ok(self)
     }
 
-    /// Up to `room` elements of an attribute, each `T` in memory; `values` gives what they are before.
+    /// Reads as many elements of an attribute as there is room for, each `T` in memory, and tells how many there were.
     fn get<T: Copy>(&self, name: Name, kind: Type, values: &mut [T]) -> Result<usize> {
         let mut count = 0;
         // SAFETY: the descriptor lives, and there is room for the number of elements asked for.
@@ -120,16 +120,11 @@ impl Drop for Descriptor {
     }
 }
 
-/// Properties of an engine that change its results.
+/// Properties of an engine that change its results, a bit for each of cuDNN's numerical notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Numerics(u32);
 
 impl Numerics {
-    /// Operands rounded for the matrix units: for f32, to TF32.
-    fn tensor_core(self) -> bool {
-        self.has(dnn::cudnnBackendNumericalNote_t::CUDNN_NUMERICAL_NOTE_TENSOR_CORE)
-    }
-
     fn has(self, note: dnn::cudnnBackendNumericalNote_t) -> bool {
         self.0 & (1 << note as u32) != 0
     }
@@ -144,7 +139,12 @@ impl Numerics {
             Note::CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC,
             Note::CUDNN_NUMERICAL_NOTE_WINOGRAD,
         ];
-        let rounds = self.has(Note::CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS) || self.tensor_core();
+        // The matrix units take f32 operands as TF32.
+        let rounding = [
+            Note::CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS,
+            Note::CUDNN_NUMERICAL_NOTE_TENSOR_CORE,
+        ];
+        let rounds = rounding.into_iter().any(|note| self.has(note));
         let altered = never.into_iter().any(|note| self.has(note)) || (exact && rounds);
         !altered
     }
@@ -235,4 +235,33 @@ impl Candidate {
 pub(crate) struct Plan {
     pub(crate) plan: Descriptor,
     pub(crate) workspace_bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Numerics;
+    use cudarc::cudnn::sys::cudnnBackendNumericalNote_t as Note;
+
+    fn with(notes: &[Note]) -> Numerics {
+        Numerics(notes.iter().fold(0, |bits, &note| bits | 1 << note as u32))
+    }
+
+    #[test]
+    fn engines_that_compute_something_else_do_not_serve() {
+        let matrix_units = with(&[Note::CUDNN_NUMERICAL_NOTE_TENSOR_CORE]);
+        assert!(
+            matrix_units.serve(false) && !matrix_units.serve(true),
+            "TF32 where f32 is asked for"
+        );
+        let plain = with(&[]);
+        assert!(plain.serve(false) && plain.serve(true));
+        for note in [
+            Note::CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION,
+            Note::CUDNN_NUMERICAL_NOTE_FFT,
+            Note::CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC,
+            Note::CUDNN_NUMERICAL_NOTE_WINOGRAD,
+        ] {
+            assert!(!with(&[note]).serve(false), "{note:?}");
+        }
+    }
 }

@@ -88,14 +88,25 @@ impl Library {
                     std::mem::forget(library);
                     return Ok(());
                 }
-                // A library that is there and does not load has a reason worth showing: one it needs is absent.
-                Err(error) if !absent(&error.to_string(), name) => reason = error.to_string(),
-                Err(_) => {}
+                Err(error) => {
+                    let message = std::error::Error::source(&error)
+                        .map_or(error.to_string(), ToString::to_string);
+                    // A library that is there and does not load has a reason worth showing: one it needs is absent.
+                    if !absent(&message, name) {
+                        reason = message;
+                    }
+                }
             }
         }
+        // The names of versions that do not serve are left out.
+        let old = |name: &String| {
+            ["64", "nvcuda.so", ".so.10", ".so.11"]
+                .iter()
+                .any(|part| name.contains(part))
+        };
         let tried = names
             .into_iter()
-            .filter(|name| !name.contains("64"))
+            .filter(|name| !old(name))
             .collect::<Vec<_>>()
             .join(", ");
         Err((tried, reason))

@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering;
 
 use cudarc::driver::sys as cu;
 
-use crate::device::{Device, RawEvent};
+use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::event::RawEvent;
 use crate::status::Status;
 
 /// Plain values that may be copied between host and device.
