@@ -84,6 +84,10 @@ bench-parity: $(VENV)/.numpy ## Time the comparison of recordings against numpy 
 	$(CARGO) build --workspace --release --locked --example compare_raw
 	$(VENV)/bin/python parity/bench/compare.py --binary $(BINARIES)/examples/compare_raw
 
+.PHONY: mutate
+mutate: ## Break the tiny model in single ways and see that parity catches each; writes docs/mutations.md
+	$(CARGO) run --release --locked --package tests --package mutations --bin mutate -- --page docs/mutations.md > /dev/null
+
 .PHONY: fuzz-smoke
 fuzz-smoke: ## Fuzz every parser for half a minute (needs nightly Rust and cargo-fuzz)
 	@command -v cargo-fuzz > /dev/null || \

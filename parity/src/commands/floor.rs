@@ -24,15 +24,7 @@ pub fn run(args: &FloorArgs) -> Result<Exit> {
         .iter()
         .map(|path| Recording::open(path))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut floor = Floor::new(all.iter().map(Recording::name).collect());
-    for (i, a) in all.iter().enumerate() {
-        for b in &all[i + 1..] {
-            add_pair(&mut floor, a, b)?;
-        }
-    }
-    if floor.outputs.is_empty() {
-        bail!("the recordings have no output in common");
-    }
+    let floor = measure(&all)?;
     let text = serde_json::to_string_pretty(&floor)?;
     write_atomically(&args.out, |file| writeln!(file, "{text}"))?;
     if args.json {
@@ -42,6 +34,23 @@ pub fn run(args: &FloorArgs) -> Result<Exit> {
         eprintln!("parity: wrote {}", args.out.display());
     }
     Ok(Exit::Agree)
+}
+
+/// The largest distance of any two recordings, per case and output.
+///
+/// # Errors
+/// Where two have no case or output in common or are of different checkpoints, or an array cannot be read.
+pub fn measure(recordings: &[Recording]) -> Result<Floor> {
+    let mut floor = Floor::new(recordings.iter().map(Recording::name).collect());
+    for (i, a) in recordings.iter().enumerate() {
+        for b in &recordings[i + 1..] {
+            add_pair(&mut floor, a, b)?;
+        }
+    }
+    if floor.outputs.is_empty() {
+        bail!("the recordings have no output in common");
+    }
+    Ok(floor)
 }
 
 fn add_pair(floor: &mut Floor, a: &Recording, b: &Recording) -> Result<()> {

@@ -3,7 +3,7 @@
 mod compare;
 mod drift;
 mod explain;
-mod floor;
+pub mod floor;
 #[cfg(feature = "burn")]
 mod level;
 #[cfg(feature = "burn")]

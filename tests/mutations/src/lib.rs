@@ -1,0 +1,26 @@
+//! Single faults of the model, and whether parity sees them.
+//!
+//! [`Mutation::all`] is the list (`mutations.toml`): each has a name, the module it lies in by Haiku's path, and its kind.
+//! [`Tiny`] is the sound model to break; [`Tiny::broken`] gives the folder of a broken one, which every command of `parity`
+//! takes, as does `model`. [`Judge`] holds models to JAX's recordings.
+//!
+//! ```no_run
+//! # fn main() -> anyhow::Result<()> {
+//! let tiny = mutations::Tiny::convert()?;
+//! for mutation in mutations::Mutation::all() {
+//!     let broken = tiny.broken(mutation)?;
+//!     println!("{} in {}: {}", mutation.name, mutation.module, broken.path().display());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod edit;
+pub mod judge;
+pub mod mutation;
+pub mod table;
+pub mod tiny;
+
+pub use judge::{Finding, Judge};
+pub use mutation::{Kind, Mutation};
+pub use tiny::Tiny;

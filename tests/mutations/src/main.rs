@@ -1,0 +1,72 @@
+//! `mutate`: breaks the tiny model in every way of the list and says what sees it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use mutations::table::Findings;
+use mutations::{Judge, Mutation, Tiny};
+
+/// Breaks the tiny model in single ways and asks whether parity sees each.
+///
+/// Exit codes: 0 all caught by the noise floor, 1 one is not, 2 could not run.
+#[derive(Parser)]
+#[command(name = "mutate")]
+struct Arguments {
+    /// Only mutations whose name or module holds this text
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Print JSON instead of the page
+    #[arg(long)]
+    json: bool,
+    /// Also write the page to this file
+    #[arg(long, value_name = "FILE", conflicts_with = "only")]
+    page: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("mutate: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let tiny = Tiny::convert().context("the tiny model")?;
+    let judge = Judge::new(&tiny)?;
+    let sound = judge.sound(&tiny)?;
+    let wanted = |mutation: &&Mutation| {
+        let only = arguments.only.as_deref().unwrap_or("");
+        mutation.name.contains(only) || mutation.module.contains(only)
+    };
+    let mut broken = Vec::new();
+    for mutation in Mutation::all().iter().filter(wanted) {
+        let finding = judge.broken(&tiny, mutation)?;
+        eprintln!(
+            "mutate: {}: {}",
+            finding.name,
+            if finding.floor.caught {
+                "caught"
+            } else {
+                "MISSED"
+            }
+        );
+        broken.push(finding);
+    }
+    let findings = Findings::new(sound, broken);
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&findings)?);
+    } else {
+        print!("{}", findings.page());
+    }
+    if let Some(path) = &arguments.page {
+        std::fs::write(path, findings.page()).with_context(|| path.display().to_string())?;
+    }
+    let faults = findings.faults();
+    faults.iter().for_each(|fault| eprintln!("mutate: {fault}"));
+    Ok(ExitCode::from(u8::from(!faults.is_empty())))
+}

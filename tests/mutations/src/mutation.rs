@@ -1,0 +1,159 @@
+//! The list of mutations, read from `mutations.toml`.
+
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::edit::Edit;
+
+/// What sort of mistake a mutation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A kernel with inputs and outputs exchanged.
+    Transpose,
+    /// Channels, tracks or heads in other places.
+    PermutedChannels,
+    /// A sign turned.
+    Sign,
+    /// A factor too many, too few, or another one.
+    Scale,
+    /// An offset or a bias left out.
+    Offset,
+    /// One place too far.
+    Shift,
+    /// A number added before a root, of another size.
+    Epsilon,
+    /// Numbers of another type.
+    Precision,
+    /// A step left out.
+    Dropped,
+    /// Two things exchanged.
+    Swapped,
+    /// The right values in the wrong order.
+    Order,
+}
+
+impl Kind {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Transpose => "transpose",
+            Self::PermutedChannels => "permuted channels",
+            Self::Sign => "sign",
+            Self::Scale => "scale",
+            Self::Offset => "offset",
+            Self::Shift => "shift by one",
+            Self::Epsilon => "epsilon",
+            Self::Precision => "precision",
+            Self::Dropped => "dropped",
+            Self::Swapped => "swapped",
+            Self::Order => "order",
+        }
+    }
+}
+
+/// A single fault.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mutation {
+    /// What is wrong, in a few words; no two have the same.
+    pub name: String,
+    /// The module it lies in, by Haiku's path; the first of them where it lies in several.
+    pub module: String,
+    /// What sort of mistake it is.
+    pub kind: Kind,
+    /// Changes of stored tensors.
+    #[serde(default)]
+    pub(crate) weights: Vec<Weights>,
+    /// Changes of `config.json`.
+    #[serde(default)]
+    pub(crate) config: Vec<Setting>,
+    /// Changes of `tracks.json`.
+    #[serde(default)]
+    pub(crate) tracks: Vec<Setting>,
+}
+
+/// A change of one tensor.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Weights {
+    /// Its name, below the module.
+    pub(crate) tensor: String,
+    /// What is done to it.
+    pub(crate) edit: Edit,
+    /// The part of it that changes; nothing for all of it.
+    pub(crate) only: Option<Part>,
+}
+
+/// Indices of an axis.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Part {
+    pub(crate) axis: usize,
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+}
+
+/// A change of one value in a JSON file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Setting {
+    /// Where it stands, as a JSON pointer (RFC 6901).
+    pub(crate) pointer: String,
+    /// What stands there then.
+    pub(crate) value: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    mutation: Vec<Mutation>,
+}
+
+static ALL: LazyLock<Vec<Mutation>> = LazyLock::new(|| {
+    let list: List = toml::from_str(include_str!("../mutations.toml")).expect("the list is valid");
+    list.mutation
+});
+
+impl Mutation {
+    /// Every mutation there is, from the encoder to the heads.
+    pub fn all() -> &'static [Self] {
+        &ALL
+    }
+
+    /// The mutation of a name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        ALL.iter().find(|mutation| mutation.name == name)
+    }
+
+    /// The name that a conversion gives a tensor of the module.
+    pub(crate) fn tensor(&self, name: &str) -> String {
+        let module = self.module.strip_prefix("alphagenome/");
+        format!("{}/{name}", module.unwrap_or(&self.module))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_differ_and_every_mutation_changes_something() {
+        let names: BTreeSet<&str> = Mutation::all().iter().map(|m| m.name.as_str()).collect();
+        assert_eq!(names.len(), Mutation::all().len());
+        assert!(names.len() >= 40);
+        for mutation in Mutation::all() {
+            let changes = mutation.weights.len() + mutation.config.len() + mutation.tracks.len();
+            assert!(changes > 0, "{}", mutation.name);
+            assert!(
+                mutation.module.starts_with("alphagenome/"),
+                "{}",
+                mutation.name
+            );
+        }
+    }
+}

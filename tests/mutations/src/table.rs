@@ -1,0 +1,158 @@
+//! What was found, as a table for readers and as JSON.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::Finding;
+use crate::mutation::Kind;
+
+/// Everything that was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Findings {
+    /// `mutations`.
+    pub schema: &'static str,
+    /// Version of this document.
+    pub schema_version: u32,
+    /// The sound model.
+    pub sound: Finding,
+    /// The broken ones, in the order of the list.
+    pub broken: Vec<Finding>,
+}
+
+const HEAD: &str = "# Mutations
+
+`make mutate` breaks the tiny model in single ways, and asks whether `parity` sees it. It writes this page.
+
+The references are JAX's recordings of the tiny model: `tiny_cpu_f64` and `tiny_cpu_f32` (4,096 bp, human), and `tiny_cpu_f32`
+(8,192 bp, mouse, with a run of N); every output and every tap counts. The noise floor is the distance of `tiny_cpu_f32` from
+`tiny_cpu_f64`, about 5e-7; the mouse case, which was not recorded in float64, is held to each output's floor of the human one. The limit
+is 1.25 times the floor against `tiny_cpu_f64`, and 1.25 times the root of two against `tiny_cpu_f32` (two float32 models whose roundings
+are independent are that much farther from each other than one of them from the exact values), with the allowance for few values
+that [parity.md](parity.md#the-noise-floor) states. What has no floor must be equal: NaN and infinity in the same places, splice sites
+but for ties. A fault is caught where one of the three comparisons is beyond that. The run fails where a fault changes no output, where
+the floor misses one, or where the sound model does not pass.
+
+The faults are edits of the converted tensors, the configuration or the track metadata, made in memory; where such an edit stands for a mistake
+in code, it gives the same numbers (the halves form of the rotary embedding is the interleaved one with its channels permuted; another
+epsilon is another variance). The list, with the edits, is
+[`tests/mutations/mutations.toml`](../tests/mutations/mutations.toml).
+";
+
+impl Findings {
+    /// Of a sound model and broken ones.
+    pub fn new(sound: Finding, broken: Vec<Finding>) -> Self {
+        Self {
+            schema: "mutations",
+            schema_version: 1,
+            sound,
+            broken,
+        }
+    }
+
+    /// Why the run fails, one line a reason.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.sound.floor.caught {
+            faults.push(format!(
+                "the sound model is beyond the floor: {}",
+                self.sound.floor.worst
+            ));
+        }
+        let missed = self.broken.iter().filter(|finding| !finding.floor.caught);
+        faults.extend(missed.map(|finding| format!("the floor misses `{}`", finding.name)));
+        faults
+    }
+
+    /// `docs/mutations.md`.
+    pub fn page(&self) -> String {
+        let mut page = HEAD.to_owned();
+        let count = |f: &dyn Fn(&Finding) -> bool| self.broken.iter().filter(|x| f(x)).count();
+        let _ = writeln!(
+            page,
+            "\n## Caught\n\nOf {} faults:\n\n| by | caught |\n|---|---|\n| noise floor | {} |",
+            self.broken.len(),
+            count(&|finding| finding.floor.caught)
+        );
+        for level in 0..4 {
+            let caught = count(&|finding| finding.levels[level]);
+            let _ = writeln!(page, "| level {} | {caught} |", level + 1);
+        }
+        let _ = writeln!(
+            page,
+            "| profile `strict`, level 2 | {} |",
+            count(&|finding| finding.strict)
+        );
+        if self.sound.strict {
+            page.push_str("\nThe sound model fails `strict` too, by its t-test, which rejects JAX against JAX: that column proves nothing.\n");
+        }
+        let _ = write!(page, "\n## What level 2 alone misses\n\n");
+        let missed: Vec<&Finding> = self
+            .broken
+            .iter()
+            .filter(|finding| !finding.levels[1])
+            .collect();
+        let _ = writeln!(
+            page,
+            "{} of {}. Each is a real fault that changes predictions by less than the level's tolerance:\n",
+            missed.len(),
+            self.broken.len()
+        );
+        for finding in missed {
+            let _ = writeln!(page, "- {} (`{}`)", finding.name, module(finding));
+        }
+        page.push_str(
+            "\n## Every fault\n\nRatio: the distance of the output that is farthest beyond its limit, in units of the floor, and its limit. \
+             First: the first output or tap, in the order that the model computes them, that leaves the floor. L1 to L4: levels of the \
+             default profile; a cross is a fault that is seen.\n\n\
+             | fault | module | kind | ratio of limit | first | L1 | L2 | L3 | L4 | strict |\n|---|---|---|---|---|---|---|---|---|---|\n",
+        );
+        for finding in std::iter::once(&self.sound).chain(&self.broken) {
+            page.push_str(&row(finding));
+        }
+        page
+    }
+}
+
+fn module(finding: &Finding) -> &str {
+    let module = finding.module.as_deref().unwrap_or("");
+    module.strip_prefix("alphagenome/").unwrap_or(module)
+}
+
+/// The words by which a row of the page begins.
+pub fn row_start(name: &str, module: &str, kind: &str) -> String {
+    format!("| {name} | {module} | {kind} |")
+}
+
+fn row(finding: &Finding) -> String {
+    let floor = &finding.floor;
+    let ratio = match (floor.ratio, floor.limit) {
+        (Some(ratio), Some(limit)) => format!("{} of {limit:.2}", short(ratio)),
+        _ => "not finite".into(),
+    };
+    let first = floor
+        .first
+        .as_deref()
+        .unwrap_or("")
+        .replace("taps/alphagenome/", "taps/");
+    let cross = |caught: bool| if caught { "x" } else { "" };
+    let [l1, l2, l3, l4] = finding.levels.map(cross);
+    let start = row_start(
+        &finding.name,
+        module(finding),
+        finding.kind.map_or("", Kind::words),
+    );
+    format!(
+        "{start} {ratio} | {first} | {l1} | {l2} | {l3} | {l4} | {} |\n",
+        cross(finding.strict)
+    )
+}
+
+/// Three digits.
+fn short(x: f64) -> String {
+    match x {
+        x if x < 100.0 => format!("{x:.2}"),
+        x if x < 1e4 => format!("{x:.0}"),
+        x => format!("{x:.1e}"),
+    }
+}
