@@ -1,6 +1,6 @@
 //! Reduction of one chunk, in blocks that stay in the first-level cache.
 
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 
 use crate::moments::Moments;
 use crate::nonfinite::NonFinite;
@@ -126,6 +126,35 @@ pub(crate) fn count2(x: &[f64], y: &[f64], f: impl Fn(f64, f64) -> bool) -> u64 
     )
 }
 
+/// One block's part in a chunk.
+///
+/// A closure would not do: it is called through a shim that is not compiled for the processor at hand, and all of this would
+/// run on the oldest instructions.
+struct Step<'a> {
+    chunk: &'a mut Chunk,
+    block: &'a mut Block,
+    scratch: &'a mut Scratch<BLOCK>,
+    reference: Values<'a>,
+    candidate: Values<'a>,
+    start: usize,
+    base: u64,
+    options: &'a Options,
+}
+
+impl NullaryFnOnce for Step<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let (chunk, base, listed) = (self.chunk, self.base, self.options.listed);
+        self.block
+            .read(self.reference, self.candidate, self.start, |i, a, b| {
+                chunk.non_finite.add(base + i as u64, a, b, listed);
+            });
+        chunk.add(self.block, base, self.options, self.scratch);
+    }
+}
+
 impl Chunk {
     /// Reduces the pairs, of which the first has the flat index `base`.
     pub(crate) fn reduce(
@@ -149,16 +178,16 @@ impl Chunk {
         let mut scratch = Scratch::<BLOCK>::new();
         let arch = Arch::new();
         for start in (0..reference.len()).step_by(BLOCK) {
-            let base = base + start as u64;
-            arch.dispatch(
-                #[inline(always)]
-                || {
-                    block.read(reference, candidate, start, |i, a, b| {
-                        chunk.non_finite.add(base + i as u64, a, b, options.listed);
-                    });
-                    chunk.add(&block, base, options, &mut scratch);
-                },
-            );
+            arch.dispatch(Step {
+                chunk: &mut chunk,
+                block: &mut block,
+                scratch: &mut scratch,
+                reference,
+                candidate,
+                start,
+                base: base + start as u64,
+                options,
+            });
         }
         chunk
     }

@@ -1,7 +1,7 @@
 //! Outliers: differences far from the mean difference. They need its mean and standard deviation,
 //! hence a second pass.
 
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 use serde::{Deserialize, Serialize};
 
 use crate::block::{BLOCK, Block};
@@ -118,6 +118,29 @@ impl Found {
     }
 }
 
+/// Reads a block and counts its outliers; no closure, for the reason that the first pass states.
+struct Beyond<'a> {
+    block: &'a mut Block,
+    reference: Values<'a>,
+    candidate: Values<'a>,
+    start: usize,
+    mean: f64,
+    limit: f64,
+}
+
+impl NullaryFnOnce for Beyond<'_> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn call(self) -> u32 {
+        let Self { mean, limit, .. } = self;
+        self.block
+            .read(self.reference, self.candidate, self.start, |_, _, _| {});
+        let beyond = |&d: &f64| u32::from((d - mean).abs() > limit);
+        self.block.d().iter().map(beyond).sum()
+    }
+}
+
 impl Pass for SecondPass {
     type Part = Found;
 
@@ -126,14 +149,14 @@ impl Pass for SecondPass {
         let mut block = Block::new();
         let arch = Arch::new();
         for start in (0..reference.len()).step_by(BLOCK) {
-            let beyond = arch.dispatch(
-                #[inline(always)]
-                || {
-                    block.read(reference, candidate, start, |_, _, _| {});
-                    let beyond = |&d: &f64| u32::from((d - self.mean).abs() > self.limit);
-                    block.d().iter().map(beyond).sum::<u32>()
-                },
-            );
+            let beyond = arch.dispatch(Beyond {
+                block: &mut block,
+                reference,
+                candidate,
+                start,
+                mean: self.mean,
+                limit: self.limit,
+            });
             if beyond == 0 {
                 continue;
             }
