@@ -7,7 +7,7 @@ use crate::decoder::numbered;
 use crate::layers::{Affine, LayerNorm, Linear, Rotation};
 use crate::operations::{Activation, Gelu, Operations};
 use crate::parameters::Loader;
-use crate::precision::Rounding;
+use crate::precision::Roundings;
 use crate::taps::{Taps, tap};
 use crate::tower::PATH;
 
@@ -26,6 +26,7 @@ pub struct MhaBlock<B: Operations> {
     last_norm: Affine<B>,
     heads: usize,
     soft_cap: f32,
+    roundings: Roundings,
 }
 
 impl<B: Operations> MhaBlock<B> {
@@ -51,6 +52,7 @@ impl<B: Operations> MhaBlock<B> {
             last_norm: loader.rms_batch_norm(&format!("{path}/rms_batch_norm_1"), channels),
             heads,
             soft_cap: config.soft_cap,
+            roundings: loader.roundings(),
             path,
         }
     }
@@ -61,30 +63,32 @@ impl<B: Operations> MhaBlock<B> {
         x: Tensor<B, 3>,
         bias: Tensor<B, 4>,
         rotation: &Rotation<B>,
-        rounding: Rounding,
         taps: &mut dyn Taps,
     ) -> Tensor<B, 3> {
         let [batch, length, _] = x.dims();
-        let h = B::normalise(x, &self.norm);
-        let project = |linear: &Linear<B>, heads: usize, norm: &LayerNorm<B>| {
-            let y = B::project(h.clone(), linear, Activation::Identity);
+        let roundings = self.roundings;
+        let of_products = roundings.unfinished();
+        let h = B::normalise(x, &self.norm, roundings);
+        let project = |linear: &Linear<B>, heads: usize, norm: &LayerNorm<B>, roundings| {
+            let y = B::project(h.clone(), linear, Activation::Identity, self.roundings);
             let width = y.dims()[2] / heads;
-            B::layer_normalise(y.reshape([batch, length * heads, width]), norm)
+            B::layer_normalise(y.reshape([batch, length * heads, width]), norm, roundings)
         };
-        let queries = project(&self.queries, self.heads, &self.query_norm);
-        let keys = project(&self.keys, 1, &self.key_norm);
-        let values = project(&self.values, 1, &self.value_norm);
+        let queries = project(&self.queries, self.heads, &self.query_norm, roundings);
+        let keys = project(&self.keys, 1, &self.key_norm, roundings);
+        let values = project(&self.values, 1, &self.value_norm, of_products);
         drop(h);
         let width = keys.dims()[2];
         let queries = B::rotate(
             queries.reshape([batch, length, self.heads, width]),
             rotation,
+            of_products,
         );
-        let keys = B::rotate(keys.reshape([batch, length, 1, width]), rotation)
-            .reshape([batch, length, width]);
-        let y = B::sequence_attention(queries, keys, values, bias, self.soft_cap, rounding);
-        let y = B::project(y, &self.embedding, Activation::Identity);
-        let y = B::normalise(y, &self.last_norm);
+        let keys = keys.reshape([batch, length, 1, width]);
+        let keys = B::rotate(keys, rotation, of_products).reshape([batch, length, width]);
+        let y = B::sequence_attention(queries, keys, values, bias, self.soft_cap, roundings);
+        let y = B::project(y, &self.embedding, Activation::Identity, roundings);
+        let y = B::normalise(y, &self.last_norm, roundings);
         tap(taps, &self.path, &y);
         y
     }
@@ -98,6 +102,7 @@ pub struct MlpBlock<B: Operations> {
     wide: Linear<B>,
     narrow: Linear<B>,
     last_norm: Affine<B>,
+    roundings: Roundings,
 }
 
 impl<B: Operations> MlpBlock<B> {
@@ -110,17 +115,18 @@ impl<B: Operations> MlpBlock<B> {
             wide: loader.linear(&format!("{path}/linear"), channels, hidden, true),
             narrow: loader.linear(&format!("{path}/linear_1"), hidden, channels, true),
             last_norm: loader.rms_batch_norm(&format!("{path}/rms_batch_norm_1"), channels),
+            roundings: loader.roundings(),
             path,
         }
     }
 
     /// `[B, S, C]` to `[B, S, C]`, without the residual.
     pub fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
-        let h = B::project(B::normalise(x, &self.norm), &self.wide, Activation::Relu);
-        let y = B::normalise(
-            B::project(h, &self.narrow, Activation::Identity),
-            &self.last_norm,
-        );
+        let roundings = self.roundings;
+        let h = B::normalise(x, &self.norm, roundings);
+        let h = B::project(h, &self.wide, Activation::Relu, roundings);
+        let y = B::project(h, &self.narrow, Activation::Identity, roundings);
+        let y = B::normalise(y, &self.last_norm, roundings);
         tap(taps, &self.path, &y);
         y
     }
@@ -132,6 +138,7 @@ pub struct AttentionBiasBlock<B: Operations> {
     path: String,
     norm: Affine<B>,
     linear: Linear<B>,
+    roundings: Roundings,
 }
 
 impl<B: Operations> AttentionBiasBlock<B> {
@@ -145,14 +152,19 @@ impl<B: Operations> AttentionBiasBlock<B> {
         let path = numbered(&format!("{PATH}/attention_bias_block"), index);
         let norm = loader.rms_batch_norm(&format!("{path}/rms_batch_norm"), channels);
         let linear = loader.linear(&format!("{path}/linear"), channels, heads, false);
-        Self { path, norm, linear }
+        Self {
+            path,
+            norm,
+            linear,
+            roundings: loader.roundings(),
+        }
     }
 
     /// `[B, P, P, F]` to `[B, H, P, P]`.
     pub fn forward(&self, pair: Tensor<B, 4>, taps: &mut dyn Taps) -> Tensor<B, 4> {
         let [batch, rows, columns, channels] = pair.dims();
         let pairs = pair.reshape([batch, rows * columns, channels]);
-        let y = B::pointwise_block(pairs, &self.norm, &self.linear, Gelu::Tanh);
+        let y = B::pointwise_block(pairs, &self.norm, &self.linear, Gelu::Tanh, self.roundings);
         let heads = y.dims()[2];
         let y = y.swap_dims(1, 2).reshape([batch, heads, rows, columns]);
         tap(taps, &self.path, &y);

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use crate::layers::{Affine, Convolution, Linear};
 use crate::operations::{Gelu, Operations};
 use crate::parameters::Loader;
-use crate::plain::add_channels;
+use crate::precision::Roundings;
 use crate::taps::{Taps, tap};
 
 /// `ConvBlock`: norm, gelu, standardised convolution.
@@ -14,6 +14,7 @@ pub struct ConvolutionBlock<B: Operations> {
     path: String,
     norm: Affine<B>,
     convolution: Convolution<B>,
+    roundings: Roundings,
 }
 
 impl<B: Operations> ConvolutionBlock<B> {
@@ -26,22 +27,25 @@ impl<B: Operations> ConvolutionBlock<B> {
             path,
             norm,
             convolution,
+            roundings: loader.roundings(),
         }
     }
 
     /// `[B, S, in]` to `[B, S, out]`, plus `residual`, its channels cut or zero-padded to `out`.
+    ///
+    /// A tap sees the block without the residual; it is computed apart, since the sum is not rounded in between.
     pub fn forward(
         &self,
         x: Tensor<B, 3>,
         residual: Tensor<B, 3>,
         taps: &mut dyn Taps,
     ) -> Tensor<B, 3> {
+        let (norm, convolution, roundings) = (&self.norm, &self.convolution, self.roundings);
         if taps.wants(&self.path) {
-            let y = B::convolution_block(x, &self.norm, &self.convolution, None);
+            let y = B::convolution_block(x.clone(), norm, convolution, None, roundings);
             tap(taps, &self.path, &y);
-            return add_channels(y, residual);
         }
-        B::convolution_block(x, &self.norm, &self.convolution, Some(residual))
+        B::convolution_block(x, norm, convolution, Some(residual), roundings)
     }
 }
 
@@ -51,6 +55,7 @@ pub struct PointwiseBlock<B: Operations> {
     path: String,
     norm: Affine<B>,
     linear: Linear<B>,
+    roundings: Roundings,
 }
 
 impl<B: Operations> PointwiseBlock<B> {
@@ -63,12 +68,17 @@ impl<B: Operations> PointwiseBlock<B> {
     ) -> Self {
         let norm = loader.rms_batch_norm(&format!("{path}/rms_batch_norm"), inputs);
         let linear = loader.linear(&format!("{path}/linear"), inputs, outputs, true);
-        Self { path, norm, linear }
+        Self {
+            path,
+            norm,
+            linear,
+            roundings: loader.roundings(),
+        }
     }
 
     /// `[B, S, in]` to `[B, S, out]`.
     pub fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
-        let y = B::pointwise_block(x, &self.norm, &self.linear, Gelu::Sigmoid);
+        let y = B::pointwise_block(x, &self.norm, &self.linear, Gelu::Sigmoid, self.roundings);
         tap(taps, &self.path, &y);
         y
     }

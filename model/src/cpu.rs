@@ -1,13 +1,15 @@
 //! The operations on Burn's CPU backend: the kernels of package `kernels` on the tensors' storage, without copies where
 //! it is contiguous.
 //!
-//! Each form gives the values of the plain definition up to rounding; the tests hold every one to it.
+//! Each form gives the values of the plain definition up to rounding; the tests hold every one to it. What is
+//! small in bfloat16 stays with the plain definitions.
 
 mod floats;
 mod heads;
 mod junctions;
 mod layers;
 mod products;
+mod rounded;
 mod sequence;
 
 use burn::tensor::Tensor;
@@ -16,26 +18,56 @@ use kernels::activation;
 
 use crate::layers::{Affine, Convolution, LayerNorm, Linear, Rotation};
 use crate::operations::{Activation, Gelu, Operations, Unscale};
-use crate::plain::Sites;
-use crate::precision::Rounding;
+use crate::plain::{self, Sites};
+use crate::precision::{Rounding, Roundings};
 use floats::Floats;
 
 impl Operations for Flex {
-    fn normalise(x: Tensor<Self, 3>, norm: &Affine<Self>) -> Tensor<Self, 3> {
-        layers::affine(x, norm, None)
+    fn normalise(x: Tensor<Self, 3>, norm: &Affine<Self>, roundings: Roundings) -> Tensor<Self, 3> {
+        match Steps::of(roundings) {
+            Steps::Float32 => layers::affine(x, norm, None),
+            Steps::Rounded => rounded::affine(x, norm, None),
+            Steps::Unfinished => plain::normalise(x, norm, roundings),
+        }
     }
 
-    fn activate<const D: usize>(x: Tensor<Self, D>, gelu: Gelu) -> Tensor<Self, D> {
+    fn activate<const D: usize>(
+        x: Tensor<Self, D>,
+        gelu: Gelu,
+        roundings: Roundings,
+    ) -> Tensor<Self, D> {
+        if rounds(roundings) {
+            return plain::activate(x, gelu, roundings);
+        }
         let mut x = Floats::new(x);
         activation::apply(x.as_mut_slice(), layers::function(gelu));
         x.into_tensor()
     }
 
-    fn normalise_gelu(x: Tensor<Self, 3>, norm: &Affine<Self>, gelu: Gelu) -> Tensor<Self, 3> {
-        layers::affine(x, norm, Some(layers::function(gelu)))
+    fn normalise_gelu(
+        x: Tensor<Self, 3>,
+        norm: &Affine<Self>,
+        gelu: Gelu,
+        roundings: Roundings,
+    ) -> Tensor<Self, 3> {
+        match Steps::of(roundings) {
+            Steps::Float32 => layers::affine(x, norm, Some(layers::function(gelu))),
+            Steps::Rounded => rounded::affine(x, norm, Some(gelu)),
+            Steps::Unfinished => {
+                let x = plain::normalise(x, norm, roundings);
+                plain::activate(x, gelu, roundings)
+            }
+        }
     }
 
-    fn layer_normalise(x: Tensor<Self, 3>, norm: &LayerNorm<Self>) -> Tensor<Self, 3> {
+    fn layer_normalise(
+        x: Tensor<Self, 3>,
+        norm: &LayerNorm<Self>,
+        roundings: Roundings,
+    ) -> Tensor<Self, 3> {
+        if rounds(roundings) {
+            return plain::layer_normalise(x, norm, roundings);
+        }
         layers::layer_normalise(x, norm)
     }
 
@@ -43,11 +75,22 @@ impl Operations for Flex {
         x: Tensor<Self, 3>,
         linear: &Linear<Self>,
         activation: Activation,
+        roundings: Roundings,
     ) -> Tensor<Self, 3> {
+        if rounds(roundings) {
+            return rounded::project(x, linear, activation, roundings);
+        }
         layers::project(x, linear, activation)
     }
 
-    fn convolution(x: Tensor<Self, 3>, convolution: &Convolution<Self>) -> Tensor<Self, 3> {
+    fn convolution(
+        x: Tensor<Self, 3>,
+        convolution: &Convolution<Self>,
+        roundings: Roundings,
+    ) -> Tensor<Self, 3> {
+        if rounds(roundings) {
+            return rounded::convolve(x, convolution, None, roundings);
+        }
         layers::convolve(x, None, convolution, None)
     }
 
@@ -56,7 +99,12 @@ impl Operations for Flex {
         norm: &Affine<Self>,
         convolution: &Convolution<Self>,
         residual: Option<Tensor<Self, 3>>,
+        roundings: Roundings,
     ) -> Tensor<Self, 3> {
+        if rounds(roundings) {
+            let x = Self::normalise_gelu(x, norm, Gelu::Sigmoid, roundings);
+            return rounded::convolve(x, convolution, residual, roundings);
+        }
         layers::convolve(x, Some(norm), convolution, residual)
     }
 
@@ -64,15 +112,31 @@ impl Operations for Flex {
         sequence::max_pool(x)
     }
 
-    fn mean_pool(x: Tensor<Self, 3>, by: usize) -> Tensor<Self, 3> {
-        sequence::mean_pool(x, by)
+    fn mean_pool(x: Tensor<Self, 3>, by: usize, roundings: Roundings) -> Tensor<Self, 3> {
+        rounded::round(sequence::mean_pool(x, by), roundings.result)
     }
 
-    fn upsample_add(x: Tensor<Self, 3>, scale: f32, skip: Tensor<Self, 3>) -> Tensor<Self, 3> {
-        sequence::upsample_add(x, scale, skip)
+    fn upsample_add(
+        x: Tensor<Self, 3>,
+        scale: f32,
+        skip: Tensor<Self, 3>,
+        roundings: Roundings,
+    ) -> Tensor<Self, 3> {
+        match Steps::of(roundings) {
+            Steps::Float32 => sequence::upsample_add(x, scale, skip),
+            Steps::Rounded => rounded::upsample_add(x, scale, skip),
+            Steps::Unfinished => plain::upsample_add(x, scale, skip, roundings),
+        }
     }
 
-    fn rotate(x: Tensor<Self, 4>, rotation: &Rotation<Self>) -> Tensor<Self, 4> {
+    fn rotate(
+        x: Tensor<Self, 4>,
+        rotation: &Rotation<Self>,
+        roundings: Roundings,
+    ) -> Tensor<Self, 4> {
+        if rounds(roundings) {
+            return plain::rotate(x, rotation, roundings);
+        }
         products::rotate(x, rotation)
     }
 
@@ -82,18 +146,20 @@ impl Operations for Flex {
         values: Tensor<Self, 3>,
         bias: Tensor<Self, 4>,
         soft_cap: f32,
-        rounding: Rounding,
+        roundings: Roundings,
     ) -> Tensor<Self, 3> {
-        products::sequence_attention(queries, keys, values, bias, soft_cap, rounding)
+        let y = products::sequence_attention(queries, keys, values, bias, soft_cap, roundings);
+        rounded::round(y, roundings.result)
     }
 
     fn row_attention(
         queries: Tensor<Self, 4>,
         keys: Tensor<Self, 4>,
         values: Tensor<Self, 4>,
-        rounding: Rounding,
+        roundings: Roundings,
     ) -> Tensor<Self, 4> {
-        products::row_attention(queries, keys, values, rounding)
+        let y = products::row_attention(queries, keys, values, roundings);
+        rounded::round(y, roundings.result)
     }
 
     fn pair_products(
@@ -102,12 +168,16 @@ impl Operations for Flex {
         query_bias: Tensor<Self, 2>,
         key_bias: Tensor<Self, 2>,
         positions: Tensor<Self, 3>,
+        roundings: Roundings,
     ) -> Tensor<Self, 4> {
+        if rounds(roundings) {
+            return plain::pair_products(queries, keys, query_bias, key_bias, positions, roundings);
+        }
         products::pair_products(queries, keys, query_bias, key_bias, positions)
     }
 
-    fn symmetrise(x: Tensor<Self, 4>) -> Tensor<Self, 4> {
-        products::symmetrise(x)
+    fn symmetrise(x: Tensor<Self, 4>, roundings: Roundings) -> Tensor<Self, 4> {
+        rounded::round(products::symmetrise(x), roundings.result)
     }
 
     fn output_embedding(
@@ -115,8 +185,13 @@ impl Operations for Flex {
         skip: Option<Tensor<Self, 3>>,
         norm: &Affine<Self>,
         organism: Tensor<Self, 2>,
+        roundings: Roundings,
     ) -> Tensor<Self, 3> {
-        heads::output_embedding(x, skip, norm, organism)
+        match Steps::of(roundings) {
+            Steps::Float32 => heads::output_embedding(x, skip, norm, organism),
+            Steps::Rounded => rounded::output_embedding(x, skip, norm, organism),
+            Steps::Unfinished => plain::output_embedding(x, skip, norm, organism, roundings),
+        }
     }
 
     fn tracks(
@@ -152,4 +227,29 @@ impl Operations for Flex {
     ) -> Tensor<Self, 3> {
         junctions::fill_junctions(counts, first, donors, acceptors, rounding)
     }
+}
+
+/// How the steps of an elementwise operation are computed.
+enum Steps {
+    /// In float32.
+    Float32,
+    /// Every one is rounded.
+    Rounded,
+    /// All but the last are rounded.
+    Unfinished,
+}
+
+impl Steps {
+    fn of(roundings: Roundings) -> Self {
+        match (roundings.values, roundings.result) {
+            (Rounding::None, _) => Self::Float32,
+            (Rounding::ToBfloat16, Rounding::ToBfloat16) => Self::Rounded,
+            (Rounding::ToBfloat16, Rounding::None) => Self::Unfinished,
+        }
+    }
+}
+
+/// Whether steps are rounded.
+fn rounds(roundings: Roundings) -> bool {
+    roundings.values != Rounding::None
 }

@@ -70,7 +70,11 @@ impl TryFrom<Arithmetic> for Precision {
     fn try_from(arithmetic: Arithmetic) -> Result<Self, CudaError> {
         match arithmetic {
             Arithmetic::XlaGpuF32 => Ok(Self::F32),
-            Arithmetic::XlaCpuF32 => Err(CudaError::Arithmetic(arithmetic)),
+            Arithmetic::XlaGpuBf16 => Ok(Self::Bf16),
+            Arithmetic::XlaGpuBf16Strict => Ok(Self::Bf16Strict),
+            Arithmetic::XlaCpuF32 | Arithmetic::XlaCpuBf16 => {
+                Err(CudaError::Arithmetic(arithmetic))
+            }
         }
     }
 }

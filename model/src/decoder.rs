@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::convolutions::{ConvolutionBlock, PointwiseBlock};
 use crate::operations::Operations;
 use crate::parameters::Loader;
+use crate::precision::Roundings;
 use crate::taps::{Taps, tap};
 
 /// `SequenceDecoder`.
@@ -54,6 +55,7 @@ struct UpResBlock<B: Operations> {
     residual_scale: f32,
     skip: PointwiseBlock<B>,
     conv_out: ConvolutionBlock<B>,
+    roundings: Roundings,
 }
 
 impl<B: Operations> UpResBlock<B> {
@@ -87,13 +89,15 @@ impl<B: Operations> UpResBlock<B> {
             residual_scale,
             skip,
             conv_out,
+            roundings: loader.roundings(),
         }
     }
 
     /// `[B, S, in]` and the skip `[B, 2 S, out]` to `[B, 2 S, out]`.
     fn forward(&self, x: Tensor<B, 3>, skip: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
         let coarse = self.conv_in.forward(x.clone(), x, taps);
-        let x = B::upsample_add(coarse, self.residual_scale, self.skip.forward(skip, taps));
+        let skip = self.skip.forward(skip, taps);
+        let x = B::upsample_add(coarse, self.residual_scale, skip, self.roundings);
         let y = self.conv_out.forward(x.clone(), x, taps);
         tap(taps, &self.path, &y);
         y

@@ -5,6 +5,7 @@ use burn::tensor::{Int, Tensor};
 use crate::layers::{Affine, LayerNorm, Linear};
 use crate::operations::{Activation, Gelu, Operations};
 use crate::parameters::Loader;
+use crate::precision::Roundings;
 use crate::taps::{Taps, tap};
 
 /// `OutputEmbedder`.
@@ -15,6 +16,7 @@ pub struct OutputEmbedder<B: Operations> {
     skip: Option<Linear<B>>,
     norm: Affine<B>,
     organisms: Tensor<B, 2>,
+    roundings: Roundings,
 }
 
 impl<B: Operations> OutputEmbedder<B> {
@@ -33,6 +35,7 @@ impl<B: Operations> OutputEmbedder<B> {
                 .map(|inputs| loader.linear(&format!("{path}/linear_1"), inputs, outputs, false)),
             norm: loader.rms_batch_norm(&format!("{path}/rms_batch_norm"), outputs),
             organisms: loader.parameter(&format!("{path}/embed/embeddings"), [organisms, outputs]),
+            roundings: loader.roundings(),
         }
     }
 
@@ -44,15 +47,13 @@ impl<B: Operations> OutputEmbedder<B> {
         organisms: Tensor<B, 1, Int>,
         taps: &mut dyn Taps,
     ) -> Tensor<B, 3> {
-        let x = B::project(x, &self.linear, Activation::Identity);
+        let roundings = self.roundings;
+        let project = |x, linear| B::project(x, linear, Activation::Identity, roundings);
+        let x = project(x, &self.linear);
         let skip = self.skip.as_ref().zip(coarse);
-        let skip = skip.map(|(linear, coarse)| B::project(coarse, linear, Activation::Identity));
-        let y = B::output_embedding(
-            x,
-            skip,
-            &self.norm,
-            self.organisms.clone().select(0, organisms),
-        );
+        let skip = skip.map(|(linear, coarse)| project(coarse, linear));
+        let organism = self.organisms.clone().select(0, organisms);
+        let y = B::output_embedding(x, skip, &self.norm, organism, roundings);
         tap(taps, &self.path, &y);
         y
     }
@@ -64,6 +65,7 @@ pub struct OutputPair<B: Operations> {
     path: String,
     norm: LayerNorm<B>,
     organisms: Tensor<B, 2>,
+    roundings: Roundings,
 }
 
 impl<B: Operations> OutputPair<B> {
@@ -77,6 +79,7 @@ impl<B: Operations> OutputPair<B> {
             path,
             norm,
             organisms,
+            roundings: loader.roundings(),
         }
     }
 
@@ -88,10 +91,12 @@ impl<B: Operations> OutputPair<B> {
         taps: &mut dyn Taps,
     ) -> Tensor<B, 4> {
         let [batch, rows, columns, channels] = pair.dims();
-        let x = B::symmetrise(pair).reshape([batch, rows * columns, channels]);
+        let roundings = self.roundings;
+        let x = B::symmetrise(pair, roundings).reshape([batch, rows * columns, channels]);
         let organism = self.organisms.clone().select(0, organisms).unsqueeze_dim(1);
-        let y = B::activate(B::layer_normalise(x, &self.norm) + organism, Gelu::Sigmoid);
-        let y = y.reshape([batch, rows, columns, channels]);
+        let x = B::layer_normalise(x, &self.norm, roundings);
+        let y = B::activate(B::add(x, organism, roundings), Gelu::Sigmoid, roundings)
+            .reshape([batch, rows, columns, channels]);
         tap(taps, &self.path, &y);
         y
     }

@@ -7,6 +7,7 @@ use crate::convolutions::ConvolutionBlock;
 use crate::layers::Convolution;
 use crate::operations::Operations;
 use crate::parameters::Loader;
+use crate::precision::Roundings;
 use crate::taps::{Taps, tap};
 
 const PATH: &str = "alphagenome/sequence_encoder";
@@ -63,6 +64,7 @@ struct DnaEmbedder<B: Operations> {
     path: String,
     stem: Convolution<B>,
     block: ConvolutionBlock<B>,
+    roundings: Roundings,
 }
 
 impl<B: Operations> DnaEmbedder<B> {
@@ -72,12 +74,17 @@ impl<B: Operations> DnaEmbedder<B> {
         let stem = loader.convolution(&format!("{path}/conv1_d"), [config.stem_width, 4, channels]);
         let shape = [config.conv_width, channels, channels];
         let block = ConvolutionBlock::load(loader, format!("{path}/conv_block"), shape);
-        Self { path, stem, block }
+        Self {
+            path,
+            stem,
+            block,
+            roundings: loader.roundings(),
+        }
     }
 
     /// `[B, S, 4]` to `[B, S, C]`.
     fn forward(&self, bases: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
-        let x = B::stem(bases, &self.stem);
+        let x = B::stem(bases, &self.stem, self.roundings);
         let y = self.block.forward(x.clone(), x, taps);
         tap(taps, &self.path, &y);
         y

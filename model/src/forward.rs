@@ -51,7 +51,7 @@ impl<B: Operations> AlphaGenome<B> {
         let (config, metadata) = describe(dir)?;
         let store = Store::open(dir)?;
         Self::survey(dir, &store, (&config, &metadata), device)?;
-        let mut reader = Loader::reader(&store, config.folds, device);
+        let mut reader = Loader::reader(&store, config.folds, arithmetic.roundings(), device);
         let model = Self::build(&mut reader, &config, &metadata, arithmetic);
         reader.finish(dir)?;
         Ok(model)
@@ -64,8 +64,9 @@ impl<B: Operations> AlphaGenome<B> {
         (config, metadata): (&Config, &Option<Metadata>),
         device: &B::Device,
     ) -> Result<(), LoadError> {
-        let mut survey = Loader::survey(store, config.folds, device);
-        Self::build(&mut survey, config, metadata, Arithmetic::default());
+        let arithmetic = Arithmetic::default();
+        let mut survey = Loader::survey(store, config.folds, arithmetic.roundings(), device);
+        Self::build(&mut survey, config, metadata, arithmetic);
         survey.finish(dir)
     }
 
@@ -135,11 +136,10 @@ impl<B: Operations> AlphaGenome<B> {
         taps: &mut dyn Taps,
     ) -> Result<Outputs<B>, ForwardError> {
         let plan = Plan::new(&self.config, batch, request)?;
-        let mut outputs = Outputs::new();
+        let mut outputs = Outputs::new(self.arithmetic);
         if !plan.trunk && !plan.pair {
             return Ok(outputs);
         }
-        let rounding = self.arithmetic.product_operands();
         let indices: Vec<i32> = batch
             .organisms()
             .iter()
@@ -151,13 +151,13 @@ impl<B: Operations> AlphaGenome<B> {
         let bases = Tensor::from_data(bases, &self.device);
 
         let (trunk, skips) = self.encoder.forward(bases, plan.decoder, taps);
-        let trunk = trunk
-            + self
-                .organisms
-                .clone()
-                .select(0, indices.clone())
-                .unsqueeze_dim(1);
-        let (trunk, pair) = self.tower.forward(trunk, plan.trunk, rounding, taps);
+        let organisms = self.organisms.clone().select(0, indices.clone());
+        let trunk = B::add(
+            trunk,
+            organisms.unsqueeze_dim(1),
+            self.arithmetic.roundings(),
+        );
+        let (trunk, pair) = self.tower.forward(trunk, plan.trunk, taps);
         if let Some(pair) = pair.filter(|_| plan.pair) {
             let pair = self.output_pair.forward(pair, indices.clone(), taps);
             self.pair_outputs(&plan, pair, batch, &mut outputs);
@@ -294,8 +294,7 @@ impl<B: Operations> AlphaGenome<B> {
                 )),
                 (None, None) => continue,
             };
-            let rounding = self.arithmetic.product_operands();
-            let (counts, mask) = head.forward(x.clone(), &positions, organisms, rounding);
+            let (counts, mask) = head.forward(x.clone(), &positions, organisms);
             let shape = [batch.size(), 4, positions.count];
             let places = Tensor::from_data(TensorData::new(positions.places, shape), &self.device);
             outputs.insert(format!("{name}/predictions"), Output::Pair(counts));

@@ -4,6 +4,9 @@
 //! has the definitions of [`plain`]; it overrides single operations where it has a faster form, which must give the same
 //! values. Layout is channels-last throughout: `[batch, positions, channels]`, and `[batch, rows, columns, channels]` for
 //! pairs.
+//!
+//! Where an operation rounds to bfloat16 stands in the [`Roundings`] that it is given; `r` is such a rounding in what
+//! follows, of [`Roundings::values`] but for the last step, which is of [`Roundings::result`]. In float32 it is nothing.
 
 use burn::tensor::activation;
 use burn::tensor::backend::Backend;
@@ -11,7 +14,7 @@ use burn::tensor::{Int, Tensor};
 
 use crate::layers::{Affine, Convolution, LayerNorm, Linear, Rotation};
 use crate::plain::{self, Sites};
-use crate::precision::Rounding;
+use crate::precision::{Rounding, Roundings};
 
 /// The two forms of gelu that AlphaGenome uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,43 +45,76 @@ pub struct Unscale<B: Backend> {
 
 /// The heavy operations of the forward pass.
 pub trait Operations: Backend {
-    /// `x * scale + offset`, `[B, S, C]`.
-    fn normalise(x: Tensor<Self, 3>, norm: &Affine<Self>) -> Tensor<Self, 3> {
-        plain::normalise(x, norm)
+    /// `r(x + y)`, in any shapes that broadcast: residuals and the embeddings of organisms.
+    fn add<const D: usize>(
+        x: Tensor<Self, D>,
+        y: Tensor<Self, D>,
+        roundings: Roundings,
+    ) -> Tensor<Self, D> {
+        plain::add(x, y, roundings)
     }
 
-    /// gelu, element by element.
-    fn activate<const D: usize>(x: Tensor<Self, D>, gelu: Gelu) -> Tensor<Self, D> {
-        plain::activate(x, gelu)
+    /// `r(r(x * scale) + offset)`, `[B, S, C]`.
+    fn normalise(x: Tensor<Self, 3>, norm: &Affine<Self>, roundings: Roundings) -> Tensor<Self, 3> {
+        plain::normalise(x, norm, roundings)
     }
 
-    /// `gelu(x * scale + offset)`, `[B, S, C]`.
-    fn normalise_gelu(x: Tensor<Self, 3>, norm: &Affine<Self>, gelu: Gelu) -> Tensor<Self, 3> {
-        Self::activate(Self::normalise(x, norm), gelu)
+    /// gelu, element by element, rounded after every step.
+    fn activate<const D: usize>(
+        x: Tensor<Self, D>,
+        gelu: Gelu,
+        roundings: Roundings,
+    ) -> Tensor<Self, D> {
+        plain::activate(x, gelu, roundings)
     }
 
-    /// `LayerNorm` over the channels of `[B, S, C]`: epsilon 1e-5, the mean square reduced in float32.
-    fn layer_normalise(x: Tensor<Self, 3>, norm: &LayerNorm<Self>) -> Tensor<Self, 3> {
-        plain::layer_normalise(x, norm)
+    /// `gelu(x * scale + offset)`, `[B, S, C]`, rounded as its two parts are.
+    fn normalise_gelu(
+        x: Tensor<Self, 3>,
+        norm: &Affine<Self>,
+        gelu: Gelu,
+        roundings: Roundings,
+    ) -> Tensor<Self, 3> {
+        Self::activate(Self::normalise(x, norm, roundings), gelu, roundings)
     }
 
-    /// A linear layer on `[B, S, in]`, to `[B, S, out]`.
+    /// `LayerNorm` over the channels of `[B, S, C]`: epsilon 1e-5, means reduced in float32, other steps rounded.
+    fn layer_normalise(
+        x: Tensor<Self, 3>,
+        norm: &LayerNorm<Self>,
+        roundings: Roundings,
+    ) -> Tensor<Self, 3> {
+        plain::layer_normalise(x, norm, roundings)
+    }
+
+    /// A linear layer on `[B, S, in]`, to `[B, S, out]`: `r(r(product) + bias)`, then the activation.
     fn project(
         x: Tensor<Self, 3>,
         linear: &Linear<Self>,
         activation: Activation,
+        roundings: Roundings,
     ) -> Tensor<Self, 3> {
-        plain::project(x, linear, activation)
+        plain::project(x, linear, activation, roundings)
     }
 
     /// A convolution with SAME padding and bias: `[B, S, in]` to `[B, S, out]`.
-    fn convolution(x: Tensor<Self, 3>, convolution: &Convolution<Self>) -> Tensor<Self, 3> {
-        plain::convolution(x, convolution)
+    ///
+    /// Rounded at the end; after the sums and after the bias where [`Roundings::convolution_steps`] says so.
+    fn convolution(
+        x: Tensor<Self, 3>,
+        convolution: &Convolution<Self>,
+        roundings: Roundings,
+    ) -> Tensor<Self, 3> {
+        plain::convolution(x, convolution, roundings)
     }
 
     /// The convolution of one-hot bases: `[B, S, 4]`, rows with a single one or all zero, to `[B, S, out]`.
-    fn stem(bases: Tensor<Self, 3>, convolution: &Convolution<Self>) -> Tensor<Self, 3> {
-        Self::convolution(bases, convolution)
+    fn stem(
+        bases: Tensor<Self, 3>,
+        convolution: &Convolution<Self>,
+        roundings: Roundings,
+    ) -> Tensor<Self, 3> {
+        Self::convolution(bases, convolution, roundings)
     }
 
     /// `convolution(gelu(norm(x)))`, plus `residual` with its channels cut or zero-padded to `out`.
@@ -89,11 +125,15 @@ pub trait Operations: Backend {
         norm: &Affine<Self>,
         convolution: &Convolution<Self>,
         residual: Option<Tensor<Self, 3>>,
+        roundings: Roundings,
     ) -> Tensor<Self, 3> {
-        let y = Self::convolution(Self::normalise_gelu(x, norm, Gelu::Sigmoid), convolution);
+        let x = Self::normalise_gelu(x, norm, Gelu::Sigmoid, roundings);
         match residual {
-            Some(residual) => plain::add_channels(y, residual),
-            None => y,
+            Some(residual) => {
+                let y = Self::convolution(x, convolution, roundings.unfinished());
+                plain::add_channels(y, residual, roundings)
+            }
+            None => Self::convolution(x, convolution, roundings),
         }
     }
 
@@ -103,11 +143,13 @@ pub trait Operations: Backend {
         norm: &Affine<Self>,
         linear: &Linear<Self>,
         gelu: Gelu,
+        roundings: Roundings,
     ) -> Tensor<Self, 3> {
         Self::project(
-            Self::normalise_gelu(x, norm, gelu),
+            Self::normalise_gelu(x, norm, gelu, roundings),
             linear,
             Activation::Identity,
+            roundings,
         )
     }
 
@@ -117,66 +159,81 @@ pub trait Operations: Backend {
     }
 
     /// The mean of each `by` neighbours: `[B, S, C]` to `[B, S / by, C]`.
-    fn mean_pool(x: Tensor<Self, 3>, by: usize) -> Tensor<Self, 3> {
-        plain::mean_pool(x, by)
+    ///
+    /// `by` is a power of two, so that one rounding of the mean is as good as one of the sum and one of the mean.
+    fn mean_pool(x: Tensor<Self, 3>, by: usize, roundings: Roundings) -> Tensor<Self, 3> {
+        plain::mean_pool(x, by, roundings)
     }
 
-    /// Every position of `x` `[B, S, C]` twice, times `scale`, plus `skip` `[B, 2 S, C]`.
-    fn upsample_add(x: Tensor<Self, 3>, scale: f32, skip: Tensor<Self, 3>) -> Tensor<Self, 3> {
-        plain::upsample_add(x, scale, skip)
+    /// Every position of `x` `[B, S, C]` twice, times `scale`, plus `skip` `[B, 2 S, C]`: `r(r(x * scale) + skip)`.
+    fn upsample_add(
+        x: Tensor<Self, 3>,
+        scale: f32,
+        skip: Tensor<Self, 3>,
+        roundings: Roundings,
+    ) -> Tensor<Self, 3> {
+        plain::upsample_add(x, scale, skip, roundings)
     }
 
-    /// Rotates the channel pairs `(2 i, 2 i + 1)` of `[B, S, H, C]` by their angles.
-    fn rotate(x: Tensor<Self, 4>, rotation: &Rotation<Self>) -> Tensor<Self, 4> {
-        plain::rotate(x, rotation)
+    /// Rotates the channel pairs `(2 i, 2 i + 1)` of `[B, S, H, C]` by their angles: four rounded products, then sums.
+    fn rotate(
+        x: Tensor<Self, 4>,
+        rotation: &Rotation<Self>,
+        roundings: Roundings,
+    ) -> Tensor<Self, 4> {
+        plain::rotate(x, rotation, roundings)
     }
 
     /// Attention of many query heads on one shared key and value head, with a bias and a soft cap.
     ///
     /// `queries` `[B, S, H, C]`, `keys` `[B, S, C]`, `values` `[B, S, V]`, `bias` `[B, H, P, P]` where `S / P` positions
-    /// share a bias; result `[B, S, H * V]`. Logits are `cap * tanh((q.k / sqrt(C) + bias) / cap)`.
+    /// share a bias; result `[B, S, H * V]`. Logits are `cap * tanh((q.k / sqrt(C) + bias) / cap)`. Rounded are the
+    /// operands of both products, as [`Roundings::operands`] says, and the result; everything between is float32.
     fn sequence_attention(
         queries: Tensor<Self, 4>,
         keys: Tensor<Self, 3>,
         values: Tensor<Self, 3>,
         bias: Tensor<Self, 4>,
         soft_cap: f32,
-        rounding: Rounding,
+        roundings: Roundings,
     ) -> Tensor<Self, 3> {
-        plain::sequence_attention(queries, keys, values, bias, soft_cap, rounding)
+        plain::sequence_attention(queries, keys, values, bias, soft_cap, roundings)
     }
 
     /// Attention with a single head along every row: all `[B, P, P, F]`, logits over `sqrt(F)`.
+    ///
+    /// Rounded as the attention along the sequence.
     fn row_attention(
         queries: Tensor<Self, 4>,
         keys: Tensor<Self, 4>,
         values: Tensor<Self, 4>,
-        rounding: Rounding,
+        roundings: Roundings,
     ) -> Tensor<Self, 4> {
-        plain::row_attention(queries, keys, values, rounding)
+        plain::row_attention(queries, keys, values, roundings)
     }
 
     /// Products of all positions with all, plus terms of their distance.
     ///
     /// `queries`, `keys` `[B, P, H, C]`, their biases `[H, C]`, `positions` `[2 P, H, C]` for the distances `-P..P`.
     /// With `R_q[q, d] = (q + q_bias) . positions[d]` and `R_k` likewise, the result `[B, P, P, H]` is
-    /// `q . k + (R_q[q, k - q + P] + R_k[k, q - k + P]) / 2`.
+    /// `q . k + (R_q[q, k - q + P] + R_k[k, q - k + P]) / 2`. Every product and every sum is rounded.
     fn pair_products(
         queries: Tensor<Self, 4>,
         keys: Tensor<Self, 4>,
         query_bias: Tensor<Self, 2>,
         key_bias: Tensor<Self, 2>,
         positions: Tensor<Self, 3>,
+        roundings: Roundings,
     ) -> Tensor<Self, 4> {
-        plain::pair_products(queries, keys, query_bias, key_bias, positions)
+        plain::pair_products(queries, keys, query_bias, key_bias, positions, roundings)
     }
 
-    /// `(x + transposed x) / 2`, `[B, P, P, F]`.
-    fn symmetrise(x: Tensor<Self, 4>) -> Tensor<Self, 4> {
-        plain::symmetrise(x)
+    /// `r((x + transposed x) / 2)`, `[B, P, P, F]`.
+    fn symmetrise(x: Tensor<Self, 4>, roundings: Roundings) -> Tensor<Self, 4> {
+        plain::symmetrise(x, roundings)
     }
 
-    /// `gelu(norm(x + skip) + organism)` with every position of `skip` repeated to the length of `x`.
+    /// `gelu(r(norm(r(x + skip)) + organism))` with every position of `skip` repeated to the length of `x`.
     ///
     /// `x` `[B, S, C]`, `skip` `[B, S / n, C]`, `organism` `[B, C]`.
     fn output_embedding(
@@ -184,8 +241,9 @@ pub trait Operations: Backend {
         skip: Option<Tensor<Self, 3>>,
         norm: &Affine<Self>,
         organism: Tensor<Self, 2>,
+        roundings: Roundings,
     ) -> Tensor<Self, 3> {
-        plain::output_embedding(x, skip, norm, organism)
+        plain::output_embedding(x, skip, norm, organism, roundings)
     }
 
     /// Genome tracks from a linear layer's output `x` `[B, S, C]` and `scale` `[B, C]`.

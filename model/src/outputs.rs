@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{DType, Int, Tensor};
 
 use crate::array::{Array, Values};
 use crate::heads::junctions::JunctionMask;
 use crate::operations::Operations;
+use crate::precision::Arithmetic;
 
 /// Outputs by the names of JAX's prediction tree, on the device.
+///
+/// Under a bfloat16 arithmetic all float outputs are bfloat16, cast once everything that depends on them is computed.
 #[derive(Clone, Debug)]
 pub struct Outputs<B: Operations> {
+    arithmetic: Arithmetic,
     outputs: BTreeMap<String, Output<B>>,
 }
 
@@ -19,7 +23,7 @@ pub struct Outputs<B: Operations> {
 pub enum Output<B: Operations> {
     /// Along the sequence, `[B, S, C]`.
     Sequence(Tensor<B, 3>),
-    /// Along the sequence, `[B, S, C]`: float16 once on the host, as in JAX.
+    /// Along the sequence, `[B, S, C]`: float16 once on the host, as in JAX's float32.
     Half(Tensor<B, 3>),
     /// For all pairs, `[B, P, P, C]` or `[B, K, K, C]`.
     Pair(Tensor<B, 4>),
@@ -56,14 +60,32 @@ impl<B: Operations> Output<B> {
 }
 
 impl<B: Operations> Outputs<B> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(arithmetic: Arithmetic) -> Self {
         Self {
+            arithmetic,
             outputs: BTreeMap::new(),
         }
     }
 
     pub(crate) fn insert(&mut self, name: impl Into<String>, output: Output<B>) {
+        let output = if self.arithmetic.is_bfloat16() {
+            self.in_bfloat16(output)
+        } else {
+            output
+        };
         self.outputs.insert(name.into(), output);
+    }
+
+    fn in_bfloat16(&self, output: Output<B>) -> Output<B> {
+        match output {
+            Output::Sequence(x) => Output::Sequence(x.cast(DType::BF16)),
+            Output::Half(x) if self.arithmetic.roundings().usage_is_half => {
+                Output::Sequence(x.cast(DType::F16).cast(DType::BF16))
+            }
+            Output::Half(x) => Output::Sequence(x.cast(DType::BF16)),
+            Output::Pair(x) => Output::Pair(x.cast(DType::BF16)),
+            output @ (Output::Positions(_) | Output::Mask(_)) => output,
+        }
     }
 
     /// One output by its name, as in `rna_seq/predictions_1bp`.

@@ -7,7 +7,7 @@ use crate::decoder::numbered;
 use crate::layers::{LayerNorm, Linear};
 use crate::operations::{Activation, Gelu, Operations};
 use crate::parameters::Loader;
-use crate::precision::Rounding;
+use crate::precision::Roundings;
 use crate::rotary::{central_mask_widths, distance_features};
 use crate::taps::{Taps, tap};
 use crate::tower::PATH;
@@ -19,6 +19,7 @@ pub struct PairUpdateBlock<B: Operations> {
     from_sequence: SequenceToPairBlock<B>,
     row_attention: RowAttentionBlock<B>,
     mlp: PairMlpBlock<B>,
+    roundings: Roundings,
 }
 
 impl<B: Operations> PairUpdateBlock<B> {
@@ -34,6 +35,7 @@ impl<B: Operations> PairUpdateBlock<B> {
             from_sequence: SequenceToPairBlock::load(loader, &path, tower, pair),
             row_attention: RowAttentionBlock::load(loader, &path, pair),
             mlp: PairMlpBlock::load(loader, &path, pair),
+            roundings: loader.roundings(),
             path,
         }
     }
@@ -43,16 +45,17 @@ impl<B: Operations> PairUpdateBlock<B> {
         &self,
         x: Tensor<B, 3>,
         pair: Option<Tensor<B, 4>>,
-        rounding: Rounding,
         taps: &mut dyn Taps,
     ) -> Tensor<B, 4> {
         let y = self.from_sequence.forward(x, taps);
         let pair = match pair {
-            Some(pair) => pair + y,
+            Some(pair) => B::add(pair, y, self.roundings),
             None => y,
         };
-        let pair = pair.clone() + self.row_attention.forward(pair, rounding, taps);
-        let pair = pair.clone() + self.mlp.forward(pair, taps);
+        let y = self.row_attention.forward(pair.clone(), taps);
+        let pair = B::add(pair, y, self.roundings);
+        let y = self.mlp.forward(pair.clone(), taps);
+        let pair = B::add(pair, y, self.roundings);
         tap(taps, &self.path, &pair);
         pair
     }
@@ -73,6 +76,7 @@ struct SequenceToPairBlock<B: Operations> {
     pair: Linear<B>,
     pool: usize,
     widths: Vec<f32>,
+    roundings: Roundings,
 }
 
 impl<B: Operations> SequenceToPairBlock<B> {
@@ -112,17 +116,20 @@ impl<B: Operations> SequenceToPairBlock<B> {
             pair: loader.linear(&format!("{path}/linear_pair"), heads, pair.channels, true),
             pool: pair.pool,
             widths: central_mask_widths(features / 2, tower.max_position / pair.pool),
+            roundings: loader.roundings(),
             path,
         }
     }
 
     /// `[B, S, C]` to `[B, P, P, F]`.
     fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 4> {
-        let x = B::layer_normalise(B::mean_pool(x, self.pool), &self.norm);
+        let roundings = self.roundings;
+        let x = B::mean_pool(x, self.pool, roundings);
+        let x = B::layer_normalise(x, &self.norm, roundings);
         let [batch, length, _] = x.dims();
         let [heads, width] = self.query_bias.dims();
         let project = |x: &Tensor<B, 3>, linear: &Linear<B>| {
-            B::project(x.clone(), linear, Activation::Identity)
+            B::project(x.clone(), linear, Activation::Identity, roundings)
         };
         let queries = project(&x, &self.queries).reshape([batch, length, heads, width]);
         let keys = project(&x, &self.keys).reshape([batch, length, heads, width]);
@@ -136,16 +143,18 @@ impl<B: Operations> SequenceToPairBlock<B> {
             self.query_bias.clone(),
             self.key_bias.clone(),
             positions,
+            roundings,
         );
         let pair = project(
             &products.reshape([batch, length * length, heads]),
             &self.pair,
         );
         let channels = pair.dims()[2];
-        let active = B::activate(x, Gelu::Tanh);
+        let active = B::activate(x, Gelu::Tanh, roundings);
         let of_query = project(&active, &self.of_query).reshape([batch, length, 1, channels]);
         let of_key = project(&active, &self.of_key).reshape([batch, 1, length, channels]);
-        let y = pair.reshape([batch, length, length, channels]) + of_query + of_key;
+        let pair = pair.reshape([batch, length, length, channels]);
+        let y = B::add(B::add(pair, of_query, roundings), of_key, roundings);
         tap(taps, &self.path, &y);
         y
     }
@@ -159,6 +168,7 @@ struct RowAttentionBlock<B: Operations> {
     queries: Linear<B>,
     keys: Linear<B>,
     values: Linear<B>,
+    roundings: Roundings,
 }
 
 impl<B: Operations> RowAttentionBlock<B> {
@@ -170,24 +180,27 @@ impl<B: Operations> RowAttentionBlock<B> {
             queries: loader.linear(&format!("{path}/linear_q"), channels, width, false),
             keys: loader.linear(&format!("{path}/linear_k"), channels, width, false),
             values: loader.linear(&format!("{path}/linear_v"), channels, width, true),
+            roundings: loader.roundings(),
             path,
         }
     }
 
     /// `[B, P, P, F]` to `[B, P, P, F]`, without the residual.
-    fn forward(&self, pair: Tensor<B, 4>, rounding: Rounding, taps: &mut dyn Taps) -> Tensor<B, 4> {
+    fn forward(&self, pair: Tensor<B, 4>, taps: &mut dyn Taps) -> Tensor<B, 4> {
+        let roundings = self.roundings;
         let [batch, rows, columns, channels] = pair.dims();
-        let x = B::layer_normalise(pair.reshape([batch, rows * columns, channels]), &self.norm);
-        let project = |linear: &Linear<B>| {
-            let y = B::project(x.clone(), linear, Activation::Identity);
+        let x = pair.reshape([batch, rows * columns, channels]);
+        let x = B::layer_normalise(x, &self.norm, self.roundings);
+        let project = |linear: &Linear<B>, roundings| {
+            let y = B::project(x.clone(), linear, Activation::Identity, roundings);
             let width = y.dims()[2];
             y.reshape([batch, rows, columns, width])
         };
         let y = B::row_attention(
-            project(&self.queries),
-            project(&self.keys),
-            project(&self.values),
-            rounding,
+            project(&self.queries, roundings),
+            project(&self.keys, roundings),
+            project(&self.values, roundings.unfinished()),
+            roundings,
         );
         tap(taps, &self.path, &y);
         y
@@ -201,6 +214,7 @@ struct PairMlpBlock<B: Operations> {
     norm: LayerNorm<B>,
     wide: Linear<B>,
     narrow: Linear<B>,
+    roundings: Roundings,
 }
 
 impl<B: Operations> PairMlpBlock<B> {
@@ -211,6 +225,7 @@ impl<B: Operations> PairMlpBlock<B> {
             norm: loader.layer_norm(&format!("{path}/layer_norm"), channels, false),
             wide: loader.linear(&format!("{path}/linear"), channels, hidden, true),
             narrow: loader.linear(&format!("{path}/linear_1"), hidden, channels, true),
+            roundings: loader.roundings(),
             path,
         }
     }
@@ -218,9 +233,10 @@ impl<B: Operations> PairMlpBlock<B> {
     /// `[B, P, P, F]` to `[B, P, P, F]`, without the residual.
     fn forward(&self, pair: Tensor<B, 4>, taps: &mut dyn Taps) -> Tensor<B, 4> {
         let [batch, rows, columns, channels] = pair.dims();
-        let x = B::layer_normalise(pair.reshape([batch, rows * columns, channels]), &self.norm);
-        let h = B::project(x, &self.wide, Activation::Relu);
-        let y = B::project(h, &self.narrow, Activation::Identity)
+        let x = pair.reshape([batch, rows * columns, channels]);
+        let x = B::layer_normalise(x, &self.norm, self.roundings);
+        let h = B::project(x, &self.wide, Activation::Relu, self.roundings);
+        let y = B::project(h, &self.narrow, Activation::Identity, self.roundings)
             .reshape([batch, rows, columns, channels]);
         tap(taps, &self.path, &y);
         y

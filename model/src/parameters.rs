@@ -1,6 +1,6 @@
 //! From stored tensors to parameters that are ready to be used.
 //!
-//! Kernels are standardised and norms folded here, once, with float32 values as JAX computes them at every pass.
+//! Kernels are standardised and norms folded here, once, as JAX computes them at every pass, with its roundings.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,6 +11,7 @@ use burn::tensor::{Tensor, TensorData};
 use crate::config::Folds;
 use crate::layers::{Affine, Convolution, LayerNorm, Linear};
 use crate::load::LoadError;
+use crate::precision::Roundings;
 use crate::store::Store;
 
 /// Added to a variance before its root is taken, in every norm.
@@ -24,6 +25,7 @@ const LEAST_KERNEL_VARIANCE: f32 = 1e-4;
 pub(crate) struct Loader<'a, B: Backend> {
     store: &'a Store,
     folds: Folds,
+    roundings: Roundings,
     device: &'a B::Device,
     survey: bool,
     used: BTreeSet<String>,
@@ -32,11 +34,17 @@ pub(crate) struct Loader<'a, B: Backend> {
 }
 
 impl<'a, B: Backend> Loader<'a, B> {
-    pub(crate) fn survey(store: &'a Store, folds: Folds, device: &'a B::Device) -> Self {
+    pub(crate) fn survey(
+        store: &'a Store,
+        folds: Folds,
+        roundings: Roundings,
+        device: &'a B::Device,
+    ) -> Self {
         let (used, missing, misshapen) = Default::default();
         Self {
             store,
             folds,
+            roundings,
             device,
             survey: true,
             used,
@@ -45,11 +53,21 @@ impl<'a, B: Backend> Loader<'a, B> {
         }
     }
 
-    pub(crate) fn reader(store: &'a Store, folds: Folds, device: &'a B::Device) -> Self {
+    pub(crate) fn reader(
+        store: &'a Store,
+        folds: Folds,
+        roundings: Roundings,
+        device: &'a B::Device,
+    ) -> Self {
         Self {
             survey: false,
-            ..Self::survey(store, folds, device)
+            ..Self::survey(store, folds, roundings, device)
         }
+    }
+
+    /// Where the model rounds.
+    pub(crate) fn roundings(&self) -> Roundings {
+        self.roundings
     }
 
     /// Where the model is to live.
@@ -82,8 +100,17 @@ impl<'a, B: Backend> Loader<'a, B> {
         })
     }
 
-    /// The values of a tensor; nothing in a survey, or if it is not as it should be.
+    /// The values of a tensor as JAX reads them; nothing in a survey, or if it is not as it should be.
     pub(crate) fn values(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
+        let mut values = self.stored(name, shape);
+        if let Some(values) = &mut values {
+            self.roundings.values.numbers(values);
+        }
+        values
+    }
+
+    /// The values of a tensor before JAX rounds them.
+    pub(crate) fn stored(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
         let name = name.strip_prefix("alphagenome/").unwrap_or(name);
         self.used.insert(name.to_owned());
         let Some(stored) = self.store.get(name) else {
@@ -120,7 +147,7 @@ impl<'a, B: Backend> Loader<'a, B> {
         }
     }
 
-    /// A parameter as it is stored.
+    /// A parameter as JAX reads it.
     pub(crate) fn parameter<const D: usize>(
         &mut self,
         name: &str,
@@ -137,16 +164,14 @@ impl<'a, B: Backend> Loader<'a, B> {
             scale
         } else {
             let variance = self.values(&format!("{path}/var_ema"), &[channels]);
-            scale.zip(variance).map(|(scale, variance)| {
-                let inverse = variance
-                    .iter()
-                    .map(|variance| 1.0 / (variance + EPSILON).sqrt());
-                scale
-                    .iter()
-                    .zip(inverse)
-                    .map(|(scale, inverse)| scale * inverse)
-                    .collect()
-            })
+            let r = |value| self.roundings.values.number(value);
+            let folded = |(scale, variance): (&f32, &f32)| {
+                let inverse = 1.0 / r(variance + r(EPSILON)).sqrt();
+                r(scale * r(inverse))
+            };
+            scale
+                .zip(variance)
+                .map(|(scale, variance)| scale.iter().zip(&variance).map(folded).collect())
         };
         Affine {
             scale: self.tensor(scale, [channels]),
@@ -200,13 +225,17 @@ impl<'a, B: Backend> Loader<'a, B> {
         shape: [usize; 3],
     ) -> Convolution<B> {
         let outputs = shape[2];
-        let mut weight = self.values(&format!("{path}/w"), &shape);
-        if !self.folds.standardized_conv1d {
+        let name = format!("{path}/w");
+        let weight = if self.folds.standardized_conv1d {
+            self.values(&name, &shape)
+        } else {
+            let mut weight = self.stored(&name, &shape);
             let scale = self.values(&format!("{path}/scale"), &[outputs]);
             if let (Some(weight), Some(scale)) = (&mut weight, scale) {
-                standardize(weight, &scale);
+                standardize(weight, &scale, self.roundings);
             }
-        }
+            weight
+        };
         Convolution {
             weight: self.tensor(weight, shape),
             bias: self.parameter(&format!("{path}/bias"), [outputs]),
@@ -240,44 +269,98 @@ impl<'a, B: Backend> Loader<'a, B> {
 }
 
 /// Takes the mean over `(width, in)` off a kernel `[width, in, out]`, and scales each output channel.
-fn standardize(weight: &mut [f32], scale: &[f32]) {
+///
+/// `weight` is as stored, `scale` as read. The mean and the variance are summed in float32 and then rounded.
+fn standardize(weight: &mut [f32], scale: &[f32], roundings: Roundings) {
     let outputs = scale.len();
     let fan_in = weight.len() / outputs;
-    let means = column_means(weight, outputs, |value| value);
+    let r = |value| roundings.values.number(value);
+    roundings.kernels_for_mean.numbers(weight);
+    let means = column_means(weight, outputs, f64::from);
     for row in weight.chunks_exact_mut(outputs) {
         row.iter_mut()
             .zip(&means)
-            .for_each(|(value, mean)| *value -= mean);
+            .for_each(|(value, mean)| *value = r(*value) - r(*mean));
     }
-    let rest = column_means(weight, outputs, |value| value);
+    let centred = |value: f32| f64::from(roundings.kernels_for_variance.number(value));
+    let rest = column_means(weight, outputs, centred);
     let mut column = 0;
     let variances = column_means(weight, outputs, |value| {
-        let centred = value - f64::from(rest[column]);
+        let centred = centred(value) - f64::from(rest[column]);
         column = (column + 1) % outputs;
         centred * centred
     });
-    let scales: Vec<f32> = variances
-        .iter()
-        .zip(scale)
-        .map(|(variance, scale)| {
-            scale * (1.0 / (fan_in as f32 * variance).max(LEAST_KERNEL_VARIANCE).sqrt())
-        })
-        .collect();
+    let least = r(LEAST_KERNEL_VARIANCE);
+    let factor = |(variance, scale): (&f32, &f32)| {
+        let total = r(r(fan_in as f32) * r(*variance)).max(least);
+        r(scale * r(1.0 / total.sqrt()))
+    };
+    let factors: Vec<f32> = variances.iter().zip(scale).map(factor).collect();
     for row in weight.chunks_exact_mut(outputs) {
         row.iter_mut()
-            .zip(&scales)
-            .for_each(|(value, scale)| *value *= scale);
+            .zip(&factors)
+            .for_each(|(value, factor)| *value = r(r(*value) * factor));
     }
 }
 
 /// The mean of `f` over each column, summed in float64: a reference for any order in which XLA may sum.
-fn column_means(values: &[f32], columns: usize, mut f: impl FnMut(f64) -> f64) -> Vec<f32> {
+fn column_means(values: &[f32], columns: usize, mut f: impl FnMut(f32) -> f64) -> Vec<f32> {
     let mut sums = vec![0.0; columns];
     for row in values.chunks_exact(columns) {
         sums.iter_mut()
             .zip(row)
-            .for_each(|(sum, value)| *sum += f(f64::from(*value)));
+            .for_each(|(sum, value)| *sum += f(*value));
     }
     let rows = (values.len() / columns) as f64;
     sums.iter().map(|sum| (sum / rows) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::precision::Arithmetic;
+
+    /// A kernel of one output whose parts tell the arithmetics apart, standardised by hand with `r` where each rounds.
+    #[test]
+    fn kernels_are_standardised_as_each_arithmetic_rounds() {
+        let r = |x: f32| half::bf16::from_f32(x).to_f32();
+        let stored: Vec<f32> = (0..7).map(|i| 0.9 + 0.011 * i as f32 * i as f32).collect();
+        let scale = 1.25;
+        let mean = |values: &[f32]| {
+            (values.iter().map(|&x| f64::from(x)).sum::<f64>() / values.len() as f64) as f32
+        };
+        let variance = |values: &[f32]| {
+            let middle = mean(values);
+            let squares = values
+                .iter()
+                .map(|&x| (f64::from(x) - f64::from(middle)).powi(2));
+            (squares.sum::<f64>() / values.len() as f64) as f32
+        };
+        let read: Vec<f32> = stored.iter().map(|&x| r(x)).collect();
+        let mut all = Vec::new();
+        for (arithmetic, of_read, of_rounded) in [
+            (Arithmetic::XlaGpuBf16, false, true),
+            (Arithmetic::XlaGpuBf16Strict, true, true),
+            (Arithmetic::XlaCpuBf16, true, false),
+        ] {
+            let middle = r(mean(if of_read { &read } else { &stored }));
+            let exact: Vec<f32> = read.iter().map(|x| x - middle).collect();
+            let rounded: Vec<f32> = exact.iter().map(|&x| r(x)).collect();
+            let spread = r(variance(if of_rounded { &rounded } else { &exact }));
+            let factor = r(scale * r(1.0 / r(7.0 * spread).max(r(1e-4)).sqrt()));
+            let expected: Vec<f32> = rounded.iter().map(|x| r(x * factor)).collect();
+            let mut kernel = stored.clone();
+            standardize(&mut kernel, &[scale], arithmetic.roundings());
+            assert_eq!(kernel, expected, "{arithmetic}");
+            all.push(kernel);
+        }
+        assert_ne!(all[0], all[1]);
+    }
+
+    #[test]
+    fn a_kernel_without_variance_is_scaled_by_the_least_one() {
+        let mut kernel = [0.5, 0.5, 0.5, 0.5];
+        standardize(&mut kernel, &[1.0], Roundings::FLOAT32);
+        assert_eq!(kernel, [0.0; 4]);
+    }
 }

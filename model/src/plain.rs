@@ -11,7 +11,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::layers::{Affine, Convolution, LayerNorm, Linear, Rotation, TissueAffine};
 use crate::operations::{Activation, Gelu, Unscale};
-use crate::precision::Rounding;
+use crate::precision::{Rounding, Roundings};
 
 /// Where the soft clip of the training targets begins (`_SOFT_CLIP_VALUE`).
 const SOFT_CLIP: f32 = 10.0;
@@ -19,34 +19,76 @@ const SOFT_CLIP: f32 = 10.0;
 /// The most attention logits that are held at once.
 const LOGITS_AT_ONCE: usize = 1 << 26;
 
-/// `x * scale + offset`.
-pub fn normalise<B: Backend>(x: Tensor<B, 3>, norm: &Affine<B>) -> Tensor<B, 3> {
-    x * norm.scale.clone().unsqueeze() + norm.offset.clone().unsqueeze()
+/// `x + y`.
+pub fn add<B: Backend, const D: usize>(
+    x: Tensor<B, D>,
+    y: Tensor<B, D>,
+    roundings: Roundings,
+) -> Tensor<B, D> {
+    roundings.result.apply(x + y)
 }
 
-/// gelu.
-pub fn activate<B: Backend, const D: usize>(x: Tensor<B, D>, gelu: Gelu) -> Tensor<B, D> {
-    match gelu {
-        Gelu::Sigmoid => activation::sigmoid(x.clone() * 1.702f32) * x,
+/// `x * scale + offset`.
+pub fn normalise<B: Backend>(
+    x: Tensor<B, 3>,
+    norm: &Affine<B>,
+    roundings: Roundings,
+) -> Tensor<B, 3> {
+    let scaled = roundings.values.apply(x * norm.scale.clone().unsqueeze());
+    add(scaled, norm.offset.clone().unsqueeze(), roundings)
+}
+
+/// gelu. Its constants have the type of `x` in JAX, so they are rounded too.
+pub fn activate<B: Backend, const D: usize>(
+    x: Tensor<B, D>,
+    gelu: Gelu,
+    roundings: Roundings,
+) -> Tensor<B, D> {
+    let values = roundings.values;
+    let y = match gelu {
+        Gelu::Sigmoid => sigmoid(x.clone() * values.number(1.702), values) * x,
         Gelu::Tanh => {
-            let cubed = x.clone() * x.clone() * x.clone();
-            let inner =
-                (cubed * 0.044_715f32 + x.clone()) * (2.0 / std::f64::consts::PI).sqrt() as f32;
-            x * ((inner.tanh() + 1.0f32) * 0.5f32)
+            let squared = values.apply(x.clone() * x.clone());
+            let cubed = values.apply(squared * x.clone());
+            let small = values.apply(cubed * values.number(0.044_715));
+            let root = (2.0 / std::f64::consts::PI).sqrt() as f32;
+            let inner = values.apply(small + x.clone()) * values.number(root);
+            let tanh = values.apply(values.apply(inner).tanh());
+            x * values.apply(values.apply(tanh + 1.0f32) * 0.5f32)
+        }
+    };
+    roundings.result.apply(y)
+}
+
+/// The logistic function of what is first to be rounded, with a rounding after every step.
+fn sigmoid<B: Backend, const D: usize>(x: Tensor<B, D>, values: Rounding) -> Tensor<B, D> {
+    match values {
+        Rounding::None => activation::sigmoid(x),
+        Rounding::ToBfloat16 => {
+            let power = values.apply(values.apply(x).neg().exp());
+            values.apply(values.apply(power + 1.0f32).recip())
         }
     }
 }
 
 /// `LayerNorm`.
-pub fn layer_normalise<B: Backend>(x: Tensor<B, 3>, norm: &LayerNorm<B>) -> Tensor<B, 3> {
+pub fn layer_normalise<B: Backend>(
+    x: Tensor<B, 3>,
+    norm: &LayerNorm<B>,
+    roundings: Roundings,
+) -> Tensor<B, 3> {
+    let values = roundings.values;
     let x = if norm.centred {
-        x.clone() - x.mean_dim(2)
+        let mean = values.apply(x.clone().mean_dim(2));
+        values.apply(x - mean)
     } else {
         x
     };
-    let variance = x.clone().square().mean_dim(2);
-    let inverse = (variance + 1e-5f32).sqrt().recip();
-    x * (norm.scale.clone().unsqueeze::<3>() * inverse) + norm.offset.clone().unsqueeze()
+    let squares = roundings.squares.apply(x.clone().square());
+    let inverse = values.apply((squares.mean_dim(2) + 1e-5f32).sqrt().recip());
+    let scale = values.apply(norm.scale.clone().unsqueeze::<3>() * inverse);
+    let scaled = values.apply(x * scale);
+    add(scaled, norm.offset.clone().unsqueeze(), roundings)
 }
 
 /// A linear layer.
@@ -54,13 +96,18 @@ pub fn project<B: Backend>(
     x: Tensor<B, 3>,
     linear: &Linear<B>,
     activation: Activation,
+    roundings: Roundings,
 ) -> Tensor<B, 3> {
     let [batch, length, channels] = x.dims();
     let rows = x.reshape([batch * length, channels]);
-    let mut y = rows.matmul(linear.weight.clone());
-    if let Some(bias) = &linear.bias {
-        y = y + bias.clone().unsqueeze();
-    }
+    let products = rows.matmul(linear.weight.clone());
+    let mut y = match &linear.bias {
+        Some(bias) => {
+            let products = roundings.values.apply(products);
+            add(products, bias.clone().unsqueeze(), roundings)
+        }
+        None => roundings.result.apply(products),
+    };
     if activation == Activation::Relu {
         y = activation::relu(y);
     }
@@ -69,28 +116,39 @@ pub fn project<B: Backend>(
 }
 
 /// A convolution.
-pub fn convolution<B: Backend>(x: Tensor<B, 3>, convolution: &Convolution<B>) -> Tensor<B, 3> {
+pub fn convolution<B: Backend>(
+    x: Tensor<B, 3>,
+    convolution: &Convolution<B>,
+    roundings: Roundings,
+) -> Tensor<B, 3> {
     let width = convolution.weight.dims()[0];
     let kernel = convolution.weight.clone().permute([2, 1, 0]);
     let options = ConvOptions::new([1], [width / 2], [1], 1);
-    module::conv1d(
-        x.swap_dims(1, 2),
-        kernel,
-        Some(convolution.bias.clone()),
-        options,
-    )
-    .swap_dims(1, 2)
+    let convolve = |bias: Option<Tensor<B, 1>>| {
+        module::conv1d(x.swap_dims(1, 2), kernel, bias, options).swap_dims(1, 2)
+    };
+    let y = match roundings.convolution_steps {
+        Rounding::None => convolve(Some(convolution.bias.clone())),
+        steps => steps.apply(steps.apply(convolve(None)) + convolution.bias.clone().unsqueeze()),
+    };
+    roundings.result.apply(y)
 }
 
 /// `y` plus `residual`, whose channels are cut or zero-padded to those of `y`.
-pub fn add_channels<B: Backend>(y: Tensor<B, 3>, residual: Tensor<B, 3>) -> Tensor<B, 3> {
+pub fn add_channels<B: Backend>(
+    y: Tensor<B, 3>,
+    residual: Tensor<B, 3>,
+    roundings: Roundings,
+) -> Tensor<B, 3> {
     let [_, _, channels] = y.dims();
     let [batch, length, given] = residual.dims();
-    if given >= channels {
-        return y + residual.narrow(2, 0, channels);
-    }
-    let zeros = Tensor::zeros([batch, length, channels - given], &y.device());
-    y + Tensor::cat(vec![residual, zeros], 2)
+    let residual = if given >= channels {
+        residual.narrow(2, 0, channels)
+    } else {
+        let zeros = Tensor::zeros([batch, length, channels - given], &y.device());
+        Tensor::cat(vec![residual, zeros], 2)
+    };
+    add(y, residual, roundings)
 }
 
 /// The larger of two neighbours.
@@ -102,22 +160,33 @@ pub fn max_pool<B: Backend>(x: Tensor<B, 3>) -> Tensor<B, 3> {
 }
 
 /// The mean of neighbours.
-pub fn mean_pool<B: Backend>(x: Tensor<B, 3>, by: usize) -> Tensor<B, 3> {
+pub fn mean_pool<B: Backend>(x: Tensor<B, 3>, by: usize, roundings: Roundings) -> Tensor<B, 3> {
     let [batch, length, channels] = x.dims();
     let windows = x.reshape([batch, length / by, by, channels]);
-    windows.mean_dim(2).reshape([batch, length / by, channels])
+    let means = windows.mean_dim(2).reshape([batch, length / by, channels]);
+    roundings.result.apply(means)
 }
 
 /// Every position twice, scaled, plus a skip.
-pub fn upsample_add<B: Backend>(x: Tensor<B, 3>, scale: f32, skip: Tensor<B, 3>) -> Tensor<B, 3> {
+pub fn upsample_add<B: Backend>(
+    x: Tensor<B, 3>,
+    scale: f32,
+    skip: Tensor<B, 3>,
+    roundings: Roundings,
+) -> Tensor<B, 3> {
     let [batch, length, channels] = x.dims();
     let skip = skip.reshape([batch, length, 2, channels]);
-    let x = (x * scale).reshape([batch, length, 1, channels]);
-    (skip + x).reshape([batch, 2 * length, channels])
+    let scaled = roundings.values.apply(x * scale);
+    let scaled = scaled.reshape([batch, length, 1, channels]);
+    add(skip, scaled, roundings).reshape([batch, 2 * length, channels])
 }
 
 /// The rotary embedding.
-pub fn rotate<B: Backend>(x: Tensor<B, 4>, rotation: &Rotation<B>) -> Tensor<B, 4> {
+pub fn rotate<B: Backend>(
+    x: Tensor<B, 4>,
+    rotation: &Rotation<B>,
+    roundings: Roundings,
+) -> Tensor<B, 4> {
     let [batch, length, heads, channels] = x.dims();
     let pairs = x.reshape([batch, length, heads, channels / 2, 2]);
     let even = pairs.clone().narrow(4, 0, 1);
@@ -130,9 +199,14 @@ pub fn rotate<B: Backend>(x: Tensor<B, 4>, rotation: &Rotation<B>) -> Tensor<B, 
         .sine
         .clone()
         .reshape([1, length, 1, channels / 2, 1]);
-    let first = even.clone() * cosine.clone() - odd.clone() * sine.clone();
-    let second = odd * cosine + even * sine;
-    Tensor::cat(vec![first, second], 4).reshape([batch, length, heads, channels])
+    let product = |x: &Tensor<B, 5>, angle: &Tensor<B, 5>| {
+        let product = x.clone() * angle.clone();
+        roundings.values.apply(product)
+    };
+    let first = product(&even, &cosine) - product(&odd, &sine);
+    let second = product(&odd, &cosine) + product(&even, &sine);
+    let rotated = Tensor::cat(vec![first, second], 4).reshape([batch, length, heads, channels]);
+    roundings.result.apply(rotated)
 }
 
 /// Attention along the sequence, a block of queries at a time so that the logits of a long one fit.
@@ -142,15 +216,16 @@ pub fn sequence_attention<B: Backend>(
     values: Tensor<B, 3>,
     bias: Tensor<B, 4>,
     soft_cap: f32,
-    rounding: Rounding,
+    roundings: Roundings,
 ) -> Tensor<B, 3> {
+    let operands = roundings.operands;
     let [batch, length, heads, width] = queries.dims();
     let value_width = values.dims()[2];
     let rows = bias.dims()[2];
     let pool = length / rows;
-    let queries = rounding.apply(queries).permute([0, 2, 1, 3]);
-    let keys = rounding.apply(keys).swap_dims(1, 2);
-    let values = rounding.apply(values);
+    let queries = operands.apply(queries).permute([0, 2, 1, 3]);
+    let keys = operands.apply(keys).swap_dims(1, 2);
+    let values = operands.apply(values);
     let step = (LOGITS_AT_ONCE / (batch * heads * length * pool)).clamp(1, rows);
     let mut blocks = Vec::with_capacity(rows.div_ceil(step));
     for first in (0..rows).step_by(step) {
@@ -166,7 +241,9 @@ pub fn sequence_attention<B: Backend>(
         let logits = logits + bias.reshape([batch, heads, count, 1, rows, 1]);
         let logits = (logits / soft_cap).tanh() * soft_cap;
         let weights = activation::softmax(logits.reshape([batch, heads * positions, length]), 2);
-        let block = rounding.apply(weights).matmul(values.clone());
+        let block = roundings
+            .result
+            .apply(operands.apply(weights).matmul(values.clone()));
         let block = block
             .reshape([batch, heads, positions, value_width])
             .swap_dims(1, 2);
@@ -180,17 +257,18 @@ pub fn row_attention<B: Backend>(
     queries: Tensor<B, 4>,
     keys: Tensor<B, 4>,
     values: Tensor<B, 4>,
-    rounding: Rounding,
+    roundings: Roundings,
 ) -> Tensor<B, 4> {
+    let operands = roundings.operands;
     let [batch, rows, columns, width] = queries.dims();
     let step = (LOGITS_AT_ONCE / (batch * columns * columns)).clamp(1, rows);
     let mut blocks = Vec::with_capacity(rows.div_ceil(step));
     for first in (0..rows).step_by(step) {
         let count = step.min(rows - first);
-        let part = |x: &Tensor<B, 4>| rounding.apply(x.clone().narrow(1, first, count));
+        let part = |x: &Tensor<B, 4>| operands.apply(x.clone().narrow(1, first, count));
         let logits = part(&queries).matmul(part(&keys).swap_dims(2, 3)) / (width as f32).sqrt();
-        let weights = rounding.apply(activation::softmax(logits, 3));
-        blocks.push(weights.matmul(part(&values)));
+        let weights = operands.apply(activation::softmax(logits, 3));
+        blocks.push(roundings.result.apply(weights.matmul(part(&values))));
     }
     Tensor::cat(blocks, 1)
 }
@@ -202,18 +280,22 @@ pub fn pair_products<B: Backend>(
     query_bias: Tensor<B, 2>,
     key_bias: Tensor<B, 2>,
     positions: Tensor<B, 3>,
+    roundings: Roundings,
 ) -> Tensor<B, 4> {
+    let values = roundings.values;
     let positions = positions.permute([1, 2, 0]).unsqueeze::<4>();
     let relative = |x: Tensor<B, 4>, bias: Tensor<B, 2>| {
-        let biased = x + bias.unsqueeze::<4>();
-        shift(biased.permute([0, 2, 1, 3]).matmul(positions.clone()))
+        let biased = values.apply(x + bias.unsqueeze::<4>());
+        shift(values.apply(biased.permute([0, 2, 1, 3]).matmul(positions.clone())))
     };
     let of_queries = relative(queries.clone(), query_bias);
     let of_keys = relative(keys.clone(), key_bias).swap_dims(2, 3);
     let products = queries
         .permute([0, 2, 1, 3])
         .matmul(keys.permute([0, 2, 3, 1]));
-    (products + (of_queries + of_keys) * 0.5f32).permute([0, 2, 3, 1])
+    // Halving is exact, so one rounding of the sum is enough.
+    let relative = values.apply(of_queries + of_keys) * 0.5f32;
+    add(values.apply(products), relative, roundings).permute([0, 2, 3, 1])
 }
 
 /// Turns distances into positions: `[B, H, P, 2 P]` to `[B, H, P, P]`, `y[q, k] = x[q, k - q + P]`.
@@ -227,8 +309,8 @@ fn shift<B: Backend>(x: Tensor<B, 4>) -> Tensor<B, 4> {
 }
 
 /// `(x + transposed x) / 2`.
-pub fn symmetrise<B: Backend>(x: Tensor<B, 4>) -> Tensor<B, 4> {
-    (x.clone() + x.swap_dims(1, 2)) / 2.0f32
+pub fn symmetrise<B: Backend>(x: Tensor<B, 4>, roundings: Roundings) -> Tensor<B, 4> {
+    add(x.clone(), x.swap_dims(1, 2), roundings) / 2.0f32
 }
 
 /// The end of an output embedder.
@@ -237,20 +319,24 @@ pub fn output_embedding<B: Backend>(
     skip: Option<Tensor<B, 3>>,
     norm: &Affine<B>,
     organism: Tensor<B, 2>,
+    roundings: Roundings,
 ) -> Tensor<B, 3> {
     let [batch, length, channels] = x.dims();
     let x = match skip {
         Some(skip) => {
             let coarse = skip.dims()[1];
             let x = x.reshape([batch, coarse, length / coarse, channels]);
-            (x + skip.reshape([batch, coarse, 1, channels])).reshape([batch, length, channels])
+            let sum = x + skip.reshape([batch, coarse, 1, channels]);
+            roundings
+                .values
+                .apply(sum)
+                .reshape([batch, length, channels])
         }
         None => x,
     };
-    activate(
-        normalise(x, norm) + organism.unsqueeze_dim(1),
-        Gelu::Sigmoid,
-    )
+    let normalised = normalise(x, norm, roundings);
+    let x = add(normalised, organism.unsqueeze_dim(1), roundings);
+    activate(x, Gelu::Sigmoid, roundings)
 }
 
 /// Genome tracks from a linear layer's output.
@@ -310,7 +396,8 @@ pub fn junctions<B: Backend>(
             let [positions, channels] = x.dims();
             let scale = affine.scale.clone().narrow(0, tissue, 1);
             let x = x.clone() * scale + affine.offset.clone().narrow(0, tissue, 1);
-            let x = rotate(x.reshape([1, positions, 1, channels]), rotation);
+            let x = x.reshape([1, positions, 1, channels]);
+            let x = rotate(x, rotation, Roundings::FLOAT32);
             rounding.apply(x.reshape([positions, channels]))
         };
         let product = of_tissue(&donors).matmul(of_tissue(&acceptors).transpose());

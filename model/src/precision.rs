@@ -1,4 +1,6 @@
-//! Where numbers are rounded: the one place that knows what XLA does to operands.
+//! Where numbers are rounded: the one place that knows what XLA makes of AlphaGenome's program.
+//!
+//! `docs/bfloat16.md` has the same for readers, module by module.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,22 +8,9 @@ use std::str::FromStr;
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Tensor};
 
-/// The arithmetic of a forward pass, a named choice.
+/// The arithmetic of a forward pass, a named choice: what JAX's program becomes under a compiler and its flags.
 ///
-/// JAX's program asks for bfloat16 operands with float32 accumulation
-/// (`jax.lax.DotAlgorithmPreset.BF16_BF16_F32`) in five products under any policy. What becomes of that depends on the
-/// compiler:
-///
-/// | product | operands | `xla-cpu-f32` | `xla-gpu-f32` |
-/// |---|---|---|---|
-/// | sequence attention, logits | queries, keys, both after the rotary embedding | as they are | bfloat16 |
-/// | sequence attention, values | weights after the softmax, values | as they are | bfloat16 |
-/// | row attention, logits | queries, keys | as they are | bfloat16 |
-/// | row attention, values | weights after the softmax, values | as they are | bfloat16 |
-/// | splice junctions | donors, acceptors, both after the rotary embedding | as they are | bfloat16 |
-///
-/// Every other product, every norm, every sum and every activation is float32 in both. A bfloat16 policy adds a variant
-/// here and its own column to the table.
+/// [`Arithmetic::roundings`] is the whole difference between the choices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Arithmetic {
     /// float32 throughout, as XLA compiles the model for the CPU.
@@ -29,18 +18,70 @@ pub enum Arithmetic {
     XlaCpuF32,
     /// float32 as XLA compiles the model for a GPU at `jax_default_matmul_precision=highest`.
     XlaGpuF32,
+    /// bfloat16 as AlphaGenome ships and XLA compiles it for a GPU.
+    XlaGpuBf16,
+    /// bfloat16 as XLA compiles it for a GPU with `--xla_allow_excess_precision=false`.
+    XlaGpuBf16Strict,
+    /// bfloat16 as XLA compiles it for the CPU.
+    XlaCpuBf16,
 }
 
 impl Arithmetic {
     /// Every choice there is.
-    pub const ALL: [Self; 2] = [Self::XlaCpuF32, Self::XlaGpuF32];
+    pub const ALL: [Self; 5] = [
+        Self::XlaCpuF32,
+        Self::XlaGpuF32,
+        Self::XlaGpuBf16,
+        Self::XlaGpuBf16Strict,
+        Self::XlaCpuBf16,
+    ];
 
-    /// What happens to the operands of the products in the table above.
-    pub fn product_operands(self) -> Rounding {
+    /// Where this arithmetic rounds.
+    pub const fn roundings(self) -> Roundings {
+        use Rounding::{None, ToBfloat16};
+        let shipped = Roundings {
+            values: ToBfloat16,
+            result: ToBfloat16,
+            operands: ToBfloat16,
+            convolution_steps: None,
+            squares: ToBfloat16,
+            kernels_for_mean: None,
+            kernels_for_variance: ToBfloat16,
+            denominators: None,
+            learnt_scales: None,
+            usage_is_half: false,
+        };
         match self {
-            Self::XlaCpuF32 => Rounding::None,
-            Self::XlaGpuF32 => Rounding::ToBfloat16,
+            Self::XlaCpuF32 => Roundings::FLOAT32,
+            Self::XlaGpuF32 => Roundings {
+                operands: ToBfloat16,
+                ..Roundings::FLOAT32
+            },
+            Self::XlaGpuBf16 => shipped,
+            Self::XlaGpuBf16Strict => Roundings {
+                kernels_for_mean: ToBfloat16,
+                denominators: ToBfloat16,
+                learnt_scales: ToBfloat16,
+                usage_is_half: true,
+                ..shipped
+            },
+            Self::XlaCpuBf16 => Roundings {
+                operands: None,
+                convolution_steps: ToBfloat16,
+                squares: None,
+                kernels_for_mean: ToBfloat16,
+                kernels_for_variance: None,
+                denominators: ToBfloat16,
+                learnt_scales: ToBfloat16,
+                usage_is_half: true,
+                ..shipped
+            },
         }
+    }
+
+    /// Whether tensors hold bfloat16 and outputs are bfloat16.
+    pub const fn is_bfloat16(self) -> bool {
+        matches!(self.roundings().values, Rounding::ToBfloat16)
     }
 
     /// The name as a person writes it.
@@ -48,6 +89,9 @@ impl Arithmetic {
         match self {
             Self::XlaCpuF32 => "xla-cpu-f32",
             Self::XlaGpuF32 => "xla-gpu-f32",
+            Self::XlaGpuBf16 => "xla-gpu-bf16",
+            Self::XlaGpuBf16Strict => "xla-gpu-bf16-strict",
+            Self::XlaCpuBf16 => "xla-cpu-bf16",
         }
     }
 }
@@ -60,8 +104,14 @@ impl fmt::Display for Arithmetic {
 
 /// A name that no arithmetic has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no arithmetic is called `{0}`: expected `xla-cpu-f32` or `xla-gpu-f32`")]
+#[error("no arithmetic is called `{0}`: expected one of {names}", names = names())]
 pub struct UnknownArithmetic(pub String);
+
+fn names() -> String {
+    Arithmetic::ALL
+        .map(|arithmetic| format!("`{arithmetic}`"))
+        .join(", ")
+}
 
 impl FromStr for Arithmetic {
     type Err = UnknownArithmetic;
@@ -74,23 +124,96 @@ impl FromStr for Arithmetic {
     }
 }
 
-/// What happens to an operand before it enters a product. Accumulation is float32 in any case.
+/// Where an arithmetic rounds to bfloat16; everywhere else numbers are float32.
+///
+/// Read off the programs that XLA compiled (H200 and CPU, JAX 0.11.2 and 0.10.2), and confirmed with recorded module
+/// outputs. Sums, means, softmax, attention logits, the heads and the junctions' rotary embedding are float32 in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roundings {
+    /// Parameters where they are read, and the result of every operation on a tensor that JAX holds in its compute
+    /// type: each product's sums, each addition of a bias, each step of a norm or an activation.
+    pub values: Rounding,
+    /// The last step of an operation: as [`values`](Self::values), unless what follows takes it unrounded.
+    pub result: Rounding,
+    /// The operands of the five products that ask for bfloat16 operands with float32 accumulation under any policy
+    /// (`jax.lax.DotAlgorithmPreset.BF16_BF16_F32`): in the sequence attention, queries and keys after the rotary
+    /// embedding, then weights and values; the same in the row attention; in the junctions, donors and acceptors after
+    /// their rotary embedding. A GPU rounds them; the CPU takes them as float32, even the last addition that made them.
+    pub operands: Rounding,
+    /// A convolution's sums, and those with the bias, before the residual is added: cuDNN adds all three in float32.
+    pub convolution_steps: Rounding,
+    /// The squares whose mean a `LayerNorm` takes.
+    pub squares: Rounding,
+    /// A convolution kernel before its mean is taken. What the mean is taken off is rounded in any case.
+    pub kernels_for_mean: Rounding,
+    /// A convolution kernel less its mean, before its variance is taken.
+    pub kernels_for_variance: Rounding,
+    /// The denominators of the trunk's rotary frequencies.
+    pub denominators: Rounding,
+    /// The learnt scales of genome tracks.
+    pub learnt_scales: Rounding,
+    /// Whether the usage of splice sites passes through float16.
+    pub usage_is_half: bool,
+}
+
+impl Roundings {
+    /// No rounding anywhere, but for the usage of splice sites, which is float16.
+    pub const FLOAT32: Self = Self {
+        values: Rounding::None,
+        result: Rounding::None,
+        operands: Rounding::None,
+        convolution_steps: Rounding::None,
+        squares: Rounding::None,
+        kernels_for_mean: Rounding::None,
+        kernels_for_variance: Rounding::None,
+        denominators: Rounding::None,
+        learnt_scales: Rounding::None,
+        usage_is_half: true,
+    };
+
+    /// The same, with the last step left unrounded for what follows.
+    pub const fn unfinished(self) -> Self {
+        Self {
+            result: Rounding::None,
+            ..self
+        }
+    }
+}
+
+/// What happens to a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rounding {
-    /// The operand is used as it is.
+    /// It stays as it is.
     None,
-    /// The operand is rounded to the nearest bfloat16, ties to even, and used as float32.
+    /// It is rounded to the nearest bfloat16, ties to even, and used as float32.
     ToBfloat16,
 }
 
 impl Rounding {
-    /// Rounds an operand; shape and float type stay.
-    pub fn apply<B: Backend, const D: usize>(self, operand: Tensor<B, D>) -> Tensor<B, D> {
+    /// Rounds a tensor; shape and float type stay.
+    pub fn apply<B: Backend, const D: usize>(self, x: Tensor<B, D>) -> Tensor<B, D> {
         match self {
-            Self::None => operand,
+            Self::None => x,
             Self::ToBfloat16 => {
-                let dtype = operand.dtype();
-                operand.cast(DType::BF16).cast(dtype)
+                let dtype = x.dtype();
+                x.cast(DType::BF16).cast(dtype)
+            }
+        }
+    }
+
+    /// Rounds one number.
+    pub fn number(self, x: f32) -> f32 {
+        match self {
+            Self::None => x,
+            Self::ToBfloat16 => half::bf16::from_f32(x).to_f32(),
+        }
+    }
+
+    /// Rounds numbers in place.
+    pub fn numbers(self, values: &mut [f32]) {
+        if self == Self::ToBfloat16 {
+            for value in values {
+                *value = self.number(*value);
             }
         }
     }
@@ -108,6 +231,18 @@ mod tests {
         }
         let error = "bf16".parse::<Arithmetic>().unwrap_err();
         assert!(error.to_string().contains("`bf16`"));
+        assert!(error.to_string().ends_with("`xla-cpu-bf16`"));
+    }
+
+    #[test]
+    fn only_the_bfloat16_choices_round_values() {
+        let bfloat16 = Arithmetic::ALL.map(Arithmetic::is_bfloat16);
+        assert_eq!(bfloat16, [false, false, true, true, true]);
+        for arithmetic in Arithmetic::ALL {
+            let roundings = arithmetic.roundings();
+            assert_eq!(roundings.result, roundings.values);
+            assert_eq!(roundings.unfinished().result, Rounding::None);
+        }
     }
 
     #[test]
@@ -115,13 +250,21 @@ mod tests {
         let device = Default::default();
         // Steps of bfloat16 above 1 are 2^-7: half a step goes to the even neighbour, below for 1 and above for 1 + 2^-7.
         let values = [1.0, 1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, -1.3];
+        let nearest = [1.0, 1.0, 1.015_625, -1.296_875];
         let x = Tensor::<Flex, 1>::from_floats(values, &device);
         let rounded = Rounding::ToBfloat16
             .apply(x.clone())
             .into_data()
             .to_vec::<f32>()
             .unwrap();
-        assert_eq!(rounded, [1.0, 1.0, 1.015_625, -1.296_875]);
+        assert_eq!(rounded, nearest);
+        assert_eq!(
+            values.map(|value| Rounding::ToBfloat16.number(value)),
+            nearest
+        );
+        let mut numbers = values;
+        Rounding::ToBfloat16.numbers(&mut numbers);
+        assert_eq!(numbers, nearest);
         let kept = Rounding::None.apply(x).into_data().to_vec::<f32>().unwrap();
         assert_eq!(kept, values);
     }

@@ -9,6 +9,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use crate::layers::Rotation;
+use crate::precision::Rounding;
 
 /// `jnp.geomspace(1, stop, count)` in float32, with the stop, as XLA computes it.
 fn geomspace(stop: usize, count: usize) -> Vec<f32> {
@@ -27,13 +28,17 @@ fn geomspace(stop: usize, count: usize) -> Vec<f32> {
         .collect()
 }
 
-/// `1 / (arange(n) + geomspace(1, max_position - n + 1, n))` for `n` channel pairs.
-pub fn inverse_frequencies(pairs: usize, max_position: usize) -> Vec<f32> {
+/// `1 / (arange(n) + geomspace(1, max_position - n + 1, n))` for `n` channel pairs, the sum and the quotient rounded.
+pub fn inverse_frequencies(
+    pairs: usize,
+    max_position: usize,
+    [denominators, quotients]: [Rounding; 2],
+) -> Vec<f32> {
     let spaced = geomspace((max_position + 1).saturating_sub(pairs).max(1), pairs);
     spaced
         .iter()
         .enumerate()
-        .map(|(index, value)| 1.0 / (index as f32 + value))
+        .map(|(index, value)| quotients.number(1.0 / denominators.number(index as f32 + value)))
         .collect()
 }
 
@@ -59,9 +64,13 @@ pub fn distance_features(positions: usize, widths: &[f32]) -> Vec<f32> {
 }
 
 /// Angles of some positions, `[positions, n]`, as cosines and sines.
+///
+/// In bfloat16 the positions, the angles, their cosines and their sines are all rounded: positions above 256 are no
+/// longer exact, nor are angles that many turns away.
 pub fn rotation<B: Backend>(
     positions: impl ExactSizeIterator<Item = f32>,
     inverse_frequencies: &[f32],
+    rounding: Rounding,
     device: &B::Device,
 ) -> Rotation<B> {
     let shape = [positions.len(), inverse_frequencies.len()];
@@ -69,9 +78,10 @@ pub fn rotation<B: Backend>(
     let mut sine = Vec::with_capacity(shape[0] * shape[1]);
     for position in positions {
         for frequency in inverse_frequencies {
-            let (s, c) = f64::from(position * frequency).sin_cos();
-            cosine.push(c as f32);
-            sine.push(s as f32);
+            let angle = rounding.number(rounding.number(position) * frequency);
+            let (s, c) = f64::from(angle).sin_cos();
+            cosine.push(rounding.number(c as f32));
+            sine.push(rounding.number(s as f32));
         }
     }
     let tensor = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), device);
@@ -84,6 +94,8 @@ pub fn rotation<B: Backend>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FLOAT32: [Rounding; 2] = [Rounding::None; 2];
 
     /// What JAX 0.10.2 gives on a CPU, jitted: bits of float32.
     const OF_8192: [u32; 8] = [
@@ -158,16 +170,49 @@ mod tests {
 
     #[test]
     fn frequencies_are_those_of_jax_to_the_last_bit() {
-        assert_eq!(bits(inverse_frequencies(8, 8192)), OF_8192);
-        assert_eq!(bits(inverse_frequencies(8, 1 << 20)), OF_1048576);
+        assert_eq!(bits(inverse_frequencies(8, 8192, FLOAT32)), OF_8192);
+        assert_eq!(bits(inverse_frequencies(8, 1 << 20, FLOAT32)), OF_1048576);
         assert_eq!(
-            digest(inverse_frequencies(64, 8192)),
+            digest(inverse_frequencies(64, 8192, FLOAT32)),
             (0x0041_8f0c, 0x01df_270e_1e98)
         );
         assert_eq!(
-            digest(inverse_frequencies(384, 1 << 20)),
+            digest(inverse_frequencies(384, 1 << 20, FLOAT32)),
             (0x033b_f899, 0x3fde_baa7_1f5f)
         );
+    }
+
+    /// What JAX 0.10.2 gives on a CPU, jitted, in bfloat16: bits.
+    #[test]
+    fn bfloat16_frequencies_and_angles_are_those_of_jax() {
+        let short = |values: Vec<f32>| -> Vec<u32> {
+            let bits = bits(values);
+            assert!(bits.iter().all(|bits| bits.trailing_zeros() >= 16));
+            bits.iter().map(|bits| bits >> 16).collect()
+        };
+        let frequencies = inverse_frequencies(8, 8192, [Rounding::ToBfloat16; 2]);
+        let jax = [
+            0x3f80, 0x3e5d, 0x3d87, 0x3ca2, 0x3bba, 0x3ad1, 0x39e7, 0x3900,
+        ];
+        assert_eq!(short(frequencies.clone()), jax);
+        let shipped = inverse_frequencies(8, 8192, [Rounding::None, Rounding::ToBfloat16]);
+        assert_eq!(short(shipped)[5], 0x3ad0, "the denominator is not rounded");
+        let chosen = [frequencies[0], frequencies[1], frequencies[4]];
+        let places = [1.0, 7.0, 300.0, 1999.0].into_iter();
+        let device = Default::default();
+        let rotation =
+            rotation::<burn::backend::Flex>(places, &chosen, Rounding::ToBfloat16, &device);
+        let cosine = [
+            0x3f0a, 0x3f7a, 0x3f80, 0x3f41, 0x3d81, 0x3f80, 0xbcb5, 0xbdc7, 0xbe07, 0xbebc, 0x3cfe,
+            0x3ebe,
+        ];
+        let sine = [
+            0x3f57, 0x3e5b, 0x3bba, 0x3f28, 0x3f7f, 0x3d23, 0xbf80, 0x3f7f, 0x3f7e, 0x3f6e, 0xbf80,
+            0xbf6e,
+        ];
+        let values = |x: Tensor<_, 2>| x.into_data().to_vec::<f32>().unwrap();
+        assert_eq!(short(values(rotation.cosine)), cosine);
+        assert_eq!(short(values(rotation.sine)), sine);
     }
 
     #[test]
@@ -198,7 +243,7 @@ mod tests {
 
     #[test]
     fn one_channel_pair_turns_once_a_radian() {
-        assert_eq!(inverse_frequencies(1, 100), [0.5f32.recip() / 2.0]);
-        assert!(inverse_frequencies(0, 100).is_empty());
+        assert_eq!(inverse_frequencies(1, 100, FLOAT32), [0.5f32.recip() / 2.0]);
+        assert!(inverse_frequencies(0, 100, FLOAT32).is_empty());
     }
 }

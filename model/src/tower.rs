@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::operations::Operations;
 use crate::pair::PairUpdateBlock;
 use crate::parameters::Loader;
-use crate::precision::Rounding;
+use crate::precision::Roundings;
 use crate::rotary::{inverse_frequencies, rotation};
 use crate::taps::Taps;
 
@@ -19,6 +19,7 @@ pub(crate) const PATH: &str = "alphagenome/transformer_tower";
 pub struct TransformerTower<B: Operations> {
     layers: Vec<Layer<B>>,
     inverse_frequencies: Vec<f32>,
+    roundings: Roundings,
 }
 
 /// One layer, with an update of the pair where there is one.
@@ -34,6 +35,7 @@ impl<B: Operations> TransformerTower<B> {
     /// Takes the tower's parameters.
     pub(crate) fn load(loader: &mut Loader<'_, B>, config: &Config) -> Self {
         let (tower, pair) = (&config.tower, &config.pair);
+        let roundings = loader.roundings();
         let layers = (0..tower.layers).map(|index| Layer {
             pair_update: index
                 .is_multiple_of(pair.every)
@@ -44,7 +46,12 @@ impl<B: Operations> TransformerTower<B> {
         });
         Self {
             layers: layers.collect(),
-            inverse_frequencies: inverse_frequencies(tower.head_width / 2, tower.max_position),
+            inverse_frequencies: inverse_frequencies(
+                tower.head_width / 2,
+                tower.max_position,
+                [roundings.denominators, roundings.values],
+            ),
+            roundings,
         }
     }
 
@@ -55,13 +62,13 @@ impl<B: Operations> TransformerTower<B> {
         &self,
         mut x: Tensor<B, 3>,
         whole: bool,
-        rounding: Rounding,
         taps: &mut dyn Taps,
     ) -> (Option<Tensor<B, 3>>, Option<Tensor<B, 4>>) {
         let length = x.dims()[1];
         let rotation = rotation(
             (0..length).map(|position| position as f32),
             &self.inverse_frequencies,
+            self.roundings.values,
             &x.device(),
         );
         let last_update = self
@@ -71,16 +78,18 @@ impl<B: Operations> TransformerTower<B> {
         let mut pair = None;
         for (index, layer) in self.layers.iter().enumerate() {
             if let Some(update) = &layer.pair_update {
-                pair = Some(update.forward(x.clone(), pair, rounding, taps));
+                pair = Some(update.forward(x.clone(), pair, taps));
             }
             if !whole && last_update == Some(index) {
                 return (None, pair);
             }
             if let Some(pair) = &pair {
                 let bias = layer.bias.forward(pair.clone(), taps);
-                x = x.clone() + layer.attention.forward(x, bias, &rotation, rounding, taps);
+                let y = layer.attention.forward(x.clone(), bias, &rotation, taps);
+                x = B::add(x, y, self.roundings);
             }
-            x = x.clone() + layer.mlp.forward(x, taps);
+            let y = layer.mlp.forward(x.clone(), taps);
+            x = B::add(x, y, self.roundings);
         }
         (Some(x), pair)
     }

@@ -5,10 +5,13 @@ mod support;
 use burn::backend::Flex;
 use model::layers::{Affine, Convolution, Rotation};
 use model::operations::Gelu;
+use model::precision::Roundings;
 use model::{Operations, plain};
 use support::{check, gelu, random};
 
 /// Convolution with SAME padding of `[B, S, in]`, in float64.
+const FLOAT32: Roundings = Roundings::FLOAT32;
+
 fn convolve(
     x: &[f64],
     w: &[f64],
@@ -53,11 +56,11 @@ fn convolutions() {
         check(
             &expected,
             [
-                plain::convolution(x.clone(), &convolution),
-                Flex::convolution(x.clone(), &convolution),
+                plain::convolution(x.clone(), &convolution, FLOAT32),
+                Flex::convolution(x.clone(), &convolution, FLOAT32),
             ],
         );
-        check(&expected, [Flex::stem(x.clone(), &convolution)]);
+        check(&expected, [Flex::stem(x.clone(), &convolution, FLOAT32)]);
 
         let ((scale, s), (offset, o)) = (random(4, [inputs]), random(5, [inputs]));
         let norm = Affine { scale, offset };
@@ -74,6 +77,7 @@ fn convolutions() {
                 &norm,
                 &convolution,
                 None,
+                FLOAT32,
             )],
         );
         for channels in [outputs - 1, outputs, outputs + 2] {
@@ -88,15 +92,26 @@ fn convolutions() {
             };
             let expected: Vec<f64> = block.iter().enumerate().map(add).collect();
             let plain = plain::convolution(
-                plain::activate(plain::normalise(x.clone(), &norm), Gelu::Sigmoid),
+                plain::activate(
+                    plain::normalise(x.clone(), &norm, FLOAT32),
+                    Gelu::Sigmoid,
+                    FLOAT32,
+                ),
                 &convolution,
+                FLOAT32,
             );
-            let plain = plain::add_channels(plain, residual.clone());
+            let plain = plain::add_channels(plain, residual.clone(), FLOAT32);
             check(
                 &expected,
                 [
                     plain,
-                    Flex::convolution_block(x.clone(), &norm, &convolution, Some(residual)),
+                    Flex::convolution_block(
+                        x.clone(),
+                        &norm,
+                        &convolution,
+                        Some(residual),
+                        FLOAT32,
+                    ),
                 ],
             );
         }
@@ -121,8 +136,8 @@ fn pools_and_upsampling() {
     check(
         &expected,
         [
-            plain::mean_pool(x.clone(), 16),
-            Flex::mean_pool(x.clone(), 16),
+            plain::mean_pool(x.clone(), 16, FLOAT32),
+            Flex::mean_pool(x.clone(), 16, FLOAT32),
         ],
     );
     let (skip, s) = random(2, [2, 64, 3]);
@@ -133,8 +148,8 @@ fn pools_and_upsampling() {
     check(
         &expected,
         [
-            plain::upsample_add(x.clone(), 0.7, skip.clone()),
-            Flex::upsample_add(x, 0.7, skip),
+            plain::upsample_add(x.clone(), 0.7, skip.clone(), FLOAT32),
+            Flex::upsample_add(x, 0.7, skip, FLOAT32),
         ],
     );
 }
@@ -153,8 +168,8 @@ fn rotation_turns_pairs_of_neighbours() {
     check(
         &expected,
         [
-            plain::rotate(x.clone(), &rotation),
-            Flex::rotate(x, &rotation),
+            plain::rotate(x.clone(), &rotation, FLOAT32),
+            Flex::rotate(x, &rotation, FLOAT32),
         ],
     );
 }
@@ -177,12 +192,13 @@ fn output_embeddings() {
         };
         let expected: Vec<f64> = values.iter().enumerate().map(embed).collect();
         let skip = with_skip.then(|| skip.clone());
-        let plain = plain::output_embedding(x.clone(), skip.clone(), &norm, organism.clone());
+        let plain =
+            plain::output_embedding(x.clone(), skip.clone(), &norm, organism.clone(), FLOAT32);
         check(
             &expected,
             [
                 plain,
-                Flex::output_embedding(x.clone(), skip, &norm, organism.clone()),
+                Flex::output_embedding(x.clone(), skip, &norm, organism.clone(), FLOAT32),
             ],
         );
     }

@@ -6,8 +6,11 @@ use burn::backend::Flex;
 use burn::tensor::{Tensor, TensorData};
 use model::layers::{Affine, LayerNorm, Linear};
 use model::operations::{Activation, Gelu, Unscale};
+use model::precision::Roundings;
 use model::{Operations, plain};
 use support::{check, gelu, random};
+
+const FLOAT32: Roundings = Roundings::FLOAT32;
 
 fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
@@ -20,16 +23,16 @@ fn gelu_by_hand() {
     check(
         &sigmoid,
         [
-            plain::activate(x.clone(), Gelu::Sigmoid),
-            Flex::activate(x.clone(), Gelu::Sigmoid),
+            plain::activate(x.clone(), Gelu::Sigmoid, FLOAT32),
+            Flex::activate(x.clone(), Gelu::Sigmoid, FLOAT32),
         ],
     );
     let tanh = [-0.045_402_306, 0.0, 0.841_191_99, 2.996_363];
     check(
         &tanh,
         [
-            plain::activate(x.clone(), Gelu::Tanh),
-            Flex::activate(x, Gelu::Tanh),
+            plain::activate(x.clone(), Gelu::Tanh, FLOAT32),
+            Flex::activate(x, Gelu::Tanh, FLOAT32),
         ],
     );
 }
@@ -48,16 +51,16 @@ fn norms() {
     check(
         &expected,
         [
-            plain::normalise(x.clone(), &norm),
-            Flex::normalise(x.clone(), &norm),
+            plain::normalise(x.clone(), &norm, FLOAT32),
+            Flex::normalise(x.clone(), &norm, FLOAT32),
         ],
     );
     for kind in [Gelu::Sigmoid, Gelu::Tanh] {
         let expected: Vec<f64> = expected.iter().map(|&y| gelu(y, kind)).collect();
-        let plain = plain::activate(plain::normalise(x.clone(), &norm), kind);
+        let plain = plain::activate(plain::normalise(x.clone(), &norm, FLOAT32), kind, FLOAT32);
         check(
             &expected,
-            [plain, Flex::normalise_gelu(x.clone(), &norm, kind)],
+            [plain, Flex::normalise_gelu(x.clone(), &norm, kind, FLOAT32)],
         );
     }
     for centred in [false, true] {
@@ -81,8 +84,8 @@ fn norms() {
         check(
             &expected,
             [
-                plain::layer_normalise(x.clone(), &norm),
-                Flex::layer_normalise(x.clone(), &norm),
+                plain::layer_normalise(x.clone(), &norm, FLOAT32),
+                Flex::layer_normalise(x.clone(), &norm, FLOAT32),
             ],
         );
     }
@@ -114,8 +117,8 @@ fn linear_layers() {
             }
         }
         let forms = [
-            plain::project(x.clone(), &linear, activation),
-            Flex::project(x.clone(), &linear, activation),
+            plain::project(x.clone(), &linear, activation, FLOAT32),
+            Flex::project(x.clone(), &linear, activation, FLOAT32),
         ];
         check(&expected, forms);
     }

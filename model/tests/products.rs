@@ -6,11 +6,21 @@ use burn::backend::Flex;
 use burn::tensor::{Tensor, TensorData};
 use half::bf16;
 use model::layers::{Rotation, TissueAffine};
-use model::precision::Rounding;
+use model::precision::{Rounding, Roundings};
 use model::{Operations, plain};
 use support::{distance, numbers};
 
 const ROUNDINGS: [Rounding; 2] = [Rounding::None, Rounding::ToBfloat16];
+
+const FLOAT32: Roundings = Roundings::FLOAT32;
+
+/// float32 but for the operands of products.
+fn operands(rounding: Rounding) -> Roundings {
+    Roundings {
+        operands: rounding,
+        ..FLOAT32
+    }
+}
 
 fn random<const D: usize>(seed: u64, shape: [usize; D]) -> (Tensor<Flex, D>, Vec<f64>) {
     let values: Vec<f32> = numbers(seed)
@@ -100,9 +110,10 @@ fn sequence_attention() {
             given.2.clone(),
             given.3.clone(),
             5.0,
-            rounding,
+            operands(rounding),
         );
-        let fast = Flex::sequence_attention(given.0, given.1, given.2, given.3, 5.0, rounding);
+        let fast =
+            Flex::sequence_attention(given.0, given.1, given.2, given.3, 5.0, operands(rounding));
         check(&expected, rounding, [plain, fast]);
     }
 }
@@ -127,8 +138,18 @@ fn row_attention() {
                 }));
             }
         }
-        let plain = plain::row_attention(queries.clone(), keys.clone(), values.clone(), rounding);
-        let fast = Flex::row_attention(queries.clone(), keys.clone(), values.clone(), rounding);
+        let plain = plain::row_attention(
+            queries.clone(),
+            keys.clone(),
+            values.clone(),
+            operands(rounding),
+        );
+        let fast = Flex::row_attention(
+            queries.clone(),
+            keys.clone(),
+            values.clone(),
+            operands(rounding),
+        );
         check(&expected, rounding, [plain, fast]);
     }
 }
@@ -178,12 +199,12 @@ fn pair_products() {
         )
     };
     let (q, k, qb, kb, p) = given();
-    let plain = plain::pair_products(q, k, qb, kb, p);
+    let plain = plain::pair_products(q, k, qb, kb, p, FLOAT32);
     let (q, k, qb, kb, p) = given();
     check(
         &expected,
         Rounding::None,
-        [plain, Flex::pair_products(q, k, qb, kb, p)],
+        [plain, Flex::pair_products(q, k, qb, kb, p, FLOAT32)],
     );
 }
 
@@ -198,7 +219,10 @@ fn a_symmetrised_pair() {
     check(
         &expected,
         Rounding::None,
-        [plain::symmetrise(x.clone()), Flex::symmetrise(x)],
+        [
+            plain::symmetrise(x.clone(), FLOAT32),
+            Flex::symmetrise(x, FLOAT32),
+        ],
     );
 }
 

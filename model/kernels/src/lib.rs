@@ -14,6 +14,7 @@
 mod accumulate;
 pub mod activation;
 pub mod attention;
+pub mod bfloat16;
 pub mod convolution;
 pub mod embedding;
 mod functions;

@@ -10,7 +10,7 @@ use kernels::{pair, rotary};
 
 use super::floats::{Floats, filled, part, sequences};
 use crate::layers::Rotation;
-use crate::precision::Rounding;
+use crate::precision::{Rounding, Roundings};
 
 pub(super) fn rotate(x: Tensor<Flex, 4>, rotation: &Rotation<Flex>) -> Tensor<Flex, 4> {
     let [batch, length, heads, channels] = x.dims();
@@ -37,7 +37,7 @@ pub(super) fn sequence_attention(
     values: Tensor<Flex, 3>,
     bias: Tensor<Flex, 4>,
     soft_cap: f32,
-    rounding: Rounding,
+    roundings: Roundings,
 ) -> Tensor<Flex, 3> {
     let [batch, length, heads, key_width] = queries.dims();
     let (value_width, bias_rows) = (values.dims()[2], bias.dims()[2]);
@@ -58,7 +58,7 @@ pub(super) fn sequence_attention(
     filled([batch, length, heads * value_width], |y| {
         for (sequence, y) in sequences(y, size).enumerate() {
             let of = given.each_ref().map(|x| part(x, sequence, batch));
-            kernels::attention::attention(y, of, soft_cap, operands(rounding), shape);
+            kernels::attention::attention(y, of, soft_cap, operands(roundings.operands), shape);
         }
     })
 }
@@ -67,14 +67,14 @@ pub(super) fn row_attention(
     queries: Tensor<Flex, 4>,
     keys: Tensor<Flex, 4>,
     values: Tensor<Flex, 4>,
-    rounding: Rounding,
+    roundings: Roundings,
 ) -> Tensor<Flex, 4> {
     let [batch, rows, columns, width] = queries.dims();
     let given = [Floats::new(queries), Floats::new(keys), Floats::new(values)];
     let given = given.each_ref().map(Floats::as_slice);
     filled([batch, rows, columns, width], |y| {
         let shape = [batch * rows, columns, width];
-        kernels::row_attention::row_attention(y, given, operands(rounding), shape);
+        kernels::row_attention::row_attention(y, given, operands(roundings.operands), shape);
     })
 }
 

@@ -10,6 +10,7 @@ use super::steps::Argument;
 use super::tower::numbered;
 use crate::config::{Config, Head};
 use crate::metadata::Metadata;
+use crate::precision::Rounding;
 use crate::rotary::{central_mask_widths, inverse_frequencies};
 use crate::store::Store;
 
@@ -340,13 +341,14 @@ impl<'a> Uploader<'a> {
         let (config, metadata) = (self.config, self.metadata);
         let (tower, pair) = (&config.tower, &config.pair);
         let pairs = tower.head_width / 2;
-        let mut frequencies = inverse_frequencies(pairs, tower.max_position);
-        if !self.excess && self.kernels.element() == 2 {
-            let rounded = |frequency: &mut f32| {
-                *frequency = 1.0 / half::bf16::from_f32(1.0 / *frequency).to_f32();
-            };
-            frequencies.iter_mut().for_each(rounded);
-        }
+        let denominators = if !self.excess && self.kernels.element() == 2 {
+            Rounding::ToBfloat16
+        } else {
+            Rounding::None
+        };
+        // The table rounds the quotients.
+        let roundings = [denominators, Rounding::None];
+        let frequencies = inverse_frequencies(pairs, tower.max_position, roundings);
         let rounded = self.table("rotary/frequencies", &frequencies, true)?;
         let tables =
             ["rotary/cosines", "rotary/sines"].map(|name| self.reserve(name, 4 * LONGEST * pairs));
@@ -384,7 +386,8 @@ impl<'a> Uploader<'a> {
                     max_position,
                     ..
                 } => {
-                    let frequencies = inverse_frequencies(hidden / 2, *max_position);
+                    let frequencies =
+                        inverse_frequencies(hidden / 2, *max_position, [Rounding::None; 2]);
                     self.table(&format!("head/{name}/frequencies"), &frequencies, false)?;
                 }
                 _ => {}

@@ -8,7 +8,7 @@ use crate::layers::{Linear, TissueAffine};
 use crate::metadata::Metadata;
 use crate::operations::{Activation, Operations};
 use crate::parameters::Loader;
-use crate::precision::Rounding;
+use crate::precision::{Rounding, Roundings};
 use crate::rotary::{inverse_frequencies, rotation};
 
 /// The kinds of splice site, in the order of the positions.
@@ -20,6 +20,7 @@ pub struct JunctionHead<B: Operations> {
     organisms: Vec<Organism<B>>,
     tissues: usize,
     inverse_frequencies: Vec<f32>,
+    operands: Rounding,
     /// Sites chosen a kind.
     pub top_k: usize,
     /// The lowest probability of a site.
@@ -157,7 +158,8 @@ impl<B: Operations> JunctionHead<B> {
         Self {
             organisms: linears.into_iter().enumerate().map(organism).collect(),
             tissues,
-            inverse_frequencies: inverse_frequencies(hidden / 2, max_position),
+            inverse_frequencies: inverse_frequencies(hidden / 2, max_position, [Rounding::None; 2]),
+            operands: loader.roundings().operands,
             top_k,
             threshold,
         }
@@ -171,7 +173,6 @@ impl<B: Operations> JunctionHead<B> {
         x: Tensor<B, 3>,
         positions: &SpliceSitePositions,
         organisms: &[usize],
-        rounding: Rounding,
     ) -> (Tensor<B, 4>, JunctionMask) {
         let counts = organisms.iter().enumerate().map(|(sequence, &organism)| {
             let [_, length, channels] = x.dims();
@@ -181,14 +182,7 @@ impl<B: Operations> JunctionHead<B> {
             // Burn's CPU backend makes `zeros` of bytes, which come to the host by a copy only; `full` of floats.
             let zeros = Tensor::full([count, count, tracks], 0.0, &x.device());
             let counts = [0, 1].into_iter().fold(zeros, |counts, strand| {
-                self.strand(
-                    counts,
-                    strand,
-                    &x,
-                    (positions, sequence),
-                    organism,
-                    rounding,
-                )
+                self.strand(counts, strand, &x, (positions, sequence), organism)
             });
             counts.unsqueeze::<4>()
         });
@@ -214,7 +208,6 @@ impl<B: Operations> JunctionHead<B> {
         x: &Tensor<B, 2>,
         (positions, sequence): (&SpliceSitePositions, usize),
         organism: &Organism<B>,
-        rounding: Rounding,
     ) -> Tensor<B, 3> {
         let device = x.device();
         let kind = 2 * strand;
@@ -234,12 +227,17 @@ impl<B: Operations> JunctionHead<B> {
             let index =
                 Tensor::<B, 1, Int>::from_data(TensorData::new(index, [side.len()]), &device);
             let chosen = x.clone().select(0, index).unsqueeze::<3>();
-            let hidden = B::project(chosen, &organism.linear, Activation::Identity);
+            let hidden = B::project(
+                chosen,
+                &organism.linear,
+                Activation::Identity,
+                Roundings::FLOAT32,
+            );
             let channels = hidden.dims()[2];
             let angles = side.iter().map(|&place| place as f32);
             (
                 hidden.reshape([side.len(), channels]),
-                rotation::<B>(angles, &self.inverse_frequencies, &device),
+                rotation::<B>(angles, &self.inverse_frequencies, Rounding::None, &device),
             )
         });
         let [count, partners] = sides.map(<[i32]>::len);
@@ -247,10 +245,11 @@ impl<B: Operations> JunctionHead<B> {
         let donors = (donors.0, &organism.kinds[kind], &donors.1);
         let acceptors = (acceptors.0, &organism.kinds[kind + 1], &acceptors.1);
         let Some(present) = holes(sides) else {
-            return B::fill_junctions(counts, first, donors, acceptors, rounding);
+            return B::fill_junctions(counts, first, donors, acceptors, self.operands);
         };
         let present = TensorData::new(present, [count, partners, 1]);
-        let y = B::junctions(donors, acceptors, rounding) * Tensor::from_data(present, &device);
+        let y =
+            B::junctions(donors, acceptors, self.operands) * Tensor::from_data(present, &device);
         counts.slice_assign([0..count, 0..partners, first..first + organism.tissues], y)
     }
 }

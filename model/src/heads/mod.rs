@@ -14,6 +14,7 @@ use crate::layers::Linear;
 use crate::metadata::Metadata;
 use crate::operations::{Activation, Operations};
 use crate::parameters::Loader;
+use crate::precision::Roundings;
 
 pub use contact_maps::ContactMapsHead;
 pub use junctions::JunctionHead;
@@ -68,21 +69,21 @@ pub(crate) fn load<B: Operations>(
 }
 
 /// `_MultiOrganismLinear`: each sequence of `[B, S, in]` through the layer of its organism, `[B, S, out]`.
+///
+/// Its result is float32 under any policy.
 pub(crate) fn organism_linear<B: Operations>(
     x: Tensor<B, 3>,
     linears: &[Linear<B>],
     organisms: &[usize],
 ) -> Tensor<B, 3> {
+    let project = |x, linear| B::project(x, linear, Activation::Identity, Roundings::FLOAT32);
     let first = organisms[0];
     if organisms.iter().all(|&organism| organism == first) {
-        return B::project(x, &linears[first], Activation::Identity);
+        return project(x, &linears[first]);
     }
-    let parts = organisms.iter().enumerate().map(|(index, &organism)| {
-        B::project(
-            x.clone().narrow(0, index, 1),
-            &linears[organism],
-            Activation::Identity,
-        )
-    });
+    let parts = organisms
+        .iter()
+        .enumerate()
+        .map(|(index, &organism)| project(x.clone().narrow(0, index, 1), &linears[organism]));
     Tensor::cat(parts.collect(), 0)
 }

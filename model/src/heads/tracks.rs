@@ -63,8 +63,9 @@ impl<B: Operations> GenomeTracksHead<B> {
             };
             let linear = format!("{path}/multi_organism_linear");
             let linears = loader.organism_linear(&linear, organisms, channels, tracks);
-            let scale = loader.values(&format!("{path}/learnt_scale"), &[organisms, tracks]);
-            let scale = scale.map(|values| values.into_iter().map(softplus).collect());
+            let scale = loader.stored(&format!("{path}/learnt_scale"), &[organisms, tracks]);
+            let read = |scale| loader.roundings().learnt_scales.number(scale);
+            let scale = scale.map(|values| values.into_iter().map(read).map(softplus).collect());
             let scale = loader.tensor(scale, [organisms, tracks]);
             let factor = metadata.map(|metadata| {
                 let means = (0..organisms)

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use model::Sequence;
+use model::{Arithmetic, Sequence};
 
 use crate::cli::Record;
 use crate::compare::GIVEN;
 use crate::exit::Exit;
 use crate::fasta;
 use crate::progress;
-use crate::recording::{CaseEntry, DType, FORMAT, Manifest, Recording, RecordingWriter, Variant};
-use crate::run::Candidate;
+use crate::recording::{CaseEntry, FORMAT, Manifest, Recording, RecordingWriter, Variant};
+use crate::run::{Candidate, compute_dtype};
 use crate::weights::checkpoint_digest;
 
 /// Records.
@@ -21,7 +21,7 @@ use crate::weights::checkpoint_digest;
 /// Where the model cannot be loaded, a sequence does not fit it, or the folder cannot be written.
 pub fn run(args: &Record) -> Result<Exit> {
     let arithmetic = args.arithmetic.into();
-    let mut manifest = manifest(args);
+    let mut manifest = manifest(args, arithmetic);
     manifest.checkpoint_digest = checkpoint_digest(&args.model)?;
     let mut writer = RecordingWriter::create(&args.out, manifest)?;
     let candidate = Candidate::load(&args.model, arithmetic)?;
@@ -35,9 +35,9 @@ pub fn run(args: &Record) -> Result<Exit> {
     Ok(Exit::Agree)
 }
 
-fn manifest(args: &Record) -> Manifest {
+fn manifest(args: &Record, arithmetic: Arithmetic) -> Manifest {
     let version = |name: &str, version: &str| (name.to_string(), version.to_string());
-    let more = [("arithmetic".to_string(), args.arithmetic.to_string().into())];
+    let more = [("arithmetic".to_string(), arithmetic.name().into())];
     Manifest {
         format: FORMAT,
         framework: "burn".into(),
@@ -48,13 +48,13 @@ fn manifest(args: &Record) -> Manifest {
         ]),
         platform: Some("cpu".into()),
         device: Some("cpu".into()),
-        compute_dtype: DType::Float32,
-        matmul_precision: Some(match args.arithmetic {
-            crate::cli::Arithmetic::XlaCpuF32 => "default".into(),
+        compute_dtype: compute_dtype(arithmetic),
+        matmul_precision: Some(match arithmetic {
             // The words that tell a reader which operands were rounded.
-            crate::cli::Arithmetic::XlaGpuF32 => {
+            Arithmetic::XlaGpuF32 => {
                 "operands of BF16_BF16_F32 products rounded to bfloat16".into()
             }
+            _ => "default".into(),
         }),
         xla_flags: None,
         checkpoint: args

@@ -209,10 +209,11 @@ fn provenance(dir: &Path, arithmetic: Arithmetic) -> Provenance {
         path: dir.display().to_string(),
         framework: "burn".into(),
         made_by: format!(
-            "alphagenome-burn {}, cpu, float32, {arithmetic}",
-            env!("CARGO_PKG_VERSION")
+            "alphagenome-burn {}, cpu, {}, {arithmetic}",
+            env!("CARGO_PKG_VERSION"),
+            compute_dtype(arithmetic)
         ),
-        compute_dtype: DType::Float32,
+        compute_dtype: compute_dtype(arithmetic),
         versions: vec![format!("alphagenome-burn {}", env!("CARGO_PKG_VERSION"))],
         platform: Some("cpu".into()),
         device: None,
@@ -220,6 +221,15 @@ fn provenance(dir: &Path, arithmetic: Arithmetic) -> Provenance {
         flags: None,
         checkpoint: None,
         checkpoint_digest: None,
+    }
+}
+
+/// What the model computes in.
+pub fn compute_dtype(arithmetic: Arithmetic) -> DType {
+    if arithmetic.is_bfloat16() {
+        DType::Bfloat16
+    } else {
+        DType::Float32
     }
 }
 

@@ -92,22 +92,42 @@ pub fn choose(wish: &Wish<'_>) -> Result<Chosen> {
 /// Where the model has no such arithmetic.
 pub fn arithmetic_for(recording: &Recording) -> Result<Arithmetic> {
     let manifest = &recording.manifest;
-    if !matches!(manifest.compute_dtype, DType::Float32 | DType::Float64) {
-        bail!(
-            "{}: recorded in {}, and the model computes in float32 only; name an arithmetic with --arithmetic to compare all the same",
+    // A recording of this toolkit's model says it.
+    let named = manifest
+        .more
+        .get("arithmetic")
+        .and_then(|name| name.as_str());
+    if let Some(arithmetic) = named.and_then(|name| name.parse().ok()) {
+        return Ok(arithmetic);
+    }
+    let gpu = matches!(manifest.platform.as_deref(), Some("gpu" | "cuda" | "rocm"));
+    match manifest.compute_dtype {
+        DType::Float32 | DType::Float64 => {}
+        DType::Bfloat16 => {
+            let strict = manifest
+                .xla_flags
+                .as_deref()
+                .is_some_and(|flags| flags.contains("xla_allow_excess_precision=false"));
+            return Ok(match (gpu, strict) {
+                (true, false) => Arithmetic::XlaGpuBf16,
+                (true, true) => Arithmetic::XlaGpuBf16Strict,
+                (false, _) => Arithmetic::XlaCpuBf16,
+            });
+        }
+        dtype => bail!(
+            "{}: recorded in {dtype}, and the model computes in float32 and bfloat16 only; name an arithmetic with --arithmetic to compare all the same",
             recording.path.display(),
-            manifest.compute_dtype
-        );
+        ),
     }
     // XLA rounds the operands of the attention products on a GPU only; a recording that did so on the CPU says it.
     let rounded = manifest
         .matmul_precision
         .as_deref()
         .is_some_and(|text| text.contains("rounded to bfloat16"));
-    Ok(match manifest.platform.as_deref() {
-        Some("gpu" | "cuda" | "rocm") => Arithmetic::XlaGpuF32,
-        _ if rounded => Arithmetic::XlaGpuF32,
-        _ => Arithmetic::XlaCpuF32,
+    Ok(if gpu || rounded {
+        Arithmetic::XlaGpuF32
+    } else {
+        Arithmetic::XlaCpuF32
     })
 }
 

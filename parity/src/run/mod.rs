@@ -8,7 +8,7 @@ mod passes;
 mod side;
 mod taps;
 
-pub use candidate::Candidate;
+pub use candidate::{Candidate, compute_dtype};
 pub use choose::{Chosen, Wish, arithmetic_for, choose};
 pub use guide::RECORDINGS_VARIABLE;
 pub use passes::{Job, Pass, passes};
