@@ -320,41 +320,47 @@ mod tests {
     use super::*;
     use crate::precision::Arithmetic;
 
-    /// A kernel of one output whose parts tell the arithmetics apart, standardised by hand with `r` where each rounds.
+    /// Kernels that tell the arithmetics apart, standardised by hand with `r` where each of them rounds.
     #[test]
     fn kernels_are_standardised_as_each_arithmetic_rounds() {
         let r = |x: f32| half::bf16::from_f32(x).to_f32();
-        let stored: Vec<f32> = (0..7).map(|i| 0.9 + 0.011 * i as f32 * i as f32).collect();
-        let scale = 1.25;
+        let (rows, outputs, scale) = (7, 40, 1.25);
+        let stored: Vec<f32> = (0..rows * outputs)
+            .map(|i| 0.1 + 0.3 * (12.9898 * i as f32).sin())
+            .collect();
         let mean = |values: &[f32]| {
             (values.iter().map(|&x| f64::from(x)).sum::<f64>() / values.len() as f64) as f32
         };
         let variance = |values: &[f32]| {
-            let middle = mean(values);
-            let squares = values
-                .iter()
-                .map(|&x| (f64::from(x) - f64::from(middle)).powi(2));
+            let middle = f64::from(mean(values));
+            let squares = values.iter().map(|&x| (f64::from(x) - middle).powi(2));
             (squares.sum::<f64>() / values.len() as f64) as f32
         };
-        let read: Vec<f32> = stored.iter().map(|&x| r(x)).collect();
         let mut all = Vec::new();
         for (arithmetic, of_read, of_rounded) in [
             (Arithmetic::XlaGpuBf16, false, true),
             (Arithmetic::XlaGpuBf16Strict, true, true),
             (Arithmetic::XlaCpuBf16, true, false),
         ] {
-            let middle = r(mean(if of_read { &read } else { &stored }));
-            let exact: Vec<f32> = read.iter().map(|x| x - middle).collect();
-            let rounded: Vec<f32> = exact.iter().map(|&x| r(x)).collect();
-            let spread = r(variance(if of_rounded { &rounded } else { &exact }));
-            let factor = r(scale * r(1.0 / r(7.0 * spread).max(r(1e-4)).sqrt()));
-            let expected: Vec<f32> = rounded.iter().map(|x| r(x * factor)).collect();
             let mut kernel = stored.clone();
-            standardize(&mut kernel, &[scale], arithmetic.roundings());
-            assert_eq!(kernel, expected, "{arithmetic}");
+            standardize(&mut kernel, &vec![scale; outputs], arithmetic.roundings());
+            for output in 0..outputs {
+                let column = |of: &[f32]| -> Vec<f32> {
+                    of[output..].iter().step_by(outputs).copied().collect()
+                };
+                let stored = column(&stored);
+                let read: Vec<f32> = stored.iter().map(|&x| r(x)).collect();
+                let middle = r(mean(if of_read { &read } else { &stored }));
+                let exact: Vec<f32> = read.iter().map(|x| x - middle).collect();
+                let rounded: Vec<f32> = exact.iter().map(|&x| r(x)).collect();
+                let spread = r(variance(if of_rounded { &rounded } else { &exact }));
+                let factor = r(scale * r(1.0 / r(7.0 * spread).max(r(1e-4)).sqrt()));
+                let expected: Vec<f32> = rounded.iter().map(|x| r(x * factor)).collect();
+                assert_eq!(column(&kernel), expected, "{arithmetic}, output {output}");
+            }
             all.push(kernel);
         }
-        assert_ne!(all[0], all[1]);
+        assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2]);
     }
 
     #[test]
