@@ -304,3 +304,7 @@ pub trait Operations: Backend {
         counts.slice_assign([0..count, 0..partners, first..first + tissues], y)
     }
 }
+
+/// The plain definitions on an NVIDIA GPU. CubeCL's float32 products are TF32.
+#[cfg(feature = "burn-cuda")]
+impl Operations for burn::backend::Cuda {}

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::device::Device;
 use crate::recording::DType;
 
 /// Compares AlphaGenome in Burn with recordings of the JAX model, or any two recordings, and gives a verdict.
@@ -48,6 +49,8 @@ pub enum Command {
     TraceDiff(TraceDiff),
     /// Say in plain sentences what a result of --json means, and what to run next
     Explain(Explain),
+    /// Time the model at several sequence lengths, beside the work that it does
+    Bench(Bench),
 }
 
 /// What is compared and how.
@@ -106,6 +109,9 @@ pub struct Level {
     /// How the model computes [default: as the recording's platform does]
     #[arg(long, value_enum)]
     pub arithmetic: Option<Arithmetic>,
+    /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations)
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub device: Device,
     /// Use the recordings of sequence patterns (suite_*) instead of the others
     #[arg(long)]
     pub suite: bool,
@@ -195,6 +201,9 @@ pub struct Record {
     /// How the model computes
     #[arg(long, value_enum, default_value_t = Arithmetic::XlaCpuF32)]
     pub arithmetic: Arithmetic,
+    /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations)
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub device: Device,
     /// Record module outputs too: `full` keeps all of them whole
     #[arg(long, value_name = "HOW", num_args = 0..=1, default_missing_value = "sampled", value_enum)]
     pub taps: Option<TapChoice>,
@@ -233,6 +242,9 @@ pub struct Smoke {
     /// How the model computes
     #[arg(long, value_enum, default_value_t = Arithmetic::XlaCpuF32)]
     pub arithmetic: Arithmetic,
+    /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations)
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub device: Device,
     /// The share that must pass
     #[arg(long, default_value_t = 1.0)]
     pub pass_rate: f64,
@@ -282,6 +294,43 @@ pub struct Explain {
     /// A result of --json
     pub result: PathBuf,
     /// Print JSON instead of sentences
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `parity bench`.
+#[derive(Args, Clone, Debug)]
+pub struct Bench {
+    /// The folder that `convert` wrote
+    #[arg(long, value_name = "DIR", default_value = "alphagenome-model")]
+    pub model: PathBuf,
+    /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations)
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub device: Device,
+    /// Sequence lengths in base pairs, multiples of 2,048
+    #[arg(
+        long,
+        value_name = "BP",
+        value_delimiter = ',',
+        default_value = "4096,16384"
+    )]
+    pub lengths: Vec<usize>,
+    /// The compute dtype
+    #[arg(long, value_enum, default_value_t = Dtype::Bf16)]
+    pub dtype: Dtype,
+    /// How the model computes [default: as XLA does on the device, in the dtype]
+    #[arg(long, value_enum, conflicts_with = "dtype")]
+    pub arithmetic: Option<Arithmetic>,
+    /// The organism, by number: 0 human, 1 mouse
+    #[arg(long, default_value_t = 0)]
+    pub organism: usize,
+    /// How often the steady state is timed
+    #[arg(long, default_value_t = 10)]
+    pub repeats: usize,
+    /// Write a Chrome (Perfetto) trace with a slice a module and its operations (CUDA only)
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
 }

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod commands;
 pub mod compare;
 pub mod decision;
+pub mod device;
 pub mod exit;
 pub mod explain;
 pub mod fasta;

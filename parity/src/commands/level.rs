@@ -40,7 +40,12 @@ pub fn compare(args: &Level, level: u8, command: &str) -> Result<Report> {
     announce(args, &chosen);
     let settings = settings(judging, level, DType::Float32)?;
     let recordings = &chosen.recordings;
-    let passes = passes(recordings, args.arithmetic.map(Into::into), &judging.case)?;
+    let passes = passes(
+        recordings,
+        args.device,
+        args.arithmetic.map(Into::into),
+        &judging.case,
+    )?;
     let mut loaded: Option<Candidate> = None;
     let mut runs: Vec<Run> = Vec::new();
     let mut results: Vec<BTreeMap<usize, CaseResult>> = vec![BTreeMap::new(); recordings.len()];
@@ -54,7 +59,7 @@ pub fn compare(args: &Level, level: u8, command: &str) -> Result<Report> {
         }
         let candidate = match &mut loaded {
             Some(candidate) => candidate,
-            none => none.insert(Candidate::load(&args.model, pass.arithmetic)?),
+            none => none.insert(Candidate::load(&args.model, pass.arithmetic, args.device)?),
         };
         let mut cases = Vec::new();
         for job in &pass.jobs {

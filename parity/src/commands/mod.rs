@@ -1,5 +1,9 @@
 //! The commands: each takes its arguments, prints, and says how it ended.
 
+#[cfg(feature = "burn")]
+mod bench;
+#[cfg(feature = "burn")]
+mod bench_forms;
 mod compare;
 mod drift;
 mod explain;
@@ -11,6 +15,8 @@ mod record;
 #[cfg(feature = "burn")]
 mod smoke;
 mod trace_diff;
+#[cfg(feature = "burn")]
+mod trace_events;
 mod verdict;
 mod write;
 
@@ -44,6 +50,7 @@ fn with_model(command: Command) -> Result<Exit> {
         Command::Level4(args) => level::run(&args, 4),
         Command::Record(args) => record::run(&args),
         Command::Smoke(args) => smoke::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Compare(_)
         | Command::Floor(_)
         | Command::Verdict(_)

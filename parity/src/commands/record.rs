@@ -8,6 +8,7 @@ use model::{Arithmetic, Sequence};
 
 use crate::cli::Record;
 use crate::compare::GIVEN;
+use crate::device::Device;
 use crate::exit::Exit;
 use crate::fasta;
 use crate::progress;
@@ -24,7 +25,7 @@ pub fn run(args: &Record) -> Result<Exit> {
     let mut manifest = manifest(args, arithmetic);
     manifest.checkpoint_digest = checkpoint_digest(&args.model)?;
     let mut writer = RecordingWriter::create(&args.out, manifest)?;
-    let candidate = Candidate::load(&args.model, arithmetic)?;
+    let candidate = Candidate::load(&args.model, arithmetic, args.device)?;
     let cases = match (&args.like, &args.sequences) {
         (Some(like), _) => like_recording(&candidate, &mut writer, &Recording::open(like)?)?,
         (None, Some(path)) => sequences(&candidate, &mut writer, args, path)?,
@@ -46,8 +47,15 @@ fn manifest(args: &Record, arithmetic: Arithmetic) -> Manifest {
             version("alphagenome-burn", env!("CARGO_PKG_VERSION")),
             version("burn", "0.21.0"),
         ]),
-        platform: Some("cpu".into()),
-        device: Some("cpu".into()),
+        platform: Some(
+            if args.device == Device::Cpu {
+                "cpu"
+            } else {
+                "gpu"
+            }
+            .into(),
+        ),
+        device: Some(args.device.to_string()),
         compute_dtype: compute_dtype(arithmetic),
         matmul_precision: Some(match arithmetic {
             // The words that tell a reader which operands were rounded.

@@ -70,7 +70,7 @@ pub fn run(args: &Smoke) -> Result<Exit> {
         );
     }
     records.truncate(args.n);
-    let candidate = Candidate::load(&args.model, args.arithmetic.into())?;
+    let candidate = Candidate::load(&args.model, args.arithmetic.into(), args.device)?;
     let started = std::time::Instant::now();
     let bar = progress::bar(records.len());
     let mut failures = Vec::new();

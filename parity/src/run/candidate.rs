@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
-use burn::backend::Flex;
+use anyhow::Result;
 use half::bf16;
-use model::{AlphaGenome, Arithmetic, Batch, Request, Sequence, SpliceSitePositions};
+use model::{Arithmetic, Batch, Request, Sequence, SpliceSitePositions};
 
+use super::machine::Machine;
 use super::side::Side;
 use super::taps::{All, Listed, keep};
 use crate::cli::TapChoice;
 use crate::compare::{GIVEN, InMemory};
+use crate::device::Device;
 use crate::recording::{Array, CaseReader, DType, Values};
 use crate::result::Provenance;
 use crate::sample::choose;
@@ -26,7 +27,7 @@ pub(super) const POSITIONS: &str = "splice_sites_junction/splice_site_positions"
 /// A loaded model.
 pub struct Candidate {
     dir: PathBuf,
-    model: AlphaGenome<Flex>,
+    model: Machine,
     checkpoint_digest: Option<String>,
 }
 
@@ -35,9 +36,8 @@ impl Candidate {
     ///
     /// # Errors
     /// Where the folder cannot be loaded.
-    pub fn load(dir: &Path, arithmetic: Arithmetic) -> Result<Self> {
-        let model = AlphaGenome::load(dir, &Default::default(), arithmetic)
-            .with_context(|| format!("the model in {} cannot be loaded", dir.display()))?;
+    pub fn load(dir: &Path, arithmetic: Arithmetic, device: Device) -> Result<Self> {
+        let model = Machine::load(dir, arithmetic, device)?;
         Ok(Self {
             dir: dir.into(),
             model,
@@ -54,7 +54,7 @@ impl Candidate {
     pub fn provenance(&self) -> Provenance {
         Provenance {
             checkpoint_digest: self.checkpoint_digest.clone(),
-            ..provenance(&self.dir, self.model.arithmetic())
+            ..provenance(&self.dir, &self.model)
         }
     }
 
@@ -75,10 +75,7 @@ impl Candidate {
         }
         let mut taps = Listed::new(sides.iter().map(|side| side.kept.clone()).collect());
         let started = Instant::now();
-        let outputs = self
-            .model
-            .forward(&batch, &Request::everything(), &mut taps)?
-            .into_arrays();
+        let outputs = self.model.run(&batch, &Request::everything(), &mut taps)?;
         let seconds = started.elapsed().as_secs_f64();
         let mut all = taps.arrays;
         let positions = outputs.get(POSITIONS).cloned().map(convert);
@@ -160,8 +157,8 @@ impl Candidate {
             }),
             ..Request::heads([JUNCTIONS])
         };
-        let outputs = self.model.forward(batch, &request, &mut model::NoTaps)?;
-        Ok(outputs.into_arrays().remove(name).map(convert))
+        let mut outputs = self.model.run(batch, &request, &mut model::NoTaps)?;
+        Ok(outputs.remove(name).map(convert))
     }
 
     /// Runs a sequence for a recording: every output, and taps where they are wanted, of which about `budget` values are kept
@@ -180,13 +177,12 @@ impl Candidate {
             TapChoice::Full => 0,
             TapChoice::Sampled => budget,
         }));
-        let outputs = self.model.forward(
-            &batch(sequence, organism)?,
-            &Request::everything(),
-            &mut collected,
-        )?;
+        let batch = batch(sequence, organism)?;
+        let outputs = self
+            .model
+            .run(&batch, &Request::everything(), &mut collected)?;
         let mut arrays = collected.arrays;
-        for (name, array) in outputs.into_arrays() {
+        for (name, array) in outputs {
             let array = convert(array);
             let kept = match budget {
                 0 => BTreeMap::new(),
@@ -200,7 +196,9 @@ impl Candidate {
 }
 
 /// What made the side of a model in `dir`.
-fn provenance(dir: &Path, arithmetic: Arithmetic) -> Provenance {
+fn provenance(dir: &Path, model: &Machine) -> Provenance {
+    let arithmetic = model.arithmetic();
+    let (platform, device) = model.place();
     let name = dir
         .file_name()
         .map_or("model".into(), |n| n.to_string_lossy().into());
@@ -209,14 +207,14 @@ fn provenance(dir: &Path, arithmetic: Arithmetic) -> Provenance {
         path: dir.display().to_string(),
         framework: "burn".into(),
         made_by: format!(
-            "alphagenome-burn {}, cpu, {}, {arithmetic}",
+            "alphagenome-burn {}, {device}, {}, {arithmetic}",
             env!("CARGO_PKG_VERSION"),
             compute_dtype(arithmetic)
         ),
         compute_dtype: compute_dtype(arithmetic),
         versions: vec![format!("alphagenome-burn {}", env!("CARGO_PKG_VERSION"))],
-        platform: Some("cpu".into()),
-        device: None,
+        platform: Some(platform.into()),
+        device: Some(device),
         matmul_precision: Some(arithmetic.to_string()),
         flags: None,
         checkpoint: None,

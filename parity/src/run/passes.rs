@@ -3,7 +3,8 @@
 use anyhow::Result;
 use model::Arithmetic;
 
-use super::arithmetic_for;
+use super::{arithmetic_for, nearest};
+use crate::device::Device;
 use crate::recording::Recording;
 
 /// A case of a recording, both by number.
@@ -33,6 +34,7 @@ pub struct Pass {
 /// Where a sequence cannot be read, or the model has no arithmetic for a recording.
 pub fn passes(
     recordings: &[Recording],
+    device: Device,
     arithmetic: Option<Arithmetic>,
     only: &[String],
 ) -> Result<Vec<Pass>> {
@@ -41,7 +43,7 @@ pub fn passes(
     for (recording_index, recording) in recordings.iter().enumerate() {
         let arithmetic = match arithmetic {
             Some(named) => named,
-            None => arithmetic_for(recording)?,
+            None => nearest(device, arithmetic_for(recording)?),
         };
         if !order.contains(&arithmetic.name()) {
             order.push(arithmetic.name());
@@ -94,7 +96,7 @@ mod tests {
     fn cases_of_one_sequence_organism_and_arithmetic_share_a_pass() {
         // Both hold rand42 for human; the suite holds it for mouse too.
         let both = [recording("tiny_cpu_f32"), recording("suite_tiny_cpu_f32")];
-        let all = passes(&both, None, &[]).unwrap();
+        let all = passes(&both, Device::Cpu, None, &[]).unwrap();
         let cases: usize = both.iter().map(|r| r.manifest.cases.len()).sum();
         assert_eq!(all.iter().map(|pass| pass.jobs.len()).sum::<usize>(), cases);
         assert_eq!(all.len(), cases - 1);
@@ -114,13 +116,13 @@ mod tests {
         let plain = recording("tiny_cpu_f32");
         let three = [plain.clone(), rounded, plain];
         let only = ["rand42_4096_human".to_string()];
-        let all = passes(&three, None, &only).unwrap();
+        let all = passes(&three, Device::Cpu, None, &only).unwrap();
         let jobs: Vec<Vec<usize>> = all
             .iter()
             .map(|pass| pass.jobs.iter().map(|job| job.recording).collect())
             .collect();
         assert_eq!(jobs, [vec![0, 2], vec![1]]);
-        let one = passes(&three, Some(Arithmetic::XlaCpuF32), &only).unwrap();
+        let one = passes(&three, Device::Cpu, Some(Arithmetic::XlaCpuF32), &only).unwrap();
         assert_eq!(one.len(), 1);
     }
 }

@@ -179,3 +179,34 @@ fn verify_holds_a_model_against_its_snapshot() {
     let outcome = verify();
     assert_ne!(outcome.expect_no_panic().code(), 0, "{outcome}");
 }
+
+#[test]
+fn a_device_that_is_not_there_is_an_error_that_says_what_to_do() {
+    let (scratch, model) = converted(Form::Ocdbt);
+    let recording = fixtures::recording("tiny_cpu_f32");
+    for (device, words) in [
+        // No machine has so many.
+        ("cuda:4000", ["CUDA", "4000"].as_slice()),
+        ("gpu", &["`gpu` is no device", "cuda:N"]),
+        ("cuda:x", &["`cuda:x`", "number"]),
+    ] {
+        let outcome = parity::run(
+            scratch.path(),
+            [
+                &"level2",
+                &"--model",
+                &model,
+                &"--recording",
+                &recording,
+                &"--device",
+                &device,
+            ],
+        );
+        outcome.expect_code(parity::COULD_NOT_RUN);
+        let without_a_driver =
+            outcome.stderr.contains("libcuda") && outcome.stderr.contains("install");
+        if !(device == "cuda:4000" && without_a_driver) {
+            outcome.expect_message(words);
+        }
+    }
+}

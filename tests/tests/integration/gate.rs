@@ -10,6 +10,8 @@ use tests::{fixtures, program};
 
 /// The program under test.
 pub const CONVERT: &str = env!("CARGO_BIN_EXE_tested-convert");
+/// The other one.
+pub const PARITY: &str = env!("CARGO_BIN_EXE_tested-parity");
 
 /// The folder around the conversion of the snapshot. A static is never dropped: see [`clean`].
 static CONVERTED: Mutex<Option<TempDir>> = Mutex::new(None);

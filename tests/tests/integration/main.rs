@@ -7,12 +7,14 @@
 //! | `ALPHAGENOME_RECORDINGS` | recordings of that snapshot by JAX: `cpu_f32_taps`, `cpu_f32`, `gpu_f32_highest`, ... |
 //! | `ALPHAGENOME_METADATA` | AlphaGenome's track metadata; without it unscaled predictions are not compared |
 //! | `ALPHAGENOME_PYTHON` | an interpreter with Orbax, for an independent reading of the snapshot |
+//! | `ALPHAGENOME_CUDA` | `1` runs the tests that need a GPU |
 //! | `ALPHAGENOME_STANDIN` | `full` where the snapshot is the stand-in, so that its values are known |
 //!
 //! A relative path is taken from the repository's root.
 
 mod comparison;
 mod conversion;
+mod cuda;
 mod disk;
 mod gate;
 mod model;
@@ -25,6 +27,10 @@ fn main() {
     arguments.test_threads = Some(1);
     let trials = vec![
         Trial::ignorable_test("disk_full", disk::full),
+        cuda::gated(
+            "cuda::agrees_with_the_modules",
+            cuda::agrees_with_the_modules,
+        ),
         gate::full("conversion::verifies", conversion::verifies),
         gate::full(
             "conversion::equals_an_independent_reading",

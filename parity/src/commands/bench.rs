@@ -1,0 +1,174 @@
+//! `parity bench`: how fast the model runs, beside the work that it does.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use model::{Batch, Sequence};
+use serde::Serialize;
+
+use crate::cli::Bench;
+use crate::device::Device;
+use crate::exit::Exit;
+use crate::progress;
+
+use super::write::print;
+
+/// What a bench found.
+#[derive(Debug, Serialize)]
+struct Document {
+    schema: &'static str,
+    schema_version: u32,
+    model: String,
+    device: String,
+    arithmetic: String,
+    commit: Option<String>,
+    load_s: f64,
+    lengths: Vec<Measured>,
+}
+
+/// One length.
+#[derive(Debug, Serialize)]
+pub(super) struct Measured {
+    pub(super) length: usize,
+    /// From the request to the first result on the device, planning included.
+    pub(super) first_s: f64,
+    /// Steady state: outputs stay on the device.
+    pub(super) median_ms: f64,
+    pub(super) least_ms: f64,
+    pub(super) most_ms: f64,
+    /// Parameters and tensors of a pass; nothing on the CPU.
+    pub(super) device_bytes: Option<u64>,
+    /// Operations of products and convolutions; nothing on the CPU.
+    pub(super) operations: Option<f64>,
+    /// NaN and infinity beyond those of tracks without a mean.
+    pub(super) non_finite: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) modules: Vec<Module>,
+}
+
+/// One module of a pass, run operation by operation.
+#[derive(Debug, Serialize)]
+pub(super) struct Module {
+    pub(super) module: String,
+    pub(super) milliseconds: f64,
+    pub(super) operations: f64,
+    #[serde(skip)]
+    pub(super) parts: Vec<(&'static str, f64)>,
+}
+
+/// Measures.
+///
+/// # Errors
+/// Where the model cannot be loaded or does not run on the device.
+pub fn run(args: &Bench) -> Result<Exit> {
+    if let Some(length) = args
+        .lengths
+        .iter()
+        .find(|length| !length.is_multiple_of(2048) || **length == 0)
+    {
+        bail!("a sequence of {length} bp does not run: lengths are multiples of 2,048 bp");
+    }
+    let started = Instant::now();
+    let mut bench = super::bench_forms::load(args)?;
+    let load_s = started.elapsed().as_secs_f64();
+    let bar = progress::bar(args.lengths.len());
+    let mut lengths = Vec::new();
+    for &length in &args.lengths {
+        bar.set_message(format!("{length} bp"));
+        let batch = Batch::new(vec![sequence(length)?], vec![args.organism])?;
+        lengths.push(bench.measure(&batch, args)?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if let Some(path) = &args.trace {
+        super::trace_events::write(path, &lengths)?;
+        eprintln!("parity: trace written to {}", path.display());
+    }
+    let (arithmetic, device) = bench.describe();
+    let document = Document {
+        schema: "parity-bench",
+        schema_version: 1,
+        model: args.model.display().to_string(),
+        device,
+        arithmetic,
+        commit: option_env!("ALPHAGENOME_BURN_COMMIT").map(str::to_owned),
+        load_s,
+        lengths,
+    };
+    match args.json {
+        true => print(&format!("{}\n", serde_json::to_string_pretty(&document)?))?,
+        false => print(&table(&document, args.device))?,
+    }
+    Ok(Exit::of(
+        document
+            .lengths
+            .iter()
+            .all(|measured| measured.non_finite == 0),
+    ))
+}
+
+/// Bases without a pattern, the same on every machine.
+fn sequence(length: usize) -> Result<Sequence> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let bases = (0..length).map(|_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as u8 & 3
+    });
+    Ok(Sequence::from_indices(&bases.collect::<Vec<_>>())?)
+}
+
+fn table(document: &Document, device: Device) -> String {
+    let mut text = format!(
+        "{} on {} ({device}), loaded in {:.1} s\n",
+        document.arithmetic, document.device, document.load_s
+    );
+    text.push_str(
+        "       bp    first s  median ms     (least to most)   memory GB  TFLOP/s  NaN or inf\n",
+    );
+    for measured in &document.lengths {
+        let memory = measured
+            .device_bytes
+            .map_or("-".into(), |bytes| format!("{:.2}", bytes as f64 / 1e9));
+        let rate = measured.operations.map_or("-".into(), |operations| {
+            format!("{:.1}", operations / measured.median_ms / 1e9)
+        });
+        let spread = format!("{:.3} to {:.3}", measured.least_ms, measured.most_ms);
+        text.push_str(&format!(
+            "{:9} {:10.2} {:10.3} {spread:>20} {memory:>11} {rate:>8} {:11}\n",
+            measured.length, measured.first_s, measured.median_ms, measured.non_finite
+        ));
+    }
+    for measured in document
+        .lengths
+        .iter()
+        .filter(|measured| !measured.modules.is_empty())
+    {
+        text.push_str(&modules(measured));
+    }
+    text
+}
+
+/// The modules that take longest, each with its work.
+fn modules(measured: &Measured) -> String {
+    const SHOWN: usize = 12;
+    let mut modules: Vec<&Module> = measured.modules.iter().collect();
+    modules.sort_by(|a, b| b.milliseconds.total_cmp(&a.milliseconds));
+    let total: f64 = modules.iter().map(|module| module.milliseconds).sum();
+    let mut text = format!(
+        "\n{} bp, operation by operation: {total:.3} ms\n        ms      %  TFLOP  TFLOP/s  module\n",
+        measured.length
+    );
+    for module in modules.iter().take(SHOWN) {
+        text.push_str(&format!(
+            "{:10.3} {:6.1} {:6.2} {:8.1}  {}\n",
+            module.milliseconds,
+            100.0 * module.milliseconds / total,
+            module.operations / 1e12,
+            module.operations / module.milliseconds / 1e9,
+            module.module
+        ));
+    }
+    text
+}

@@ -1,0 +1,137 @@
+//! What `parity bench` measures: the model on the CPU, and its form for CUDA devices.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use model::{Arithmetic, Batch, NoTaps, Request};
+
+use super::bench::Measured;
+use crate::cli::{Bench, Dtype};
+use crate::device::Device;
+use crate::run::Machine;
+
+/// A form under measurement.
+pub(super) enum Form {
+    Cpu(Machine),
+    #[cfg(feature = "cuda")]
+    Cuda(Box<model::CudaAlphaGenome>, Arithmetic),
+}
+
+/// Loads the model.
+pub(super) fn load(args: &Bench) -> Result<Form> {
+    let arithmetic = match (args.arithmetic, args.dtype, args.device) {
+        (Some(named), _, _) => named.into(),
+        (None, Dtype::F32, Device::Cpu) => Arithmetic::XlaCpuF32,
+        (None, Dtype::F32, _) => Arithmetic::XlaGpuF32,
+        (None, Dtype::Bf16, Device::Cpu) => Arithmetic::XlaCpuBf16,
+        (None, Dtype::Bf16, _) => Arithmetic::XlaGpuBf16,
+    };
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(number) = args.device {
+        let precision = model::Precision::try_from(arithmetic)?;
+        let model = model::CudaAlphaGenome::load(&args.model, number, precision)?;
+        return Ok(Form::Cuda(Box::new(model), arithmetic));
+    }
+    Ok(Form::Cpu(Machine::load(
+        &args.model,
+        arithmetic,
+        args.device,
+    )?))
+}
+
+impl Form {
+    /// The arithmetic and the device, by name.
+    pub(super) fn describe(&self) -> (String, String) {
+        match self {
+            Self::Cpu(machine) => (machine.arithmetic().to_string(), machine.place().1),
+            #[cfg(feature = "cuda")]
+            Self::Cuda(model, arithmetic) => (
+                arithmetic.to_string(),
+                model.device().properties().name.clone(),
+            ),
+        }
+    }
+
+    /// Measures one batch.
+    pub(super) fn measure(&mut self, batch: &Batch, args: &Bench) -> Result<Measured> {
+        match self {
+            Self::Cpu(machine) => on_cpu(machine, batch, args),
+            #[cfg(feature = "cuda")]
+            Self::Cuda(model, _) => on_cuda(model, batch, args),
+        }
+    }
+}
+
+fn on_cpu(machine: &Machine, batch: &Batch, args: &Bench) -> Result<Measured> {
+    let pass = || -> Result<(f64, u64)> {
+        let started = Instant::now();
+        let outputs = machine.run(batch, &Request::everything(), &mut NoTaps)?;
+        let seconds = started.elapsed().as_secs_f64();
+        let infinite = |array: &model::Array| match &array.values {
+            model::Values::F32(values) => values.iter().filter(|value| value.is_infinite()).count(),
+            _ => 0,
+        };
+        Ok((
+            seconds,
+            outputs.values().map(infinite).sum::<usize>() as u64,
+        ))
+    };
+    let (first_s, non_finite) = pass()?;
+    let mut times = Vec::new();
+    for _ in 0..args.repeats {
+        times.push(pass()?.0 * 1e3);
+    }
+    Ok(measured(batch.length(), first_s, times, non_finite))
+}
+
+/// What the times of a length say.
+fn measured(length: usize, first_s: f64, mut times: Vec<f64>, non_finite: u64) -> Measured {
+    times.sort_by(f64::total_cmp);
+    let at = |index: usize| times.get(index).copied().unwrap_or(first_s * 1e3);
+    Measured {
+        length,
+        first_s,
+        median_ms: at(times.len() / 2),
+        least_ms: at(0),
+        most_ms: at(times.len().saturating_sub(1)),
+        device_bytes: None,
+        operations: None,
+        non_finite,
+        modules: Vec::new(),
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn on_cuda(model: &mut model::CudaAlphaGenome, batch: &Batch, args: &Bench) -> Result<Measured> {
+    use super::bench::Module;
+
+    let started = Instant::now();
+    model.prepare(batch, &Request::everything(), false)?;
+    model.run()?;
+    let first_s = started.elapsed().as_secs_f64();
+    let found = model.outputs().non_finite()?;
+    let beyond = found
+        .iter()
+        .map(|output| output.found.saturating_sub(output.expected));
+    let non_finite = beyond.sum();
+    // The first of these is captured as a graph, so that none of the timed ones is.
+    for _ in 0..3 {
+        model.run()?;
+    }
+    let times = (0..args.repeats).map(|_| model.time().map(f64::from));
+    let times = times.collect::<Result<Vec<_>, _>>()?;
+    let costs = model.profile()?;
+    let modules = costs.into_iter().map(|cost| Module {
+        module: cost.module,
+        milliseconds: cost.milliseconds,
+        operations: cost.operations,
+        parts: cost.parts,
+    });
+    let modules: Vec<Module> = modules.collect();
+    Ok(Measured {
+        device_bytes: Some(model.memory().iter().sum()),
+        operations: Some(modules.iter().map(|module| module.operations).sum()),
+        modules,
+        ..measured(batch.length(), first_s, times, non_finite)
+    })
+}

@@ -1,0 +1,108 @@
+//! The model on the device where it runs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use burn::backend::Flex;
+use model::{AlphaGenome, Arithmetic, Batch, Request, Taps};
+
+use crate::device::Device;
+
+/// The arithmetic that stands in on a device for one that only another kind of device has: XLA's for this device.
+pub fn nearest(device: Device, arithmetic: Arithmetic) -> Arithmetic {
+    match (device, arithmetic) {
+        (Device::Cuda(_) | Device::BurnCuda(_), Arithmetic::XlaCpuF32) => Arithmetic::XlaGpuF32,
+        (Device::Cuda(_) | Device::BurnCuda(_), Arithmetic::XlaCpuBf16) => Arithmetic::XlaGpuBf16,
+        _ => arithmetic,
+    }
+}
+
+/// A loaded model and where it runs.
+pub struct Machine {
+    arithmetic: Arithmetic,
+    form: Form,
+}
+
+enum Form {
+    Cpu(Box<AlphaGenome<Flex>>),
+    #[cfg(feature = "cuda")]
+    Cuda(Box<std::cell::RefCell<model::CudaAlphaGenome>>),
+    #[cfg(feature = "burn-cuda")]
+    BurnCuda(Box<AlphaGenome<burn::backend::Cuda>>),
+}
+
+impl Machine {
+    /// Loads the folder that `convert` wrote.
+    ///
+    /// # Errors
+    /// Where the folder cannot be loaded, or the device is not there.
+    pub fn load(dir: &Path, arithmetic: Arithmetic, device: Device) -> Result<Self> {
+        let what = || format!("the model in {} cannot be loaded", dir.display());
+        let form = match device {
+            Device::Cpu => {
+                let model = AlphaGenome::load(dir, &Default::default(), arithmetic);
+                Form::Cpu(Box::new(model.with_context(what)?))
+            }
+            #[cfg(feature = "cuda")]
+            Device::Cuda(number) => {
+                let precision = model::Precision::try_from(arithmetic)?;
+                let model = model::CudaAlphaGenome::load(dir, number, precision);
+                Form::Cuda(Box::new(model.with_context(what)?.into()))
+            }
+            #[cfg(feature = "burn-cuda")]
+            Device::BurnCuda(number) => {
+                let device = burn::backend::cuda::CudaDevice::new(number as usize);
+                let model = AlphaGenome::load(dir, &device, arithmetic);
+                Form::BurnCuda(Box::new(model.with_context(what)?))
+            }
+            #[cfg(not(all(feature = "cuda", feature = "burn-cuda")))]
+            other => {
+                let name = other.to_string();
+                let feature = name.split(':').next().unwrap_or_default();
+                anyhow::bail!(
+                    "this parity was built without {name}: build it with `cargo build --release -p parity --features {feature}`"
+                )
+            }
+        };
+        Ok(Self { arithmetic, form })
+    }
+
+    /// The arithmetic that was chosen.
+    pub fn arithmetic(&self) -> Arithmetic {
+        self.arithmetic
+    }
+
+    /// The platform as recordings name it, and the device's name.
+    pub fn place(&self) -> (&'static str, String) {
+        match &self.form {
+            Form::Cpu(_) => ("cpu", "cpu".into()),
+            #[cfg(feature = "cuda")]
+            Form::Cuda(model) => ("gpu", model.borrow().device().properties().name.clone()),
+            #[cfg(feature = "burn-cuda")]
+            Form::BurnCuda(_) => ("gpu", "burn-cuda".into()),
+        }
+    }
+
+    /// Runs a batch and brings all outputs to the host.
+    ///
+    /// # Errors
+    /// Where the batch or the request does not fit the model, or the device fails.
+    pub fn run(
+        &self,
+        batch: &Batch,
+        request: &Request,
+        taps: &mut dyn Taps,
+    ) -> Result<BTreeMap<String, model::Array>> {
+        match &self.form {
+            Form::Cpu(model) => Ok(model.forward(batch, request, taps)?.into_arrays()),
+            #[cfg(feature = "cuda")]
+            Form::Cuda(model) => {
+                let mut model = model.borrow_mut();
+                Ok(model.forward(batch, request, taps)?.into_arrays()?)
+            }
+            #[cfg(feature = "burn-cuda")]
+            Form::BurnCuda(model) => Ok(model.forward(batch, request, taps)?.into_arrays()),
+        }
+    }
+}

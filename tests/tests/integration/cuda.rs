@@ -1,0 +1,53 @@
+//! The form for GPUs, on a GPU.
+
+use std::env;
+
+use libtest_mimic::{Completion, Failed, Trial};
+use tests::{fixtures, program};
+
+use crate::gate::{CONVERT, PARITY, succeed};
+
+/// A test that needs a GPU with CUDA's libraries.
+pub fn gated(name: &'static str, test: fn() -> Result<(), Failed>) -> Trial {
+    Trial::ignorable_test(name, move || {
+        if env::var("ALPHAGENOME_CUDA").as_deref() != Ok("1") {
+            return Ok(Completion::ignored_with("ALPHAGENOME_CUDA is not 1"));
+        }
+        test().map(|()| Completion::Completed)
+    })
+}
+
+/// Every output and every module of the tiny model, float32: the plan on the GPU gives what the Burn modules give on the CPU.
+pub fn agrees_with_the_modules() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let at = |name: &str| folder.path().join(name);
+    let root = fixtures::repository();
+    let mut convert = program::command(CONVERT, &root, ["--snapshot"]);
+    convert
+        .arg(fixtures::Form::Ocdbt.path())
+        .arg("--metadata")
+        .arg(fixtures::metadata())
+        .arg("--out")
+        .arg(at("model"));
+    succeed(convert)?;
+    for device in ["cpu", "cuda"] {
+        let arguments = ["record", "--device", device, "--arithmetic", "xla-gpu-f32"];
+        let mut record = program::command(PARITY, &root, arguments);
+        record
+            .args(["--taps", "full", "--budget", "0", "--model"])
+            .arg(at("model"))
+            .arg("--like")
+            .arg(fixtures::recording("tiny_cpu_f32"))
+            .arg("--out")
+            .arg(at(device));
+        succeed(record)?;
+    }
+    // Operands of the attentions are rounded to bfloat16, so float32 noise tips some values over a rounding edge.
+    let mut compare = program::command(PARITY, &root, ["compare"]);
+    compare
+        .arg(at("cpu"))
+        .arg(at("cuda"))
+        .args(["--level", "3"]);
+    succeed(compare)?;
+    Ok(())
+}
