@@ -113,7 +113,10 @@ impl Operations for Flex {
     }
 
     fn mean_pool(x: Tensor<Self, 3>, by: usize, roundings: Roundings) -> Tensor<Self, 3> {
-        rounded::round(sequence::mean_pool(x, by), roundings.result)
+        if rounds(roundings) {
+            return plain::mean_pool(x, by, roundings);
+        }
+        sequence::mean_pool(x, by)
     }
 
     fn upsample_add(

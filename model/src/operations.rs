@@ -160,7 +160,7 @@ pub trait Operations: Backend {
 
     /// The mean of each `by` neighbours: `[B, S, C]` to `[B, S / by, C]`.
     ///
-    /// `by` is a power of two, so that one rounding of the mean is as good as one of the sum and one of the mean.
+    /// In bfloat16 the sum is rounded after every addition, in the order of the positions.
     fn mean_pool(x: Tensor<Self, 3>, by: usize, roundings: Roundings) -> Tensor<Self, 3> {
         plain::mean_pool(x, by, roundings)
     }

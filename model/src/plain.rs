@@ -163,7 +163,17 @@ pub fn max_pool<B: Backend>(x: Tensor<B, 3>) -> Tensor<B, 3> {
 pub fn mean_pool<B: Backend>(x: Tensor<B, 3>, by: usize, roundings: Roundings) -> Tensor<B, 3> {
     let [batch, length, channels] = x.dims();
     let windows = x.reshape([batch, length / by, by, channels]);
-    let means = windows.mean_dim(2).reshape([batch, length / by, channels]);
+    let means = match roundings.values {
+        Rounding::None => windows.mean_dim(2),
+        values => {
+            let first = windows.clone().narrow(2, 0, 1);
+            let sum = (1..by).fold(first, |sum, index| {
+                values.apply(sum + windows.clone().narrow(2, index, 1))
+            });
+            sum / by as f32
+        }
+    };
+    let means = means.reshape([batch, length / by, channels]);
     roundings.result.apply(means)
 }
 
