@@ -12,7 +12,7 @@ use crate::taps::{Taps, tap};
 /// `SequenceDecoder`.
 #[derive(Clone, Debug)]
 pub struct SequenceDecoder<B: Operations> {
-    stages: Vec<UpResBlock<B>>,
+    pub(crate) stages: Vec<UpResBlock<B>>,
 }
 
 impl<B: Operations> SequenceDecoder<B> {
@@ -49,7 +49,7 @@ impl<B: Operations> SequenceDecoder<B> {
 
 /// `UpResBlock`.
 #[derive(Clone, Debug)]
-struct UpResBlock<B: Operations> {
+pub(crate) struct UpResBlock<B: Operations> {
     path: String,
     conv_in: ConvolutionBlock<B>,
     residual_scale: f32,
@@ -94,7 +94,12 @@ impl<B: Operations> UpResBlock<B> {
     }
 
     /// `[B, S, in]` and the skip `[B, 2 S, out]` to `[B, 2 S, out]`.
-    fn forward(&self, x: Tensor<B, 3>, skip: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<B, 3>,
+        skip: Tensor<B, 3>,
+        taps: &mut dyn Taps,
+    ) -> Tensor<B, 3> {
         let coarse = self.conv_in.forward(x.clone(), x, taps);
         let skip = self.skip.forward(skip, taps);
         let x = B::upsample_add(coarse, self.residual_scale, skip, self.roundings);

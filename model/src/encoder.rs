@@ -15,8 +15,8 @@ const PATH: &str = "alphagenome/sequence_encoder";
 /// `SequenceEncoder`.
 #[derive(Clone, Debug)]
 pub struct SequenceEncoder<B: Operations> {
-    embedder: DnaEmbedder<B>,
-    stages: Vec<DownResBlock<B>>,
+    pub(crate) embedder: DnaEmbedder<B>,
+    pub(crate) stages: Vec<DownResBlock<B>>,
 }
 
 impl<B: Operations> SequenceEncoder<B> {
@@ -60,7 +60,7 @@ impl<B: Operations> SequenceEncoder<B> {
 
 /// `DnaEmbedder`: a wide convolution, plus a block on it.
 #[derive(Clone, Debug)]
-struct DnaEmbedder<B: Operations> {
+pub(crate) struct DnaEmbedder<B: Operations> {
     path: String,
     stem: Convolution<B>,
     block: ConvolutionBlock<B>,
@@ -83,7 +83,7 @@ impl<B: Operations> DnaEmbedder<B> {
     }
 
     /// `[B, S, 4]` to `[B, S, C]`.
-    fn forward(&self, bases: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
+    pub(crate) fn forward(&self, bases: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
         let x = B::stem(bases, &self.stem, self.roundings);
         let y = self.block.forward(x.clone(), x, taps);
         tap(taps, &self.path, &y);
@@ -93,7 +93,7 @@ impl<B: Operations> DnaEmbedder<B> {
 
 /// `DownResBlock`: two blocks with residuals, the first one wider than its input.
 #[derive(Clone, Debug)]
-struct DownResBlock<B: Operations> {
+pub(crate) struct DownResBlock<B: Operations> {
     path: String,
     first: ConvolutionBlock<B>,
     second: ConvolutionBlock<B>,
@@ -126,7 +126,7 @@ impl<B: Operations> DownResBlock<B> {
     }
 
     /// `[B, S, in]` to `[B, S, out]`.
-    fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
+    pub(crate) fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
         let x = self.first.forward(x.clone(), x, taps);
         let y = self.second.forward(x.clone(), x, taps);
         tap(taps, &self.path, &y);

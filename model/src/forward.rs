@@ -17,12 +17,13 @@ use crate::load::{LoadError, describe};
 use crate::metadata::Metadata;
 use crate::operations::Operations;
 use crate::outputs::{Output, Outputs};
-use crate::parameters::Loader;
+use crate::parameters::{Edit, Loader};
 use crate::plan::{ForwardError, Plan};
 use crate::precision::Arithmetic;
 use crate::request::{Embedding, Request};
+use crate::stages::EMBED;
 use crate::store::Store;
-use crate::taps::Taps;
+use crate::taps::{Taps, tap};
 use crate::tower::TransformerTower;
 
 /// AlphaGenome with its parameters on a device.
@@ -31,15 +32,15 @@ pub struct AlphaGenome<B: Operations> {
     config: Config,
     metadata: Option<Metadata>,
     arithmetic: Arithmetic,
-    device: B::Device,
-    encoder: SequenceEncoder<B>,
-    organisms: Tensor<B, 2>,
-    tower: TransformerTower<B>,
-    decoder: SequenceDecoder<B>,
-    embedder_128bp: OutputEmbedder<B>,
-    embedder_1bp: OutputEmbedder<B>,
-    output_pair: OutputPair<B>,
-    heads: BTreeMap<String, Head<B>>,
+    pub(crate) device: B::Device,
+    pub(crate) encoder: SequenceEncoder<B>,
+    pub(crate) organisms: Tensor<B, 2>,
+    pub(crate) tower: TransformerTower<B>,
+    pub(crate) decoder: SequenceDecoder<B>,
+    pub(crate) embedder_128bp: OutputEmbedder<B>,
+    pub(crate) embedder_1bp: OutputEmbedder<B>,
+    pub(crate) output_pair: OutputPair<B>,
+    pub(crate) heads: BTreeMap<String, Head<B>>,
 }
 
 impl<B: Operations> AlphaGenome<B> {
@@ -68,6 +69,29 @@ impl<B: Operations> AlphaGenome<B> {
         let mut survey = Loader::survey(store, config.folds, arithmetic.roundings(), device);
         Self::build(&mut survey, config, metadata, arithmetic);
         survey.finish(dir)
+    }
+
+    /// Loads one module alone, with its weights or its configuration changed: to try what a fault in it would do.
+    ///
+    /// `edit` sees every value under `prefix` (see [`Stage::weights`](crate::stages::Stage::weights)) by key and shape before
+    /// it is used. All other weights are stand-ins: only [`run_stage`](Self::run_stage) of that module means anything.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), but for tensors that are left over.
+    pub fn load_part(
+        dir: &Path,
+        device: &B::Device,
+        arithmetic: Arithmetic,
+        prefix: &str,
+        configure: &dyn Fn(&mut Config),
+        edit: &Edit<'_>,
+    ) -> Result<Self, LoadError> {
+        let (mut config, metadata) = describe(dir)?;
+        configure(&mut config);
+        let store = Store::open(dir)?;
+        let reader = Loader::reader(&store, config.folds, arithmetic.roundings(), device);
+        let mut loader = reader.part(prefix, edit);
+        Ok(Self::build(&mut loader, &config, &metadata, arithmetic))
     }
 
     fn build(
@@ -152,6 +176,7 @@ impl<B: Operations> AlphaGenome<B> {
 
         let (trunk, skips) = self.encoder.forward(bases, plan.decoder, taps);
         let organisms = self.organisms.clone().select(0, indices.clone());
+        tap(taps, EMBED, &organisms);
         let trunk = B::add(
             trunk,
             organisms.unsqueeze_dim(1),

@@ -16,9 +16,9 @@ use crate::tower::PATH;
 #[derive(Clone, Debug)]
 pub struct PairUpdateBlock<B: Operations> {
     path: String,
-    from_sequence: SequenceToPairBlock<B>,
-    row_attention: RowAttentionBlock<B>,
-    mlp: PairMlpBlock<B>,
+    pub(crate) from_sequence: SequenceToPairBlock<B>,
+    pub(crate) row_attention: RowAttentionBlock<B>,
+    pub(crate) mlp: PairMlpBlock<B>,
     roundings: Roundings,
 }
 
@@ -63,7 +63,7 @@ impl<B: Operations> PairUpdateBlock<B> {
 
 /// `SequenceToPairBlock`.
 #[derive(Clone, Debug)]
-struct SequenceToPairBlock<B: Operations> {
+pub(crate) struct SequenceToPairBlock<B: Operations> {
     path: String,
     norm: LayerNorm<B>,
     queries: Linear<B>,
@@ -122,7 +122,7 @@ impl<B: Operations> SequenceToPairBlock<B> {
     }
 
     /// `[B, S, C]` to `[B, P, P, F]`.
-    fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 4> {
+    pub(crate) fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 4> {
         let roundings = self.roundings;
         let x = B::mean_pool(x, self.pool, roundings);
         let x = B::layer_normalise(x, &self.norm, roundings);
@@ -162,7 +162,7 @@ impl<B: Operations> SequenceToPairBlock<B> {
 
 /// `RowAttentionBlock`.
 #[derive(Clone, Debug)]
-struct RowAttentionBlock<B: Operations> {
+pub(crate) struct RowAttentionBlock<B: Operations> {
     path: String,
     norm: LayerNorm<B>,
     queries: Linear<B>,
@@ -186,7 +186,7 @@ impl<B: Operations> RowAttentionBlock<B> {
     }
 
     /// `[B, P, P, F]` to `[B, P, P, F]`, without the residual.
-    fn forward(&self, pair: Tensor<B, 4>, taps: &mut dyn Taps) -> Tensor<B, 4> {
+    pub(crate) fn forward(&self, pair: Tensor<B, 4>, taps: &mut dyn Taps) -> Tensor<B, 4> {
         let roundings = self.roundings;
         let [batch, rows, columns, channels] = pair.dims();
         let x = pair.reshape([batch, rows * columns, channels]);
@@ -209,7 +209,7 @@ impl<B: Operations> RowAttentionBlock<B> {
 
 /// `PairMLPBlock`: twice the width, relu, no norm at the end.
 #[derive(Clone, Debug)]
-struct PairMlpBlock<B: Operations> {
+pub(crate) struct PairMlpBlock<B: Operations> {
     path: String,
     norm: LayerNorm<B>,
     wide: Linear<B>,
@@ -231,7 +231,7 @@ impl<B: Operations> PairMlpBlock<B> {
     }
 
     /// `[B, P, P, F]` to `[B, P, P, F]`, without the residual.
-    fn forward(&self, pair: Tensor<B, 4>, taps: &mut dyn Taps) -> Tensor<B, 4> {
+    pub(crate) fn forward(&self, pair: Tensor<B, 4>, taps: &mut dyn Taps) -> Tensor<B, 4> {
         let [batch, rows, columns, channels] = pair.dims();
         let x = pair.reshape([batch, rows * columns, channels]);
         let x = B::layer_normalise(x, &self.norm, self.roundings);

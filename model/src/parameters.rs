@@ -19,6 +19,9 @@ const EPSILON: f32 = 1e-5;
 /// The least `fan_in * variance` of a kernel that is standardised.
 const LEAST_KERNEL_VARIANCE: f32 = 1e-4;
 
+/// Changes the values of a tensor, by its key and shape.
+pub type Edit<'a> = dyn Fn(&str, &[usize], &mut Vec<f32>) + 'a;
+
 /// Hands parameters to the modules by name, and notes which are missing, misshapen or left over.
 ///
 /// A survey reads no values: it finds every fault before the first large read.
@@ -28,6 +31,7 @@ pub(crate) struct Loader<'a, B: Backend> {
     roundings: Roundings,
     device: &'a B::Device,
     survey: bool,
+    part: Option<(&'a str, &'a Edit<'a>)>,
     used: BTreeSet<String>,
     missing: Vec<String>,
     misshapen: Vec<String>,
@@ -47,6 +51,7 @@ impl<'a, B: Backend> Loader<'a, B> {
             roundings,
             device,
             survey: true,
+            part: None,
             used,
             missing,
             misshapen,
@@ -68,6 +73,14 @@ impl<'a, B: Backend> Loader<'a, B> {
     /// Where the model rounds.
     pub(crate) fn roundings(&self) -> Roundings {
         self.roundings
+    }
+
+    /// Reads only tensors whose key begins with `prefix`, and edits them.
+    pub(crate) fn part(self, prefix: &'a str, edit: &'a Edit<'a>) -> Self {
+        Self {
+            part: Some((prefix, edit)),
+            ..self
+        }
     }
 
     /// Where the model is to live.
@@ -113,6 +126,12 @@ impl<'a, B: Backend> Loader<'a, B> {
     pub(crate) fn stored(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
         let name = name.strip_prefix("alphagenome/").unwrap_or(name);
         self.used.insert(name.to_owned());
+        if self
+            .part
+            .is_some_and(|(prefix, _)| !name.starts_with(prefix))
+        {
+            return None;
+        }
         let Some(stored) = self.store.get(name) else {
             self.missing.push(format!("{name} {shape:?}"));
             return None;
@@ -129,10 +148,13 @@ impl<'a, B: Backend> Loader<'a, B> {
             return None;
         }
         if self.survey {
-            None
-        } else {
-            self.store.values(stored)
+            return None;
         }
+        let mut values = self.store.values(stored)?;
+        if let Some((_, edit)) = self.part {
+            edit(name, shape, &mut values);
+        }
+        Some(values)
     }
 
     /// A tensor from values; a stand-in where there are none, which no forward pass ever sees.

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::attention::{AttentionBiasBlock, MhaBlock, MlpBlock};
 use crate::config::Config;
+use crate::layers::Rotation;
 use crate::operations::Operations;
 use crate::pair::PairUpdateBlock;
 use crate::parameters::Loader;
@@ -17,18 +18,18 @@ pub(crate) const PATH: &str = "alphagenome/transformer_tower";
 /// `TransformerTower`.
 #[derive(Clone, Debug)]
 pub struct TransformerTower<B: Operations> {
-    layers: Vec<Layer<B>>,
+    pub(crate) layers: Vec<Layer<B>>,
     inverse_frequencies: Vec<f32>,
     roundings: Roundings,
 }
 
 /// One layer, with an update of the pair where there is one.
 #[derive(Clone, Debug)]
-struct Layer<B: Operations> {
-    pair_update: Option<PairUpdateBlock<B>>,
-    bias: AttentionBiasBlock<B>,
-    attention: MhaBlock<B>,
-    mlp: MlpBlock<B>,
+pub(crate) struct Layer<B: Operations> {
+    pub(crate) pair_update: Option<PairUpdateBlock<B>>,
+    pub(crate) bias: AttentionBiasBlock<B>,
+    pub(crate) attention: MhaBlock<B>,
+    pub(crate) mlp: MlpBlock<B>,
 }
 
 impl<B: Operations> TransformerTower<B> {
@@ -55,6 +56,16 @@ impl<B: Operations> TransformerTower<B> {
         }
     }
 
+    /// The rotary embedding of the positions of a trunk of this length.
+    pub(crate) fn rotation(&self, length: usize, device: &B::Device) -> Rotation<B> {
+        rotation(
+            (0..length).map(|position| position as f32),
+            &self.inverse_frequencies,
+            self.roundings.values,
+            device,
+        )
+    }
+
     /// The trunk `[B, S, C]` to the trunk `[B, S, C]`, if `whole`, and the pair `[B, P, P, F]`.
     ///
     /// Without `whole` it ends when the pair is complete.
@@ -64,13 +75,7 @@ impl<B: Operations> TransformerTower<B> {
         whole: bool,
         taps: &mut dyn Taps,
     ) -> (Option<Tensor<B, 3>>, Option<Tensor<B, 4>>) {
-        let length = x.dims()[1];
-        let rotation = rotation(
-            (0..length).map(|position| position as f32),
-            &self.inverse_frequencies,
-            self.roundings.values,
-            &x.device(),
-        );
+        let rotation = self.rotation(x.dims()[1], &x.device());
         let last_update = self
             .layers
             .iter()

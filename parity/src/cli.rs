@@ -45,6 +45,8 @@ pub enum Command {
     Record(Record),
     /// Run the Burn model on many sequences and count those that give sound predictions
     Smoke(Smoke),
+    /// Find the module that is wrong: the error handed on and the error made, module by module
+    Bisect(Bisect),
     /// Compare two profiler traces by module and kernel
     TraceDiff(TraceDiff),
     /// Say in plain sentences what a result of --json means, and what to run next
@@ -189,7 +191,8 @@ pub struct Record {
     /// The folder to write
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Record the cases of this recording, at the places that it kept
+    /// Record the cases of this recording, at the places that it kept (with --taps full: its sequences, taps and embeddings
+    /// whole)
     #[arg(long, value_name = "DIR", conflicts_with_all = ["sequences", "organism"])]
     pub like: Option<PathBuf>,
     /// Sequences to record, a FASTA file
@@ -204,7 +207,7 @@ pub struct Record {
     /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations)
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub device: Device,
-    /// Record module outputs too: `full` keeps all of them whole
+    /// Record module outputs too: `full` keeps all of them and the embeddings whole
     #[arg(long, value_name = "HOW", num_args = 0..=1, default_missing_value = "sampled", value_enum)]
     pub taps: Option<TapChoice>,
     /// About how many values of an output are kept; 0 keeps all
@@ -251,6 +254,35 @@ pub struct Smoke {
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+/// `parity bisect`.
+#[derive(Args, Clone, Debug)]
+pub struct Bisect {
+    /// The folder that `convert` wrote
+    #[arg(long, value_name = "DIR", default_value = "alphagenome-model")]
+    pub model: PathBuf,
+    /// A recording with module outputs (taps) of the reference
+    #[arg(long, value_name = "DIR")]
+    pub recording: PathBuf,
+    /// Another recording with taps instead of the model: shows the propagated error alone
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "arithmetic"])]
+    pub against: Option<PathBuf>,
+    /// Only this case (may be given several times)
+    #[arg(long, value_name = "NAME")]
+    pub case: Vec<String>,
+    /// How the model computes [default: as the recording's platform does]
+    #[arg(long, value_enum)]
+    pub arithmetic: Option<Arithmetic>,
+    /// The largest ratio of a local error to its floor that passes
+    #[arg(long, value_name = "RATIO", default_value_t = 1.25)]
+    pub floor_limit: f64,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// Also write a page that draws the error along the depth of the model
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// `parity trace-diff`.

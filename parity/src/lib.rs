@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod align;
+pub mod bisect;
 pub mod cli;
 pub mod commands;
 pub mod compare;

@@ -4,6 +4,7 @@
 mod bench;
 #[cfg(feature = "burn")]
 mod bench_forms;
+mod bisect;
 mod compare;
 mod drift;
 mod explain;
@@ -35,6 +36,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Command::Floor(args) => floor::run(&args),
         Command::Verdict(args) => verdict::run(&args),
         Command::Drift(args) => drift::run(&args),
+        Command::Bisect(args) => bisect::run(&args),
         Command::TraceDiff(args) => trace_diff::run(&args),
         Command::Explain(args) => explain::run(&args),
         command => with_model(command),
@@ -55,6 +57,7 @@ fn with_model(command: Command) -> Result<Exit> {
         | Command::Floor(_)
         | Command::Verdict(_)
         | Command::Drift(_)
+        | Command::Bisect(_)
         | Command::TraceDiff(_)
         | Command::Explain(_) => {
             unreachable!("these need no model")

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use model::{Arithmetic, Sequence};
 
-use crate::cli::Record;
+use crate::cli::{Record, TapChoice};
 use crate::compare::GIVEN;
 use crate::device::Device;
 use crate::exit::Exit;
@@ -27,7 +27,7 @@ pub fn run(args: &Record) -> Result<Exit> {
     let mut writer = RecordingWriter::create(&args.out, manifest)?;
     let candidate = Candidate::load(&args.model, arithmetic, args.device)?;
     let cases = match (&args.like, &args.sequences) {
-        (Some(like), _) => like_recording(&candidate, &mut writer, &Recording::open(like)?)?,
+        (Some(like), _) => like_recording(&candidate, &mut writer, &Recording::open(like)?, args)?,
         (None, Some(path)) => sequences(&candidate, &mut writer, args, path)?,
         (None, None) => bail!("name what to record: --sequences FASTA, or --like RECORDING"),
     };
@@ -81,21 +81,27 @@ fn like_recording(
     candidate: &Candidate,
     writer: &mut RecordingWriter,
     like: &Recording,
+    args: &Record,
 ) -> Result<usize> {
     let bar = progress::bar(like.manifest.cases.len());
     for entry in &like.manifest.cases {
         bar.set_message(entry.name.clone());
         let mut case = like.case(&entry.name)?;
         let sequence = case.sequence()?;
-        let (outputs, _) = candidate.run_cases(&mut [&mut case])?;
-        let mut outputs = outputs.into_iter().next().unwrap_or_default();
-        outputs.arrays.remove(GIVEN);
+        let arrays = if args.taps == Some(TapChoice::Full) {
+            candidate.record(&sequence, entry.organism_index, args.taps, args.budget)?
+        } else {
+            let (outputs, _) = candidate.run_cases(&mut [&mut case])?;
+            let mut outputs = outputs.into_iter().next().unwrap_or_default();
+            outputs.arrays.remove(GIVEN);
+            outputs.arrays
+        };
         let entry = CaseEntry {
             outputs: BTreeMap::new(),
             more: BTreeMap::new(),
             ..entry.clone()
         };
-        writer.case(entry, &sequence, &outputs.arrays)?;
+        writer.case(entry, &sequence, &arrays)?;
         bar.inc(1);
     }
     bar.finish_and_clear();

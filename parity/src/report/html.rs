@@ -15,6 +15,7 @@ mod heat;
 mod outputs;
 mod overview;
 mod panels;
+mod path;
 mod plot;
 mod provenance;
 mod scale;
@@ -25,6 +26,7 @@ mod text;
 mod variants;
 
 use crate::result::Report;
+pub use path::path;
 use text::escape;
 
 const STYLE: &str = include_str!("html/report.css");

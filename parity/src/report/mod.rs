@@ -5,4 +5,5 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod mqc;
+pub mod path;
 pub mod table;

@@ -187,6 +187,10 @@ impl Candidate {
             let kept = match budget {
                 0 => BTreeMap::new(),
                 _ if name == POSITIONS => BTreeMap::new(),
+                // The heads read them: a search for the module at fault needs them whole.
+                _ if taps == Some(TapChoice::Full) && name.starts_with("embeddings_") => {
+                    BTreeMap::new()
+                }
                 budget => choose(&array.full_shape, budget, 0),
             };
             arrays.insert(name, keep(Cow::Owned(array), &kept));

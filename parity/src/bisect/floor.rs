@@ -1,0 +1,58 @@
+//! How far a module may be from the reference on the same input: read from `data/local_floor.toml`.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::recording::DType;
+
+/// A rule for the local floor.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalFloor {
+    /// What the response to one rounding of the input is multiplied with.
+    pub roundings: f64,
+    /// The least floor, in roundings of the output.
+    pub least: f64,
+    /// The relative size of a rounding.
+    #[serde(skip)]
+    pub unit: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    float32: LocalFloor,
+    bfloat16: LocalFloor,
+    same_program: LocalFloor,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    toml::from_str(include_str!("../../data/local_floor.toml")).expect("the shipped table is valid")
+});
+
+impl LocalFloor {
+    /// The rule for a recording in `dtype`, that this program wrote with the same arithmetic if `same_program`.
+    pub fn of(dtype: DType, same_program: bool) -> Self {
+        let float32 = DType::Float32.unit_roundoff();
+        match (same_program, dtype) {
+            (true, _) => Self {
+                unit: float32,
+                ..TABLE.same_program
+            },
+            (false, DType::Bfloat16) => Self {
+                unit: dtype.unit_roundoff(),
+                ..TABLE.bfloat16
+            },
+            (false, _) => Self {
+                unit: float32,
+                ..TABLE.float32
+            },
+        }
+    }
+
+    /// The floor of a module whose output moved by `response` when its input did by one rounding.
+    pub fn value(&self, response: f64) -> f64 {
+        (self.roundings * response).hypot(self.least * self.unit)
+    }
+}

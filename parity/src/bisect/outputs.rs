@@ -1,0 +1,388 @@
+//! What could be wrong with a module's output: each is undone, and the difference that is left is measured.
+
+use super::kind::{Kind, Trial};
+
+/// Pieces of a function that is fitted value by value.
+const BINS: usize = 64;
+
+/// A module's output beside the recorded one.
+pub(super) struct Outputs<'a> {
+    /// The recorded values at the kept places.
+    pub(super) recorded: &'a [f64],
+    /// Ours, whole.
+    pub(super) ours: &'a [f32],
+    /// The whole shape.
+    pub(super) shape: &'a [usize],
+    /// Which of our values belong to the recorded ones.
+    pub(super) places: &'a [usize],
+    /// The axis of channels.
+    pub(super) channels: usize,
+}
+
+impl Outputs<'_> {
+    /// Squared distance of values from the recorded ones.
+    pub(super) fn squares(&self, values: impl IntoIterator<Item = f64>) -> f64 {
+        let pairs = self.recorded.iter().zip(values);
+        let squares = pairs
+            .map(|(a, b)| (b - a) * (b - a))
+            .filter(|square| square.is_finite());
+        squares.sum()
+    }
+
+    /// Our values at the kept places.
+    pub(super) fn gathered(&self) -> Vec<f64> {
+        super::arrays::gather(self.ours, self.places)
+    }
+
+    /// The share of the difference that vanishes with `values`, for which `fitted` numbers were chosen.
+    pub(super) fn explained(&self, values: &[f64], fitted: usize) -> f64 {
+        let before = self.squares(self.gathered());
+        let (n, p) = (self.recorded.len() as f64, fitted as f64);
+        // What turns numbers into NaN explains nothing.
+        let lost = self
+            .recorded
+            .iter()
+            .zip(values)
+            .any(|(a, b)| a.is_finite() && !b.is_finite());
+        if lost || before <= 0.0 || n <= p + 1.0 {
+            return 0.0;
+        }
+        1.0 - self.squares(values.iter().copied()) / (n - p) / (before / n)
+    }
+
+    /// Every trial on the output, the simplest first.
+    pub(super) fn trials(&self) -> Vec<Trial> {
+        let mut trials = Vec::new();
+        let mut add = |kind, what: &str, values: &[f64], fitted| {
+            trials.push(Trial {
+                kind,
+                what: format!("the output {what}"),
+                explained: Some(self.explained(values, fitted)),
+            });
+        };
+        let ours = self.gathered();
+        let negated: Vec<f64> = ours.iter().map(|y| -y).collect();
+        add(Kind::Sign, "negated", &negated, 0);
+        for step in [1, -1] {
+            let what = format!("with its channels shifted by {step}");
+            let channels = self.shape[self.channels];
+            let turned = self.moved(|index| {
+                let mut index = index.to_vec();
+                index[self.channels] =
+                    (index[self.channels] + channels).wrapping_add_signed(step) % channels;
+                index
+            });
+            if channels > 2 {
+                add(Kind::Shift, &what, &turned, 0);
+            }
+        }
+        for axis in self.position_axes() {
+            for step in [1, -1] {
+                let what = format!("shifted by {step} along axis {axis}");
+                add(
+                    Kind::Shift,
+                    &what,
+                    &self.moved(|index| shifted(index, self.shape, axis, step)),
+                    0,
+                );
+            }
+            if self.shape[axis] > 2 {
+                let what = format!("reversed along axis {axis}");
+                add(
+                    Kind::Permuted,
+                    &what,
+                    &self.moved(|index| reversed(index, self.shape, axis)),
+                    0,
+                );
+            }
+        }
+        if let [.., a, b] = self.position_axes()[..]
+            && self.shape[a] == self.shape[b]
+        {
+            let turned = self.moved(|index| {
+                let mut index = index.to_vec();
+                index.swap(a, b);
+                index
+            });
+            add(
+                Kind::Transpose,
+                "with rows and columns exchanged",
+                &turned,
+                0,
+            );
+        }
+        let factor = factor_of(&ours, self.recorded);
+        let scaled: Vec<f64> = ours.iter().map(|y| y * factor).collect();
+        add(Kind::Scale, &format!("times {factor:.4}"), &scaled, 1);
+        let offset = mean_difference(&ours, self.recorded);
+        let moved: Vec<f64> = ours.iter().map(|y| y + offset).collect();
+        add(Kind::Offset, &format!("plus {offset:.3e}"), &moved, 1);
+        let channels = self.shape[self.channels];
+        let by_channel = self.by_channel();
+        let (mut offsets, mut factors, mut signs) = (ours.clone(), ours.clone(), ours.clone());
+        let mut turned = 0;
+        for places in &by_channel {
+            let x: Vec<f64> = places.iter().map(|&i| ours[i]).collect();
+            let y: Vec<f64> = places.iter().map(|&i| self.recorded[i]).collect();
+            let offset = mean_difference(&x, &y);
+            let factor = factor_of(&x, &y);
+            let sign = if factor < 0.0 { -1.0 } else { 1.0 };
+            turned += usize::from(factor < 0.0);
+            for &i in places {
+                offsets[i] += offset;
+                factors[i] *= factor;
+                signs[i] *= sign;
+            }
+        }
+        if turned > 0 {
+            add(
+                Kind::Sign,
+                &format!("with {turned} of {channels} channels negated"),
+                &signs,
+                0,
+            );
+        }
+        add(
+            Kind::Permuted,
+            "with its channels in another order",
+            &self.permuted(&ours, &by_channel),
+            channels / 4,
+        );
+        add(
+            Kind::Scale,
+            "with a factor for each channel",
+            &factors,
+            channels,
+        );
+        add(
+            Kind::Offset,
+            "with an offset for each channel",
+            &offsets,
+            channels,
+        );
+        let function = by_value(&ours, self.recorded, BINS);
+        add(
+            Kind::Activation,
+            "through another function, value by value",
+            &function,
+            BINS,
+        );
+        trials
+    }
+
+    /// The channels that hold nearly all of the difference, if they are few.
+    pub(super) fn focus(&self) -> Vec<usize> {
+        let inner: usize = self.shape[self.channels + 1..].iter().product();
+        let mut squares: Vec<(f64, usize)> = (0..self.shape[self.channels])
+            .map(|channel| (0.0, channel))
+            .collect();
+        for ((&place, a), b) in self.places.iter().zip(self.recorded).zip(self.gathered()) {
+            let square = (a - b) * (a - b);
+            if square.is_finite() {
+                squares[place / inner % self.shape[self.channels]].0 += square;
+            }
+        }
+        let all: f64 = squares.iter().map(|(square, _)| square).sum();
+        squares.sort_by(|a, b| b.0.total_cmp(&a.0));
+        squares.truncate(2);
+        if squares.iter().map(|(square, _)| square).sum::<f64>() < 0.99 * all {
+            return Vec::new();
+        }
+        squares.retain(|(square, _)| *square > 0.01 * all);
+        squares.into_iter().map(|(_, channel)| channel).collect()
+    }
+
+    /// Axes that count positions: all but the batch and the channels.
+    fn position_axes(&self) -> Vec<usize> {
+        (1..self.shape.len())
+            .filter(|&axis| axis != self.channels && self.shape[axis] > 1)
+            .collect()
+    }
+
+    /// Our values at the places that `from` gives for the kept ones.
+    fn moved(&self, from: impl Fn(&[usize]) -> Vec<usize>) -> Vec<f64> {
+        let value = |&place: &usize| {
+            let index = from(&unravel(place, self.shape));
+            f64::from(self.ours[ravel(&index, self.shape)])
+        };
+        self.places.iter().map(value).collect()
+    }
+
+    /// By channel, which of the kept values are its.
+    fn by_channel(&self) -> Vec<Vec<usize>> {
+        let mut by_channel = vec![Vec::new(); self.shape[self.channels]];
+        for (i, &place) in self.places.iter().enumerate() {
+            by_channel[unravel(place, self.shape)[self.channels]].push(i);
+        }
+        by_channel.retain(|places| !places.is_empty());
+        by_channel
+    }
+
+    /// Each recorded channel gets the one of ours that is nearest to it, each of ours once.
+    fn permuted(&self, ours: &[f64], by_channel: &[Vec<usize>]) -> Vec<f64> {
+        /// More would take minutes, and a permutation shows in the first ones as well.
+        const MOST: usize = 2048;
+        let count = by_channel.len();
+        let mut values = ours.to_vec();
+        let length = by_channel.first().map_or(0, Vec::len);
+        if count > MOST || length < 2 || by_channel.iter().any(|places| places.len() != length) {
+            return values;
+        }
+        // A few positions are enough to tell channels apart.
+        let step = length.div_ceil(64);
+        let at = |from: &[f64], channel: usize| -> Vec<f64> {
+            by_channel[channel]
+                .iter()
+                .step_by(step)
+                .map(|&i| from[i])
+                .collect()
+        };
+        let theirs: Vec<Vec<f64>> = (0..count)
+            .map(|channel| at(self.recorded, channel))
+            .collect();
+        let mine: Vec<Vec<f64>> = (0..count).map(|channel| at(ours, channel)).collect();
+        let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
+        for (a, x) in theirs.iter().enumerate() {
+            let far = |y: &Vec<f64>| x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum::<f64>();
+            let mut nearest: Vec<(f64, usize, usize)> = mine
+                .iter()
+                .enumerate()
+                .map(|(b, y)| (far(y), a, b))
+                .collect();
+            nearest.sort_by(|x, y| x.0.total_cmp(&y.0));
+            pairs.extend(nearest.into_iter().take(8));
+        }
+        pairs.sort_by(|x, y| x.0.total_cmp(&y.0));
+        let (mut from, mut used) = (vec![None; count], vec![false; count]);
+        for (_, a, b) in pairs {
+            if from[a].is_none() && !used[b] {
+                (from[a], used[b]) = (Some(b), true);
+            }
+        }
+        for (channel, from) in from.iter().enumerate() {
+            let from = from.unwrap_or(channel);
+            for (&to, &from) in by_channel[channel].iter().zip(&by_channel[from]) {
+                values[to] = ours[from];
+            }
+        }
+        values
+    }
+}
+
+fn shifted(index: &[usize], shape: &[usize], axis: usize, step: isize) -> Vec<usize> {
+    let mut index = index.to_vec();
+    index[axis] = index[axis].saturating_add_signed(step).min(shape[axis] - 1);
+    index
+}
+
+fn reversed(index: &[usize], shape: &[usize], axis: usize) -> Vec<usize> {
+    let mut index = index.to_vec();
+    index[axis] = shape[axis] - 1 - index[axis];
+    index
+}
+
+/// The indices of a flat place.
+fn unravel(mut place: usize, shape: &[usize]) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (axis, &length) in shape.iter().enumerate().rev() {
+        index[axis] = place % length;
+        place /= length;
+    }
+    index
+}
+
+fn ravel(index: &[usize], shape: &[usize]) -> usize {
+    index
+        .iter()
+        .zip(shape)
+        .fold(0, |place, (index, length)| place * length + index)
+}
+
+fn finite<'a>(x: &'a [f64], y: &'a [f64]) -> impl Iterator<Item = (f64, f64)> + 'a {
+    let pairs = x.iter().zip(y).map(|(&x, &y)| (x, y));
+    pairs.filter(|(x, y)| x.is_finite() && y.is_finite())
+}
+
+fn mean_difference(x: &[f64], y: &[f64]) -> f64 {
+    let (sum, count) = finite(x, y).fold((0.0, 0.0), |(sum, count), (x, y)| {
+        (sum + y - x, count + 1.0)
+    });
+    if count > 0.0 { sum / count } else { 0.0 }
+}
+
+/// The factor that brings `x` nearest to `y`.
+fn factor_of(x: &[f64], y: &[f64]) -> f64 {
+    let (xy, xx) = finite(x, y).fold((0.0, 0.0), |(xy, xx), (x, y)| (xy + x * y, xx + x * x));
+    if xx > 0.0 { xy / xx } else { 1.0 }
+}
+
+/// `y` as a function of `x` alone, value by value: the mean of `y` among values of about that size.
+fn by_value(x: &[f64], y: &[f64], bins: usize) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..x.len()).collect();
+    order.sort_by(|&a, &b| x[a].total_cmp(&x[b]));
+    let mut values = x.to_vec();
+    for chunk in order.chunks(x.len().div_ceil(bins).max(1)) {
+        let xs: Vec<f64> = chunk.iter().map(|&i| x[i]).collect();
+        let ys: Vec<f64> = chunk.iter().map(|&i| y[i]).collect();
+        let offset = mean_difference(&xs, &ys);
+        for &i in chunk {
+            values[i] += offset;
+        }
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bisect::kind::ranked;
+
+    /// 12 positions of 6 channels, all different.
+    fn values() -> Vec<f32> {
+        (0..72)
+            .map(|i| ((i * i + 3 * i) % 37) as f32 - 17.5)
+            .collect()
+    }
+
+    fn best(recorded: &[f64], shape: &[usize], channels: usize) -> Trial {
+        let ours = values();
+        let places: Vec<usize> = (0..72).collect();
+        let outputs = Outputs {
+            recorded,
+            ours: &ours,
+            shape,
+            places: &places,
+            channels,
+        };
+        ranked(outputs.trials()).remove(0)
+    }
+
+    #[test]
+    fn each_kind_is_told_from_the_others() {
+        let y: Vec<f64> = values().into_iter().map(f64::from).collect();
+        let map = |f: &dyn Fn(usize) -> f64| (0..72).map(f).collect::<Vec<f64>>();
+        for (kind, recorded) in [
+            (Kind::Sign, map(&|i| -y[i])),
+            (Kind::Sign, map(&|i| if i % 6 == 2 { -y[i] } else { y[i] })),
+            (Kind::Scale, map(&|i| 1.7 * y[i])),
+            (Kind::Offset, map(&|i| y[i] + 2.0)),
+            (Kind::Offset, map(&|i| y[i] + (i % 6) as f64)),
+            (Kind::Permuted, map(&|i| y[i / 6 * 6 + (i + 5) % 6])),
+            (Kind::Permuted, map(&|i| y[(11 - i / 6) * 6 + i % 6])),
+            (Kind::Shift, map(&|i| if i < 66 { y[i + 6] } else { y[i] })),
+        ] {
+            let best = best(&recorded, &[1, 12, 6], 2);
+            assert_eq!(best.kind, kind, "{best:?}");
+            assert!(best.explained > Some(0.95), "{best:?}");
+        }
+    }
+
+    #[test]
+    fn exchanged_rows_and_columns_are_a_transpose() {
+        let y: Vec<f64> = values().into_iter().map(f64::from).collect();
+        let turned: Vec<f64> = (0..72)
+            .map(|i| y[(i / 2 % 6) * 12 + i / 12 * 2 + i % 2])
+            .collect();
+        assert_eq!(best(&turned, &[1, 6, 6, 2], 3).kind, Kind::Transpose);
+    }
+}

@@ -1,0 +1,120 @@
+//! The model that is searched.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use burn::backend::Flex;
+use model::{
+    AlphaGenome, Arithmetic, Array, Batch, Config, Edit, Known, Request, Sequence, Stage, Taps,
+};
+
+/// A model and the folder that it was loaded from.
+pub struct Subject {
+    dir: PathBuf,
+    model: AlphaGenome<Flex>,
+    stages: Vec<Stage>,
+}
+
+impl Subject {
+    /// Loads the folder that `convert` wrote.
+    ///
+    /// # Errors
+    /// Where it cannot be loaded.
+    pub fn load(dir: &Path, arithmetic: Arithmetic) -> Result<Self> {
+        let model = AlphaGenome::load(dir, &Default::default(), arithmetic)
+            .with_context(|| format!("the model in {} cannot be loaded", dir.display()))?;
+        Ok(Self {
+            dir: dir.into(),
+            stages: model.stages(),
+            model,
+        })
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// How it computes.
+    pub fn arithmetic(&self) -> Arithmetic {
+        self.model.arithmetic()
+    }
+
+    /// Its configuration.
+    pub(super) fn config(&self) -> &Config {
+        self.model.config()
+    }
+
+    /// Its modules in the order of the data.
+    pub fn stages(&self) -> &[Stage] {
+        &self.stages
+    }
+
+    /// The sequence of a case as a batch.
+    pub(super) fn batch(sequence: &[u8], organism: usize) -> Result<Batch> {
+        Ok(Batch::new(
+            vec![Sequence::from_indices(sequence)?],
+            vec![organism],
+        )?)
+    }
+
+    /// An ordinary pass: the outputs of all modules, by tap's path and output's name.
+    pub(super) fn pass(&self, batch: &Batch) -> Result<Known> {
+        let mut taps = Modules {
+            stages: &self.stages,
+            arrays: BTreeMap::new(),
+        };
+        let outputs = self
+            .model
+            .forward(batch, &Request::everything(), &mut taps)?;
+        let mut arrays = taps.arrays;
+        arrays.extend(outputs.into_arrays());
+        Ok(arrays)
+    }
+
+    /// One module alone.
+    pub(super) fn run(
+        &self,
+        path: &str,
+        batch: &Batch,
+        known: &Known,
+    ) -> Result<Vec<(String, Array)>> {
+        Ok(self.model.run_stage(path, batch, known)?)
+    }
+
+    /// One module alone, with its configuration or its weights changed.
+    pub(super) fn changed(
+        &self,
+        stage: &Stage,
+        arithmetic: Arithmetic,
+        configure: &dyn Fn(&mut Config),
+        edit: &Edit<'_>,
+    ) -> Result<AlphaGenome<Flex>> {
+        let device = Default::default();
+        Ok(AlphaGenome::load_part(
+            &self.dir,
+            &device,
+            arithmetic,
+            &stage.weights,
+            configure,
+            edit,
+        )?)
+    }
+}
+
+/// Takes the outputs of the modules that are searched.
+struct Modules<'a> {
+    stages: &'a [Stage],
+    arrays: Known,
+}
+
+impl Taps for Modules<'_> {
+    fn wants(&self, path: &str) -> bool {
+        self.stages.iter().any(|stage| stage.path == path)
+    }
+
+    fn take(&mut self, path: &str, array: Array) {
+        self.arrays.insert(path.into(), array);
+    }
+}

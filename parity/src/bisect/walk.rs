@@ -1,0 +1,383 @@
+//! Goes through the modules in the order of the data, and runs each on what was recorded.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::Result;
+use model::{Array, Batch, Known, Stage, Values};
+use parity_stats::random::SplitMix64;
+
+use super::arrays::{distance, gather, places};
+use super::floor::LocalFloor;
+use super::kind::{NAMED, ranked};
+use super::outputs::Outputs;
+use super::report::{Case, Culprit, Input, Row};
+use super::subject::Subject;
+use super::weights;
+use crate::floor::limit;
+use crate::recording::{self, CaseReader, Recording};
+
+const JUNCTIONS: &str = "splice_sites_junction";
+
+/// How a search is done.
+pub struct Settings<'a> {
+    /// The local floor.
+    pub floor: LocalFloor,
+    /// The largest ratio to it that passes, for many values.
+    pub limit: f64,
+    /// True where the recording was written by this program with the same arithmetic.
+    pub same_program: bool,
+    /// The command that shows a finding again.
+    pub command: String,
+    /// Told the module that is run.
+    pub progress: &'a dyn Fn(&str),
+}
+
+/// A recorded output of a module.
+struct Recorded {
+    /// Its name in the recording.
+    name: String,
+    /// Its name in the model.
+    output: String,
+    array: recording::Array,
+    /// The places in the whole array that were kept.
+    places: Vec<usize>,
+}
+
+/// Searches one case.
+///
+/// # Errors
+/// Where the case cannot be read or does not fit the model.
+pub fn walk(
+    subject: &Subject,
+    recording: &Recording,
+    name: &str,
+    settings: &Settings<'_>,
+) -> Result<Case> {
+    let started = Instant::now();
+    let mut case = recording.case(name)?;
+    let batch = Subject::batch(&case.sequence()?, case.entry().organism_index)?;
+    (settings.progress)("an ordinary pass");
+    let ours = subject.pass(&batch)?;
+    let mut walk = Walk {
+        subject,
+        settings,
+        batch,
+        ours,
+        known: Known::new(),
+        noisy: Known::new(),
+        inputs: BTreeMap::new(),
+        propagated: BTreeMap::new(),
+        other_sites: false,
+        notes: Vec::new(),
+    };
+    let (mut rows, mut culprit, mut also) = (Vec::new(), None, Vec::new());
+    walk.take_sites(&mut case)?;
+    for stage in subject.stages() {
+        (settings.progress)(&stage.path);
+        let recorded = walk.recorded(&mut case, stage)?;
+        if let Some(row) = walk.row(stage, &recorded)? {
+            if row.fails() {
+                match culprit {
+                    None => culprit = Some(walk.culprit(stage, &recorded, &row)?),
+                    Some(_) => also.push(row.module.clone()),
+                }
+            }
+            rows.push(row);
+        }
+        walk.hand_on(stage, &recorded);
+    }
+    Ok(Case {
+        name: name.into(),
+        rows,
+        culprit,
+        also,
+        notes: walk.notes,
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+struct Walk<'a> {
+    subject: &'a Subject,
+    settings: &'a Settings<'a>,
+    batch: Batch,
+    /// Outputs of an ordinary pass, whole.
+    ours: Known,
+    /// Outputs as recorded, completed with ours.
+    known: Known,
+    /// The same, each value moved by about one rounding, or by what ours are off where they stand in.
+    noisy: Known,
+    /// By module: values recorded, values in all.
+    inputs: BTreeMap<String, (usize, usize)>,
+    propagated: BTreeMap<String, f64>,
+    /// True where the model chooses other splice sites than were recorded.
+    other_sites: bool,
+    notes: Vec<String>,
+}
+
+impl Walk<'_> {
+    /// Hands the recorded splice sites to the junctions; without them ours.
+    fn take_sites(&mut self, case: &mut CaseReader) -> Result<()> {
+        let name = format!("{JUNCTIONS}/splice_site_positions");
+        let Some(ours) = self.ours.get(&name).cloned() else {
+            return Ok(());
+        };
+        let mut sites = ours.clone();
+        if case.entry().outputs.contains_key(&name) {
+            let recorded = case.array(&name)?;
+            if let (recording::Values::I32(places), false) =
+                (&recorded.values, recorded.is_sampled())
+                && recorded.full_shape == ours.shape
+                && places
+                    .iter()
+                    .all(|&place| (place as i64) < self.batch.length() as i64)
+            {
+                sites.values = Values::I32(places.clone());
+            }
+        }
+        self.other_sites = sites != ours;
+        self.noisy.insert(name.clone(), sites.clone());
+        self.known.insert(name, sites);
+        Ok(())
+    }
+    /// What the recording has of a module's outputs, in the order of the model.
+    fn recorded(&mut self, case: &mut CaseReader, stage: &Stage) -> Result<Vec<Recorded>> {
+        let mut found: Vec<Recorded> = Vec::new();
+        for output in &stage.outputs {
+            let tap = format!("taps/{output}");
+            let held = &case.entry().outputs;
+            let Some(name) = [&tap, output]
+                .into_iter()
+                .find(|name| held.contains_key(*name))
+                .cloned()
+            else {
+                continue;
+            };
+            let array = case.array(&name)?;
+            let Some(ours) = self.ours.get(output).or(self.ours.get(&stage.path)) else {
+                continue;
+            };
+            if ours.shape != array.full_shape {
+                self.notes.push(format!(
+                    "{name} is {:?} in the recording and {:?} in the model: left out",
+                    array.full_shape, ours.shape
+                ));
+                continue;
+            }
+            let places = places(&array.full_shape, &array.kept);
+            found.push(Recorded {
+                name,
+                output: output.clone(),
+                array,
+                places,
+            });
+        }
+        Ok(found)
+    }
+
+    fn row(&mut self, stage: &Stage, recorded: &[Recorded]) -> Result<Option<Row>> {
+        if recorded.is_empty() {
+            return Ok(None);
+        }
+        let local = self.subject.run(&stage.path, &self.batch, &self.known)?;
+        let noisy = self.subject.run(&stage.path, &self.batch, &self.noisy)?;
+        let mut worst: Option<Row> = None;
+        for recorded in recorded {
+            let of = |run: &[(String, Array)]| {
+                let array = run.iter().find(|(name, _)| *name == recorded.output);
+                array.map(|(_, array)| gather(&array.values.to_f32(), &recorded.places))
+            };
+            let ours = self
+                .ours
+                .get(&recorded.output)
+                .or(self.ours.get(&stage.path));
+            let ours = ours.map(|array| gather(&array.values.to_f32(), &recorded.places));
+            let (Some(local), Some(noisy), Some(ours)) = (of(&local), of(&noisy), ours) else {
+                continue;
+            };
+            let reference = recorded.array.values.to_f64();
+            // Junctions of other splice sites cannot be set beside each other.
+            let propagated = match self.other_sites && recorded.name.starts_with(JUNCTIONS) {
+                true => None,
+                false => Some(distance(&reference, &ours)),
+            };
+            let error = distance(&reference, &local);
+            let floor = self.settings.floor.value(distance(&local, &noisy));
+            let finite = reference.iter().filter(|x| x.is_finite()).count() as u64;
+            let row = Row {
+                module: stage.path.clone(),
+                output: recorded.name.clone(),
+                values: reference.len(),
+                propagated,
+                gain: propagated.and_then(|propagated| self.gain(stage, propagated)),
+                local: Some(error),
+                floor: Some(floor),
+                ratio: Some(error / floor),
+                limit: Some(limit(self.settings.limit, finite.max(1))),
+                input: Some(self.input(stage)),
+            };
+            if worst.as_ref().is_none_or(|worst| row.ratio > worst.ratio) {
+                worst = Some(row);
+            }
+        }
+        if let Some(row) = &worst {
+            self.propagated
+                .insert(stage.path.clone(), row.propagated.unwrap_or(0.0));
+        }
+        Ok(worst)
+    }
+
+    /// The error of the output over the largest one of what the module reads.
+    fn gain(&self, stage: &Stage, propagated: f64) -> Option<f64> {
+        let inputs = stage
+            .inputs
+            .iter()
+            .filter_map(|input| self.propagated.get(input));
+        let largest = inputs.copied().fold(0.0, f64::max);
+        (largest > 0.0 && propagated.is_finite()).then(|| propagated / largest)
+    }
+
+    fn input(&self, stage: &Stage) -> Input {
+        let (mut recorded, mut all, mut completed) = (0, 0, Vec::new());
+        for input in &stage.inputs {
+            let (here, of) = self.inputs.get(input).copied().unwrap_or((0, 1));
+            recorded += here;
+            all += of;
+            if here < of {
+                completed.push(input.clone());
+            }
+        }
+        Input {
+            recorded: if all == 0 {
+                1.0
+            } else {
+                recorded as f64 / all as f64
+            },
+            completed,
+        }
+    }
+
+    /// Makes a module's output known to those that read it: as recorded, and where it was not, as ours.
+    fn hand_on(&mut self, stage: &Stage, recorded: &[Recorded]) {
+        let Some(ours) = self.ours.get(&stage.path) else {
+            return;
+        };
+        let mut values = ours.values.to_f32();
+        let shape = ours.shape.clone();
+        let mut known = vec![false; values.len()];
+        // All outputs of a module that others read are the same value under several names.
+        for recorded in recorded
+            .iter()
+            .filter(|recorded| recorded.array.full_shape == shape)
+        {
+            for (&place, value) in recorded.places.iter().zip(recorded.array.values.to_f64()) {
+                values[place] = value as f32;
+                known[place] = true;
+            }
+        }
+        let count = known.iter().filter(|known| **known).count();
+        self.inputs
+            .insert(stage.path.clone(), (count, values.len()));
+        let one = if self.settings.same_program {
+            0.0
+        } else {
+            self.settings.floor.unit
+        };
+        let ours_off = self
+            .propagated
+            .get(&stage.path)
+            .copied()
+            .unwrap_or(0.0)
+            .max(one);
+        let mut random = SplitMix64::new(0x5eed);
+        let noisy = values.iter().zip(&known).map(|(&value, &known)| {
+            let size = if known { one } else { ours_off };
+            let uniform = (random.next_bits() >> 11) as f64 / (1u64 << 52) as f64 - 1.0;
+            (f64::from(value) * (1.0 + size * uniform)) as f32
+        });
+        let array = |values: Vec<f32>| Array {
+            shape: shape.clone(),
+            values: Values::F32(values),
+        };
+        self.noisy
+            .insert(stage.path.clone(), array(noisy.collect()));
+        self.known.insert(stage.path.clone(), array(values));
+    }
+
+    /// Whether an output differs by itself, and not only another one that is made of it.
+    fn differs(&self, stage: &Stage, recorded: &Recorded, row: &Row) -> bool {
+        let local = self
+            .subject
+            .run(&stage.path, &self.batch, &self.known)
+            .unwrap_or_default();
+        let local = local.into_iter().find(|(name, _)| *name == recorded.output);
+        local.is_some_and(|(_, array)| {
+            let ours = gather(&array.values.to_f32(), &recorded.places);
+            let limit = row.floor.unwrap_or(0.0) * row.limit.unwrap_or(1.0);
+            distance(&recorded.array.values.to_f64(), &ours) > limit
+        })
+    }
+
+    /// Tries what could be wrong.
+    fn culprit(&self, stage: &Stage, recorded: &[Recorded], row: &Row) -> Result<Culprit> {
+        // What comes first inside the module tells more than what is made of it.
+        let recorded = recorded
+            .iter()
+            .find(|recorded| self.differs(stage, recorded, row));
+        let (mut trials, mut keys) = (Vec::new(), Vec::new());
+        if let Some(recorded) = recorded {
+            let local = self.subject.run(&stage.path, &self.batch, &self.known)?;
+            let local = local.into_iter().find(|(name, _)| *name == recorded.output);
+            if let Some((_, array)) = local {
+                let ours = array.values.to_f32();
+                let reference = recorded.array.values.to_f64();
+                // An attention bias has its heads before the positions.
+                let heads_first = stage.path.contains("attention_bias_block");
+                let outputs = Outputs {
+                    recorded: &reference,
+                    ours: &ours,
+                    shape: &array.shape,
+                    places: &recorded.places,
+                    channels: if heads_first {
+                        1
+                    } else {
+                        array.shape.len() - 1
+                    },
+                };
+                let probe = weights::Probe {
+                    subject: self.subject,
+                    stage,
+                    batch: &self.batch,
+                    known: &self.known,
+                    output: &recorded.output,
+                    outputs: &outputs,
+                    progress: self.settings.progress,
+                };
+                // A sum has no weights of its own.
+                if !row
+                    .module
+                    .rsplit('/')
+                    .next()
+                    .is_some_and(|name| name.starts_with("pair_update_block"))
+                {
+                    keys = probe.keys()?;
+                    trials = probe.trials(&keys)?;
+                }
+                trials.extend(outputs.trials());
+            }
+        }
+        let trials = ranked(trials);
+        let best = trials
+            .first()
+            .filter(|best| best.explained.is_none_or(|explained| explained >= NAMED));
+        let kind = best.map(|best| best.kind);
+        Ok(Culprit {
+            module: stage.path.clone(),
+            output: row.output.clone(),
+            weights: keys.into_iter().map(|key| key.name).collect(),
+            kind,
+            trials,
+            command: self.settings.command.clone(),
+        })
+    }
+}

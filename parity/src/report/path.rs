@@ -1,0 +1,215 @@
+//! The table of a search along the modules.
+
+use std::fmt::Write;
+
+use super::grid::{Grid, wrapped};
+use crate::bisect::{Case, Culprit, Report, Row};
+
+/// The search as text.
+pub fn write(report: &Report, width: Option<usize>) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "recording  {}  {}", report.recording, report.made_by);
+    let _ = match &report.arithmetic {
+        Some(arithmetic) => writeln!(text, "model      {}  {arithmetic}", report.candidate),
+        None => writeln!(text, "against    {}", report.candidate),
+    };
+    if let Some(floor) = &report.floor {
+        line(&mut text, &format!("floor      {floor}"), width);
+    }
+    for case in &report.cases {
+        let _ = writeln!(text, "\n{}  {:.1} s", case.name, case.seconds);
+        grid(&mut text, case, width);
+        for note in &case.notes {
+            line(&mut text, &format!("  {note}"), width);
+        }
+        match &case.culprit {
+            Some(culprit) => name(&mut text, case, culprit, width),
+            None => line(&mut text, &format!("  {}", clean(report, case)), width),
+        }
+    }
+    text
+}
+
+fn line(text: &mut String, line: &str, width: Option<usize>) {
+    text.push_str(&wrapped(line, 4, width));
+    text.push('\n');
+}
+
+fn grid(text: &mut String, case: &Case, width: Option<usize>) {
+    let with_local = case.rows.iter().any(|row| row.local.is_some());
+    let titles: &[&str] = match with_local {
+        true => &[
+            "module",
+            "n",
+            "propagated",
+            "gain",
+            "local",
+            "floor",
+            "local/floor",
+            "limit",
+            "input",
+            "",
+        ],
+        false => &["module", "n", "propagated"],
+    };
+    let mut rows: Vec<Vec<String>> = vec![titles.iter().map(|title| title.to_string()).collect()];
+    for row in &case.rows {
+        let mut cells = vec![
+            short(&row.module),
+            row.values.to_string(),
+            number(row.propagated),
+        ];
+        if with_local {
+            cells.extend([
+                row.gain.map_or("-".into(), |gain| format!("{gain:.2}")),
+                number(row.local),
+                number(row.floor),
+                row.ratio.map_or("-".into(), ratio),
+                row.limit.map_or("-".into(), |limit| format!("{limit:.2}")),
+                input(row),
+                mark(case, row).into(),
+            ]);
+        }
+        rows.push(cells);
+    }
+    let grid = Grid {
+        rows,
+        droppable: &["n", "limit", "gain", "input", "floor"],
+    };
+    if grid.write(text, width) {
+        text.push_str("  columns are left out for want of width; --json has all\n");
+    }
+}
+
+fn short(module: &str) -> String {
+    module.strip_prefix("alphagenome/").unwrap_or(module).into()
+}
+
+fn number(value: Option<f64>) -> String {
+    match value {
+        None => "-".into(),
+        Some(0.0) => "0".into(),
+        Some(value) => format!("{value:.2e}"),
+    }
+}
+
+fn ratio(value: f64) -> String {
+    match value {
+        value if value < 1e4 => format!("{value:.2}"),
+        value => format!("{value:.1e}"),
+    }
+}
+
+fn input(row: &Row) -> String {
+    match &row.input {
+        None => "-".into(),
+        Some(input) if input.completed.is_empty() => "recorded".into(),
+        Some(input) => format!("{:.0} % recorded", 100.0 * input.recorded),
+    }
+}
+
+fn mark<'a>(case: &'a Case, row: &Row) -> &'a str {
+    match &case.culprit {
+        Some(culprit) if culprit.module == row.module => "<- first",
+        _ if row.fails() => "leaves its floor",
+        _ => "",
+    }
+}
+
+fn name(text: &mut String, case: &Case, culprit: &Culprit, width: Option<usize>) {
+    let row = case.rows.iter().find(|row| row.module == culprit.module);
+    let figures = row.map_or(String::new(), |row| {
+        format!(
+            ": {} is {} from the recording on the recorded input, {} times its floor",
+            row.output,
+            number(row.local),
+            row.ratio.map_or("-".into(), ratio)
+        )
+    });
+    line(
+        text,
+        &format!("  the first module at fault is {}{figures}", culprit.module),
+        width,
+    );
+    if let Some(input) = row
+        .and_then(|row| row.input.as_ref())
+        .filter(|input| !input.completed.is_empty())
+    {
+        line(
+            text,
+            &format!(
+                "    of what it reads {:.0} % was recorded; the rest is the model's own, and the floor allows for what that is off",
+                100.0 * input.recorded
+            ),
+            width,
+        );
+    }
+    match culprit.kind {
+        Some(kind) => line(
+            text,
+            &format!(
+                "    likely kind: {}; of the squared difference the trials explain",
+                kind.words()
+            ),
+            width,
+        ),
+        None => line(
+            text,
+            "    likely kind: none of those tried explains half of the difference; another activation or another order of \
+             operations is left",
+            width,
+        ),
+    }
+    for trial in &culprit.trials {
+        let share = match trial.explained {
+            Some(explained) => format!("{:>6.1} %", 100.0 * explained),
+            None => format!("{:>8}", "-"),
+        };
+        line(
+            text,
+            &format!("    {share}  {}: {}", trial.kind.words(), trial.what),
+            width,
+        );
+    }
+    if !culprit.weights.is_empty() {
+        line(
+            text,
+            &format!("    its weights: {}", culprit.weights.join(", ")),
+            width,
+        );
+    }
+    if !case.also.is_empty() {
+        let also: Vec<String> = case.also.iter().map(|module| short(module)).collect();
+        line(
+            text,
+            &format!("    further modules leave their floor: {}", also.join(", ")),
+            width,
+        );
+    }
+    line(text, &format!("    again: {}", culprit.command), width);
+}
+
+fn clean(report: &Report, case: &Case) -> String {
+    if report.arithmetic.is_none() {
+        return "two recordings show the propagated error alone: the local one needs a model that can be run (--model), so no \
+                module is named"
+            .into();
+    }
+    let worst = case
+        .rows
+        .iter()
+        .filter_map(|row| {
+            row.ratio
+                .zip(row.limit)
+                .map(|(ratio, limit)| (ratio / limit, ratio, row))
+        })
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match worst {
+        Some((_, value, row)) => format!(
+            "no module leaves its floor; the nearest is {} at {} times it",
+            row.module,
+            ratio(value)
+        ),
+        None => "the case holds no module output that the model has".into(),
+    }
+}
