@@ -1,0 +1,94 @@
+//! `parity bisect` on two recordings, as a user runs it. With a model it is tested where there is one (`tests/`).
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn bisect(arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_parity");
+    Command::new(program)
+        .arg("bisect")
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn fixture(name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/recordings");
+    root.join(name).display().to_string()
+}
+
+#[test]
+fn two_recordings_show_the_propagated_error_alone() {
+    let (f32_, bf16) = (fixture("tiny_cpu_f32"), fixture("tiny_cpu_bf16"));
+    let page = tempfile::tempdir().unwrap();
+    let html = page.path().join("path.html").display().to_string();
+    let arguments = ["--recording", &f32_, "--against", &bf16, "--html", &html];
+    let output = bisect(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        table.contains("needs a model that can be run") && !table.contains("at fault is"),
+        "{table}"
+    );
+    let page = std::fs::read_to_string(html).unwrap();
+    assert!(
+        page.contains("<svg") && page.contains("no module is at fault"),
+        "{page}"
+    );
+    let json = bisect(&["--recording", &f32_, "--against", &bf16, "--json"]);
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let rows = json["cases"][0]["rows"].as_array().unwrap();
+    assert_eq!(
+        rows[0]["module"],
+        "alphagenome/sequence_encoder/dna_embedder"
+    );
+    assert!(rows.iter().all(|row| row["local"].is_null()));
+    let errors: Vec<f64> = rows
+        .iter()
+        .filter_map(|row| row["propagated"].as_f64())
+        .collect();
+    assert!(
+        errors.len() > 60 && errors.iter().all(|error| (1e-4..0.1).contains(error)),
+        "{errors:?}"
+    );
+    assert!(json["cases"][0]["culprit"].is_null());
+}
+
+#[test]
+fn what_cannot_be_searched_is_told() {
+    let (taps, none) = (fixture("tiny_cpu_f32"), fixture("suite_tiny_cpu_f32"));
+    for (arguments, expected) in [
+        (
+            vec!["--recording", none.as_str(), "--against", &taps],
+            "holds no module outputs",
+        ),
+        (
+            vec!["--recording", taps.as_str(), "--against", &none],
+            "holds no module outputs",
+        ),
+        (
+            vec!["--recording", "/nowhere", "--against", &taps],
+            "/nowhere",
+        ),
+        (
+            vec![
+                "--recording",
+                taps.as_str(),
+                "--against",
+                &taps,
+                "--case",
+                "none",
+            ],
+            "none",
+        ),
+    ] {
+        let output = bisect(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            String::from_utf8(output.stderr).unwrap().contains(expected),
+            "{arguments:?}"
+        );
+    }
+}
