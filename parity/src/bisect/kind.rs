@@ -66,10 +66,10 @@ pub(super) const NAMED: f64 = 0.5;
 #[cfg(feature = "burn")]
 const TIE: f64 = 0.005;
 
-/// What a trial counts: weights that tell it themselves count as much as one that explains nearly all.
+/// What a trial counts: weights that tell it themselves count as much as one that explains everything.
 #[cfg(feature = "burn")]
 fn score(trial: &Trial) -> f64 {
-    trial.explained.unwrap_or(0.97)
+    trial.explained.unwrap_or(1.0)
 }
 
 /// The trials by what they explain, best first, one a kind and way; what explains nothing is left out.

@@ -367,7 +367,8 @@ mod tests {
             (Kind::Scale, map(&|i| 1.7 * y[i])),
             (Kind::Offset, map(&|i| y[i] + 2.0)),
             (Kind::Offset, map(&|i| y[i] + (i % 6) as f64)),
-            (Kind::Permuted, map(&|i| y[i / 6 * 6 + (i + 5) % 6])),
+            (Kind::Shift, map(&|i| y[i / 6 * 6 + (i + 5) % 6])),
+            (Kind::Permuted, map(&|i| y[i / 6 * 6 + (i % 6 * 5 + 1) % 6])),
             (Kind::Permuted, map(&|i| y[(11 - i / 6) * 6 + i % 6])),
             (Kind::Shift, map(&|i| if i < 66 { y[i + 6] } else { y[i] })),
         ] {
