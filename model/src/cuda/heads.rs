@@ -484,7 +484,7 @@ impl Forward<'_> {
                     let to = (sequence * k * k * tracks * self.element) as u64;
                     self.steps.launch(
                         "junction_counts",
-                        [k.div_ceil(32) as u32, k as u32, count.div_ceil(32) as u32],
+                        [k.div_ceil(32) as u32, k as u32, count.div_ceil(64) as u32],
                         [32, 8, 1],
                         0,
                         arguments![

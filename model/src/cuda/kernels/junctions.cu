@@ -133,22 +133,37 @@ extern "C" __global__ void site_operands(const float* x, const float* bias, cons
 }
 
 // Softplus of the products where both sites and the tissue exist: x [live, k, k] float32 to out [k, k, tracks], `tissues`
-// channels from `first` on, of which those from `live` on are zero.
+// channels from `first` on, of which those from `live` on are zero. A block of (32, 8) threads turns 64 tissues and 32
+// acceptors of one donor.
 extern "C" __global__ void junction_counts(const float* x, const int* donors, const int* acceptors, T* out, int k,
                                            int tissues, int live, int tracks, int first) {
-  __shared__ float tile[32][33];
-  int d = blockIdx.y, a0 = blockIdx.x * 32, t0 = blockIdx.z * 32;
-  bool donor = donors[d] >= 0;
+  __shared__ float tile[64][33];
+  int d = blockIdx.y, a0 = blockIdx.x * 32, t0 = blockIdx.z * 64;
   int a = a0 + threadIdx.x;
-  for (int t = t0 + threadIdx.y; t < t0 + 32 && t < live; t += blockDim.y)
-    if (a < k) tile[t - t0][threadIdx.x] = x[((i64)t * k + d) * k + a];
+  bool exists = a < k && donors[d] >= 0 && acceptors[a] >= 0;
+  float v[8];
+#pragma unroll
+  for (int j = 0; j < 8; j++) {
+    int t = t0 + threadIdx.y + 8 * j;
+    v[j] = exists && t < live ? x[((i64)t * k + d) * k + a] : 0.0f;
+  }
+#pragma unroll
+  for (int j = 0; j < 8; j++) {
+    int t = threadIdx.y + 8 * j;
+    tile[t][threadIdx.x] = exists && t0 + t < live ? softplus_fast(v[j]) : 0.0f;
+  }
   __syncthreads();
-  int t = t0 + threadIdx.x;
-  for (int j = threadIdx.y; j < 32; j += blockDim.y)
-    if (t < tissues && a0 + j < k) {
-      float v = t < live && donor && acceptors[a0 + j] >= 0 ? softplus_fast(tile[threadIdx.x][j]) : 0.0f;
-      out[((i64)d * k + a0 + j) * tracks + first + t] = store(v);
+#pragma unroll
+  for (int j = 0; j < 4; j++) {
+    int at = threadIdx.y + 8 * j;
+    if (a0 + at >= k) continue;
+    T* to = out + ((i64)d * k + a0 + at) * tracks + first + t0;
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+      int t = threadIdx.x + 32 * h;
+      if (t0 + t < tissues) to[t] = store(tile[t][at]);
     }
+  }
 }
 
 // Positions that were given.

@@ -3,7 +3,7 @@
 // RMS layer norm of one row of at most 1024 * 8 channels held by a warp or block is written out where it is used; all of
 // them reduce the mean of the rounded squares in float32, as LayerNorm(rms_norm=True) does.
 
-// Mean pool over `by` positions, RMS layer norm, and its tanh gelu: x [B, n by, c]; y, g [B n, c]. A block a row.
+// Mean pool over `by` positions, the sum rounded after every addition as in XLA, RMS layer norm, and its tanh gelu: x [B, n by, c]; y, g [B n, c]. A block a row.
 extern "C" __global__ void pool_norm(const T* x, T* y, T* g, const float* scale, const float* offset, int by, int c) {
   extern __shared__ float row[];
   __shared__ float scratch[32];
@@ -11,8 +11,8 @@ extern "C" __global__ void pool_norm(const T* x, T* y, T* g, const float* scale,
   float squares = 0.0f;
   for (int k = threadIdx.x; k < c; k += blockDim.x) {
     float sum = 0.0f;
-    for (int j = 0; j < by; j++) sum += load(x[(r * by + j) * c + k]);
-    float mean = R(R(sum) * (1.0f / by));
+    for (int j = 0; j < by; j++) sum = R(sum + load(x[(r * by + j) * c + k]));
+    float mean = R(sum * (1.0f / by));
     row[k] = mean;
     squares += R(mean * mean);
   }
