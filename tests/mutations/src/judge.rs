@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use model::Arithmetic;
 use parity::commands::floor::measure;
 use parity::compare::{CaseInfo, InMemory, Settings, compare_case};
+use parity::device::Device;
 use parity::floor::Floor;
 use parity::levels::Thresholds;
 use parity::order::depth;
@@ -162,7 +163,7 @@ impl Judge {
 
     /// Runs a model on every case: the human one of both recordings, and the mouse one.
     fn sides(&self, model: &Path) -> Result<Vec<Side>> {
-        let candidate = Candidate::load(model, Arithmetic::XlaCpuF32)?;
+        let candidate = Candidate::load(model, Arithmetic::XlaCpuF32, Device::Cpu)?;
         let [exact, single] = &self.human;
         let mut sides = Vec::new();
         for entry in &single.manifest.cases {
