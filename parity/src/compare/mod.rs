@@ -4,6 +4,8 @@ mod analyses;
 mod judge;
 mod output;
 mod source;
+#[cfg(test)]
+mod streamed;
 mod tables;
 mod variants;
 
