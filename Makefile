@@ -82,7 +82,9 @@ $(VENV)/.numpy: | $(VENV)/.ready
 .PHONY: bench-parity
 bench-parity: $(VENV)/.numpy ## Time the comparison of recordings against numpy and scipy
 	$(CARGO) build --workspace --release --locked --example compare_raw
-	$(VENV)/bin/python parity/bench/compare.py --binary $(BINARIES)/examples/compare_raw
+	for dtype in f32 bf16; do \
+		$(VENV)/bin/python parity/bench/compare.py --binary $(BINARIES)/examples/compare_raw --dtype $$dtype || exit 1; \
+	done
 
 .PHONY: mutate
 mutate: ## Break the tiny model in single ways and see that parity catches each; writes docs/mutations.md
