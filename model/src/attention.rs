@@ -79,11 +79,8 @@ impl<B: Operations> MhaBlock<B> {
         let values = project(&self.values, 1, &self.value_norm, of_products);
         drop(h);
         let width = keys.dims()[2];
-        let queries = B::rotate(
-            queries.reshape([batch, length, self.heads, width]),
-            rotation,
-            of_products,
-        );
+        let queries = queries.reshape([batch, length, self.heads, width]);
+        let queries = B::rotate(queries, rotation, roundings);
         let keys = keys.reshape([batch, length, 1, width]);
         let keys = B::rotate(keys, rotation, of_products).reshape([batch, length, width]);
         let y = B::sequence_attention(queries, keys, values, bias, self.soft_cap, roundings);

@@ -138,7 +138,8 @@ pub struct Roundings {
     /// The operands of the five products that ask for bfloat16 operands with float32 accumulation under any policy
     /// (`jax.lax.DotAlgorithmPreset.BF16_BF16_F32`): in the sequence attention, queries and keys after the rotary
     /// embedding, then weights and values; the same in the row attention; in the junctions, donors and acceptors after
-    /// their rotary embedding. A GPU rounds them; the CPU takes them as float32, even the last addition that made them.
+    /// their rotary embedding. A GPU rounds them; the CPU takes them as float32, even the last addition
+    /// that made keys and values.
     pub operands: Rounding,
     /// A convolution's sums, and those with the bias, before the residual is added: cuDNN adds all three in float32.
     pub convolution_steps: Rounding,
