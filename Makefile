@@ -88,7 +88,8 @@ bench-parity: $(VENV)/.numpy ## Time the comparison of recordings against numpy 
 
 .PHONY: mutate
 mutate: ## Break the tiny model in single ways and see that parity catches each; writes docs/mutations.md
-	$(CARGO) run --release --locked --package tests --package mutations --bin mutate -- --page docs/mutations.md > /dev/null
+	$(CARGO) run --release --locked --package tests --package mutations --features mutations/faults \
+		--bin mutate -- --page docs/mutations.md > /dev/null
 
 .PHONY: fuzz-smoke
 fuzz-smoke: ## Fuzz every parser for half a minute (needs nightly Rust and cargo-fuzz)

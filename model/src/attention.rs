@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::config;
 use crate::decoder::numbered;
+use crate::faults::{self, Fault};
 use crate::layers::{Affine, LayerNorm, Linear, Rotation};
 use crate::operations::{Activation, Gelu, Operations};
 use crate::parameters::Loader;
@@ -14,7 +15,7 @@ use crate::tower::PATH;
 /// `MHABlock`: many query heads, one shared key head and one shared value head.
 #[derive(Clone, Debug)]
 pub struct MhaBlock<B: Operations> {
-    path: String,
+    pub(crate) path: String,
     norm: Affine<B>,
     queries: Linear<B>,
     keys: Linear<B>,
@@ -82,7 +83,12 @@ impl<B: Operations> MhaBlock<B> {
         let queries = queries.reshape([batch, length, self.heads, width]);
         let queries = B::rotate(queries, rotation, roundings);
         let keys = keys.reshape([batch, length, 1, width]);
-        let keys = B::rotate(keys, rotation, of_products).reshape([batch, length, width]);
+        let keys = if faults::at(Fault::UnturnedKeys, &self.path) {
+            keys
+        } else {
+            B::rotate(keys, rotation, of_products)
+        };
+        let keys = keys.reshape([batch, length, width]);
         let y = B::sequence_attention(queries, keys, values, bias, self.soft_cap, roundings);
         let y = B::project(y, &self.embedding, Activation::Identity, roundings);
         let y = B::normalise(y, &self.last_norm, roundings);
@@ -94,7 +100,7 @@ impl<B: Operations> MhaBlock<B> {
 /// `MLPBlock`: twice the width, relu, with a norm before and after.
 #[derive(Clone, Debug)]
 pub struct MlpBlock<B: Operations> {
-    path: String,
+    pub(crate) path: String,
     norm: Affine<B>,
     wide: Linear<B>,
     narrow: Linear<B>,
@@ -122,6 +128,7 @@ impl<B: Operations> MlpBlock<B> {
         let roundings = self.roundings;
         let h = B::normalise(x, &self.norm, roundings);
         let h = B::project(h, &self.wide, Activation::Relu, roundings);
+        let h = faults::hidden(h, &self.path);
         let y = B::project(h, &self.narrow, Activation::Identity, roundings);
         let y = B::normalise(y, &self.last_norm, roundings);
         tap(taps, &self.path, &y);
@@ -161,7 +168,8 @@ impl<B: Operations> AttentionBiasBlock<B> {
     pub fn forward(&self, pair: Tensor<B, 4>, taps: &mut dyn Taps) -> Tensor<B, 4> {
         let [batch, rows, columns, channels] = pair.dims();
         let pairs = pair.reshape([batch, rows * columns, channels]);
-        let y = B::pointwise_block(pairs, &self.norm, &self.linear, Gelu::Tanh, self.roundings);
+        let gelu = faults::gelu(Gelu::Tanh, &self.path);
+        let y = B::pointwise_block(pairs, &self.norm, &self.linear, gelu, self.roundings);
         let heads = y.dims()[2];
         let y = y.swap_dims(1, 2).reshape([batch, heads, rows, columns]);
         tap(taps, &self.path, &y);

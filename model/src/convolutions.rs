@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use crate::faults::{self, Fault};
 use crate::layers::{Affine, Convolution, Linear};
 use crate::operations::{Gelu, Operations};
 use crate::parameters::Loader;
@@ -45,7 +46,8 @@ impl<B: Operations> ConvolutionBlock<B> {
             let y = B::convolution_block(x.clone(), norm, convolution, None, roundings);
             tap(taps, &self.path, &y);
         }
-        B::convolution_block(x, norm, convolution, Some(residual), roundings)
+        let residual = Some(residual).filter(|_| !faults::at(Fault::DroppedResidual, &self.path));
+        B::convolution_block(x, norm, convolution, residual, roundings)
     }
 }
 
@@ -78,7 +80,8 @@ impl<B: Operations> PointwiseBlock<B> {
 
     /// `[B, S, in]` to `[B, S, out]`.
     pub fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
-        let y = B::pointwise_block(x, &self.norm, &self.linear, Gelu::Sigmoid, self.roundings);
+        let gelu = faults::gelu(Gelu::Sigmoid, &self.path);
+        let y = B::pointwise_block(x, &self.norm, &self.linear, gelu, self.roundings);
         tap(taps, &self.path, &y);
         y
     }

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Int, Tensor};
 
+use crate::faults::{self, Fault};
 use crate::layers::{Affine, LayerNorm, Linear};
 use crate::operations::{Activation, Gelu, Operations};
 use crate::parameters::Loader;
@@ -92,10 +93,16 @@ impl<B: Operations> OutputPair<B> {
     ) -> Tensor<B, 4> {
         let [batch, rows, columns, channels] = pair.dims();
         let roundings = self.roundings;
-        let x = B::symmetrise(pair, roundings).reshape([batch, rows * columns, channels]);
+        let x = if faults::at(Fault::AsymmetricPair, &self.path) {
+            pair
+        } else {
+            B::symmetrise(pair, roundings)
+        };
+        let x = x.reshape([batch, rows * columns, channels]);
         let organism = self.organisms.clone().select(0, organisms).unsqueeze_dim(1);
         let x = B::layer_normalise(x, &self.norm, roundings);
-        let y = B::activate(B::add(x, organism, roundings), Gelu::Sigmoid, roundings)
+        let gelu = faults::gelu(Gelu::Sigmoid, &self.path);
+        let y = B::activate(B::add(x, organism, roundings), gelu, roundings)
             .reshape([batch, rows, columns, channels]);
         tap(taps, &self.path, &y);
         y

@@ -4,6 +4,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::config;
 use crate::decoder::numbered;
+use crate::faults;
 use crate::layers::{LayerNorm, Linear};
 use crate::operations::{Activation, Gelu, Operations};
 use crate::parameters::Loader;
@@ -53,9 +54,9 @@ impl<B: Operations> PairUpdateBlock<B> {
             None => y,
         };
         let y = self.row_attention.forward(pair.clone(), taps);
-        let pair = B::add(pair, y, self.roundings);
+        let pair = faults::residual(pair, y, self.roundings, &self.row_attention.path);
         let y = self.mlp.forward(pair.clone(), taps);
-        let pair = B::add(pair, y, self.roundings);
+        let pair = faults::residual(pair, y, self.roundings, &self.mlp.path);
         tap(taps, &self.path, &pair);
         pair
     }
@@ -124,7 +125,7 @@ impl<B: Operations> SequenceToPairBlock<B> {
     /// `[B, S, C]` to `[B, P, P, F]`.
     pub(crate) fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 4> {
         let roundings = self.roundings;
-        let x = B::mean_pool(x, self.pool, roundings);
+        let x = faults::mean_pool(x, self.pool, roundings, &self.path);
         let x = B::layer_normalise(x, &self.norm, roundings);
         let [batch, length, _] = x.dims();
         let [heads, width] = self.query_bias.dims();
@@ -137,6 +138,7 @@ impl<B: Operations> SequenceToPairBlock<B> {
         let features = TensorData::new(features, [1, 2 * length, 2 * self.widths.len()]);
         let positions = project(&Tensor::from_data(features, &x.device()), &self.positions);
         let positions = positions.reshape([2 * length, heads, width]);
+        let positions = faults::distances(positions, &self.path);
         let products = B::pair_products(
             queries,
             keys,
@@ -150,7 +152,7 @@ impl<B: Operations> SequenceToPairBlock<B> {
             &self.pair,
         );
         let channels = pair.dims()[2];
-        let active = B::activate(x, Gelu::Tanh, roundings);
+        let active = B::activate(x, faults::gelu(Gelu::Tanh, &self.path), roundings);
         let of_query = project(&active, &self.of_query).reshape([batch, length, 1, channels]);
         let of_key = project(&active, &self.of_key).reshape([batch, 1, length, channels]);
         let pair = pair.reshape([batch, length, length, channels]);
@@ -188,6 +190,7 @@ impl<B: Operations> RowAttentionBlock<B> {
     /// `[B, P, P, F]` to `[B, P, P, F]`, without the residual.
     pub(crate) fn forward(&self, pair: Tensor<B, 4>, taps: &mut dyn Taps) -> Tensor<B, 4> {
         let roundings = self.roundings;
+        let pair = faults::rows(pair, &self.path);
         let [batch, rows, columns, channels] = pair.dims();
         let x = pair.reshape([batch, rows * columns, channels]);
         let x = B::layer_normalise(x, &self.norm, self.roundings);
@@ -202,6 +205,7 @@ impl<B: Operations> RowAttentionBlock<B> {
             project(&self.values, roundings.unfinished()),
             roundings,
         );
+        let y = faults::rows(y, &self.path);
         tap(taps, &self.path, &y);
         y
     }
@@ -235,7 +239,7 @@ impl<B: Operations> PairMlpBlock<B> {
         let [batch, rows, columns, channels] = pair.dims();
         let x = pair.reshape([batch, rows * columns, channels]);
         let x = B::layer_normalise(x, &self.norm, self.roundings);
-        let h = B::project(x, &self.wide, Activation::Relu, self.roundings);
+        let h = B::project(x, &self.wide, faults::relu(&self.path), self.roundings);
         let y = B::project(h, &self.narrow, Activation::Identity, self.roundings)
             .reshape([batch, rows, columns, channels]);
         tap(taps, &self.path, &y);

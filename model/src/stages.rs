@@ -13,6 +13,7 @@ use crate::array::{Array, Values};
 use crate::batch::Batch;
 use crate::config::Head as HeadConfig;
 use crate::decoder::numbered;
+use crate::faults;
 use crate::forward::AlphaGenome;
 use crate::heads::Head;
 use crate::heads::junctions::SpliceSitePositions;
@@ -258,7 +259,7 @@ impl<B: Operations> Run<'_, B> {
                         .parse()
                         .ok()
                         .and_then(|index: usize| model.encoder.stages.get(index));
-                    let x = B::max_pool(self.sequence(&inputs[0])?);
+                    let x = faults::max_pool(self.sequence(&inputs[0])?, path);
                     block.ok_or_else(unknown)?.forward(x, taps)
                 }
             };
@@ -436,7 +437,7 @@ impl<B: Operations> Run<'_, B> {
         let organism: Tensor<B, 2> = self.value(embed, "[batch, channels]")?;
         let mut x = B::add(x, organism.unsqueeze_dim(1), roundings);
         for part in rest {
-            x = B::add(x, self.sequence(part)?, roundings);
+            x = faults::residual(x, self.sequence(part)?, roundings, part);
         }
         Ok(x)
     }
@@ -449,7 +450,7 @@ impl<B: Operations> Run<'_, B> {
             .ok_or_else(|| StageError::Unknown(self.stage.path.clone()))?;
         let mut x = self.pairs(first)?;
         for part in rest {
-            x = B::add(x, self.pairs(part)?, roundings);
+            x = faults::residual(x, self.pairs(part)?, roundings, part);
         }
         Ok(x)
     }

@@ -9,7 +9,7 @@ mod junctions;
 mod sites;
 
 pub use junctions::junctions;
-pub use sites::{SITE_KINDS, SiteSet, site_sets};
+pub use sites::{SITE_KINDS, SiteSet, in_order, out_of_order, site_sets};
 
 #[cfg(test)]
 mod tests {
@@ -65,5 +65,18 @@ mod tests {
         assert_eq!((sets[3].ties, sets[3].unexplained), (0, 1));
         let blind = site_sets(&positions(A), &positions(B), None, 1e-6).unwrap();
         assert_eq!((blind[0].ties, blind[0].unexplained), (0, 2));
+    }
+
+    #[test]
+    fn positions_ascend_and_what_is_missing_stands_last() {
+        assert!(out_of_order(&positions(A)).is_empty());
+        // The same sets: the best position first, and a missing one before the others.
+        let best_first = [[4, 1, 6], [2, 5, -1], [3, 7, 8], [-1, 0, 9]];
+        let sets = site_sets(&positions(A), &positions(best_first), None, 0.0).unwrap();
+        assert!(sets.iter().all(|set| set.jaccard == Stat::Defined(1.0)));
+        assert_eq!(
+            out_of_order(&positions(best_first)),
+            ["donor +", "acceptor -"]
+        );
     }
 }

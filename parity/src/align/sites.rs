@@ -12,6 +12,23 @@ pub const SITE_KINDS: [&str; 4] = ["donor +", "acceptor +", "donor -", "acceptor
 /// What a recording without a threshold of its own was made with (`SpliceSitesJunctionHead`).
 const THRESHOLD: f64 = 0.1;
 
+/// Whether positions stand as every recording has them: ascending, and -1 past the last.
+pub fn in_order(row: &[i32]) -> bool {
+    let valid = row.iter().take_while(|&&position| position >= 0).count();
+    let (positions, rest) = row.split_at(valid);
+    positions.is_sorted() && rest.iter().all(|&position| position == -1)
+}
+
+/// The kinds of splice site, of all batch elements, whose positions are not [`in_order`].
+pub fn out_of_order(positions: &Array) -> Vec<&'static str> {
+    let (Values::I32(values), Some(&k)) = (&positions.values, positions.full_shape.last()) else {
+        return Vec::new();
+    };
+    let rows = values.chunks(k.max(1)).enumerate();
+    let rows = rows.filter(|(_, row)| !in_order(row));
+    rows.map(|(index, _)| SITE_KINDS[index % 4]).collect()
+}
+
 /// One kind of splice site in both arrays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SiteSet {

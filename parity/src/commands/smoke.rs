@@ -8,6 +8,7 @@ use model::sequence::{LENGTH_STEP, LONGEST};
 use serde::Serialize;
 
 use super::write::print;
+use crate::align;
 use crate::cli::Smoke;
 use crate::exit::Exit;
 use crate::fasta::{self, Record};
@@ -158,10 +159,7 @@ fn faults(arrays: &BTreeMap<String, Array>) -> Vec<String> {
 fn fault(kind: Kind, array: &Array) -> Option<String> {
     if let (Kind::SplicePositions, Values::I32(positions)) = (kind, &array.values) {
         let k = *array.full_shape.last()?;
-        let sorted = positions.chunks(k.max(1)).all(|row| {
-            let valid = row.iter().take_while(|&&p| p >= 0).count();
-            row[..valid].is_sorted() && row[valid..].iter().all(|&p| p == -1)
-        });
+        let sorted = positions.chunks(k.max(1)).all(align::in_order);
         return (!sorted).then(|| "positions are not ascending".into());
     }
     if !array.dtype().is_float() {

@@ -133,6 +133,16 @@ fn equal(output: &mut OutputResult) {
     output.checks.push(check);
 }
 
+/// Sets say nothing of the order, which whoever reads junctions by index relies on: `kinds` of the candidate break it.
+pub(super) fn order(output: &mut OutputResult, kinds: &[&str]) {
+    let check = Check::at_most("sites_out_of_order", Stat::of(kinds.len() as f64), 0.0);
+    output.checks.push(match kinds {
+        [] => check,
+        _ => check.with_note(kinds.join(", ")),
+    });
+    output.pass &= kinds.is_empty();
+}
+
 /// Splice positions pass where every difference is a tie; without a bound for ties they are reported only.
 pub(super) fn sites(output: &mut OutputResult, sets: &[SiteSet], tie: Option<f64>) {
     let unexplained: usize = sets.iter().map(|set| set.unexplained).sum();

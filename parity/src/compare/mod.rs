@@ -204,6 +204,7 @@ fn sites(
             let dtypes = (ours.dtype(), theirs.dtype());
             let full = ours.full_shape.clone();
             let mut output = compare_pair(name, &pair, full, dtypes, settings);
+            judge::order(&mut output, &align::out_of_order(theirs));
             judge::sites(&mut output, &sets, bounds.tie.map(|_| tie));
             result.splice_sites = sets;
             result.outputs.push(output);

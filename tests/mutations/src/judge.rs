@@ -120,7 +120,7 @@ impl Judge {
     /// Where the mutation cannot be made, the model cannot run, or nothing changed.
     pub fn broken(&self, tiny: &Tiny, mutation: &Mutation) -> Result<Finding> {
         let folder = tiny.broken(mutation)?;
-        let found = self.find(folder.path());
+        let found = mutation.during(|| self.find(folder.path()));
         let (finding, changed) = found.with_context(|| mutation.name.clone())?;
         ensure!(
             changed > 0,

@@ -2,7 +2,7 @@
 //!
 //! [`Mutation::all`] is the list (`mutations.toml`): each has a name, the module it lies in by Haiku's path, and its kind.
 //! [`Tiny`] is the sound model to break; [`Tiny::broken`] gives the folder of a broken one, which every command of `parity`
-//! takes, as does `model`. [`Judge`] holds models to JAX's recordings.
+//! takes, as does `model`; a fault of code shows in what runs inside [`Mutation::during`]. [`Judge`] holds models to JAX's recordings.
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {

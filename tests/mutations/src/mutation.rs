@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use anyhow::Result;
+use model::faults::Fault;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -33,6 +35,8 @@ pub enum Kind {
     Swapped,
     /// The right values in the wrong order.
     Order,
+    /// One function in place of another.
+    Function,
 }
 
 impl Kind {
@@ -50,6 +54,7 @@ impl Kind {
             Self::Dropped => "dropped",
             Self::Swapped => "swapped",
             Self::Order => "order",
+            Self::Function => "other function",
         }
     }
 }
@@ -73,6 +78,8 @@ pub struct Mutation {
     /// Changes of `tracks.json`.
     #[serde(default)]
     pub(crate) tracks: Vec<Setting>,
+    /// A mistake in the code of the module.
+    pub(crate) fault: Option<Fault>,
 }
 
 /// A change of one tensor.
@@ -128,6 +135,23 @@ impl Mutation {
         ALL.iter().find(|mutation| mutation.name == name)
     }
 
+    /// Runs `f` with the fault in the code of the model on this thread, where it is one of code; else it just runs `f`.
+    ///
+    /// # Errors
+    /// Where it is one of code and this package was built without the feature `faults`.
+    pub fn during<T>(&self, f: impl FnOnce() -> Result<T>) -> Result<T> {
+        match self.fault {
+            None => f(),
+            #[cfg(feature = "faults")]
+            Some(fault) => model::faults::with(fault, &self.module, f),
+            #[cfg(not(feature = "faults"))]
+            Some(_) => anyhow::bail!(
+                "`{}` is a fault of code: build the package `mutations` with the feature `faults`",
+                self.name
+            ),
+        }
+    }
+
     /// The name that a conversion gives a tensor of the module.
     pub(crate) fn tensor(&self, name: &str) -> String {
         let module = self.module.strip_prefix("alphagenome/");
@@ -148,7 +172,11 @@ mod tests {
         assert!(names.len() >= 40);
         for mutation in Mutation::all() {
             let changes = mutation.weights.len() + mutation.config.len() + mutation.tracks.len();
-            assert!(changes > 0, "{}", mutation.name);
+            assert!(
+                (changes > 0) != mutation.fault.is_some(),
+                "{}",
+                mutation.name
+            );
             assert!(
                 mutation.module.starts_with("alphagenome/"),
                 "{}",

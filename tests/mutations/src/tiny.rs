@@ -80,7 +80,8 @@ impl Tiny {
         self.folder.path().join("tiny")
     }
 
-    /// The folder of a broken model, removed when dropped.
+    /// The folder of a broken model, removed when dropped; of the sound one where the fault is one of code, which
+    /// [`Mutation::during`] puts there.
     ///
     /// # Errors
     /// Where the mutation does not fit the model, or the folder cannot be written.

@@ -33,6 +33,7 @@ pub(super) fn check_name(check: &Check) -> String {
         }
         ("non_finite_mismatches", _) => "NaN or Inf on one side alone".into(),
         ("sites_beyond_ties", _) => "splice sites beyond ties".into(),
+        ("sites_out_of_order", _) => "splice sites out of order".into(),
         ("unequal", _) => "unequal values".into(),
         ("within", None) => "share within the tolerance".into(),
         ("pearson", _) => "Pearson r".into(),

@@ -1,0 +1,16 @@
+//! Faults of code: `make mutate` runs all of them; needs the feature `faults`.
+
+use mutations::{Judge, Mutation, Tiny};
+
+/// The order of splice sites is one that only a check of its own sees: as sets they are equal.
+#[test]
+fn a_wrong_order_of_splice_sites_is_caught() {
+    let tiny = Tiny::convert().unwrap();
+    let judge = Judge::new(&tiny).unwrap();
+    let name = "splice sites in the order of their probability";
+    let finding = judge.broken(&tiny, Mutation::named(name).unwrap()).unwrap();
+    let expected = Some("splice_sites_junction/splice_site_positions");
+    assert!(finding.floor.caught, "{:?}", finding.floor);
+    assert_eq!(finding.floor.first.as_deref(), expected);
+    assert!(!judge.sound(&tiny).unwrap().floor.caught, "the fault stays");
+}
