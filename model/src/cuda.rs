@@ -289,7 +289,7 @@ impl CudaAlphaGenome {
             excess: self.precision == Precision::Bf16,
             taps: tapped.then(Vec::new),
         };
-        let outputs = forward.build(inputs.bases.span().ptr, &plan.heads, request);
+        let outputs = forward.build(inputs.bases.span().ptr, plan, request);
         let parts = (forward.steps, outputs, forward.taps.unwrap_or_default());
         let formats = Formats {
             stored: if self.precision.is_bf16() {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::forward::{Forward, arguments};
 use super::steps::{Id, Place, Product};
 use crate::config::Head;
+use crate::plan::Plan;
 use crate::request::{Embedding, Request};
 
 /// Tiles of a product that run at a time on a large GPU, twice: logits of as many positions at a time are made.
@@ -57,62 +58,66 @@ struct Logits<'a> {
 }
 
 impl Forward<'_> {
-    /// The whole pass: all outputs that are asked for.
-    pub(super) fn build(
-        &mut self,
-        bases: u64,
-        heads: &BTreeSet<String>,
-        request: &Request,
-    ) -> Outputs {
+    /// The pass: what the plan says is needed, and all outputs that are asked for.
+    pub(super) fn build(&mut self, bases: u64, plan: &Plan, request: &Request) -> Outputs {
         let mut outputs = Outputs::new();
-        let (batch, length) = (self.batch, self.length);
-        let embedders = self.config.embedders.clone();
-        let (trunk, skips) = self.encoder(bases);
-        let (trunk, pair) = self.tower(trunk);
-        let pair = self.output_pair(pair);
-        let p = length / 128 / self.config.pair.pool;
-        let shape = [batch, p, p, embedders.embeddings_pair];
-        let contacts = self.contact_maps(pair, p * p, heads);
-        for (name, id, tracks) in contacts {
-            outputs.insert(
-                format!("{name}/predictions"),
-                Output::stored(id, &[batch, p, p, tracks]),
-            );
-        }
-        if request.embeddings.contains(&Embedding::Pair) {
-            outputs.insert(Embedding::Pair.name().into(), Output::stored(pair, &shape));
-        }
-        let (c, bins) = (embedders.embeddings_128bp, length / 128);
-        let io = [self.config.tower.channels, c];
-        let coarse = self.output_embedder("output_embedder", trunk, bins, io, None);
-        if request.resolutions.contains(&128) {
-            self.tracks(128, coarse, [bins, c], heads, &mut outputs);
-        }
-        if request.embeddings.contains(&Embedding::Bins) {
-            let output = Output::stored(coarse, &[batch, bins, c]);
-            outputs.insert(Embedding::Bins.name().into(), output);
-        }
-        let fine = request.resolutions.contains(&1);
-        if fine || request.embeddings.contains(&Embedding::OneBasePair) {
-            let x = self.decoder(trunk, skips);
-            let c = embedders.embeddings_1bp;
-            let io = [self.config.encoder.channels[0], c];
-            let skip = Some((coarse, 128));
-            let x = self.output_embedder("output_embedder_1", x, length, io, skip);
-            if fine {
-                self.tracks(1, x, [length, c], heads, &mut outputs);
-                self.splice_sites(x, heads, request, &mut outputs);
-            }
-            if request.embeddings.contains(&Embedding::OneBasePair) {
-                let output = Output::stored(x, &[batch, length, c]);
-                outputs.insert(Embedding::OneBasePair.name().into(), output);
-            }
+        if plan.trunk || plan.pair {
+            self.modules(bases, plan, request, &mut outputs);
         }
         for output in outputs.values() {
             self.steps.keep(output.id);
         }
         self.steps.finish();
         outputs
+    }
+
+    fn modules(&mut self, bases: u64, plan: &Plan, request: &Request, outputs: &mut Outputs) {
+        let (batch, length) = (self.batch, self.length);
+        let embedders = self.config.embedders.clone();
+        let heads = &plan.heads;
+        let (trunk, skips) = self.encoder(bases);
+        let (trunk, pair) = self.tower(trunk);
+        if plan.pair {
+            let pair = self.output_pair(pair);
+            let p = length / 128 / self.config.pair.pool;
+            for (name, id, tracks) in self.contact_maps(pair, p * p, heads) {
+                let output = Output::stored(id, &[batch, p, p, tracks]);
+                outputs.insert(format!("{name}/predictions"), output);
+            }
+            if plan.embeddings.contains(&Embedding::Pair) {
+                let output = Output::stored(pair, &[batch, p, p, embedders.embeddings_pair]);
+                outputs.insert(Embedding::Pair.name().into(), output);
+            }
+        }
+        if !plan.trunk {
+            return;
+        }
+        let (c, bins) = (embedders.embeddings_128bp, length / 128);
+        let io = [self.config.tower.channels, c];
+        let coarse = self.output_embedder("output_embedder", trunk, bins, io, None);
+        if plan.resolutions.contains(&128) {
+            self.tracks(128, coarse, [bins, c], heads, outputs);
+        }
+        if plan.embeddings.contains(&Embedding::Bins) {
+            let output = Output::stored(coarse, &[batch, bins, c]);
+            outputs.insert(Embedding::Bins.name().into(), output);
+        }
+        if !plan.decoder {
+            return;
+        }
+        let x = self.decoder(trunk, skips);
+        let c = embedders.embeddings_1bp;
+        let io = [self.config.encoder.channels[0], c];
+        let skip = Some((coarse, 128));
+        let x = self.output_embedder("output_embedder_1", x, length, io, skip);
+        if plan.resolutions.contains(&1) {
+            self.tracks(1, x, [length, c], heads, outputs);
+            self.splice_sites(x, plan, request, outputs);
+        }
+        if plan.embeddings.contains(&Embedding::OneBasePair) {
+            let output = Output::stored(x, &[batch, length, c]);
+            outputs.insert(Embedding::OneBasePair.name().into(), output);
+        }
     }
 
     /// Float32 logits without bias, some positions at a time: `use_logits(self, logits, bias, sequence, first, count)`.
@@ -268,16 +273,21 @@ impl Forward<'_> {
     fn splice_sites(
         &mut self,
         embedding: Id,
-        heads: &BTreeSet<String>,
+        plan: &Plan,
         request: &Request,
         outputs: &mut Outputs,
     ) {
+        let heads = &plan.heads;
         let (batch, positions) = (self.batch, self.length);
         let channels = self.config.embedders.embeddings_1bp;
         let mut probabilities = None;
         for (name, head) in &self.config.heads {
             let (tracks, classes) = match head {
-                Head::SpliceSitesClassification { tracks, .. } => (*tracks, true),
+                Head::SpliceSitesClassification { tracks, .. }
+                    if heads.contains(name) || plan.chooses_positions =>
+                {
+                    (*tracks, true)
+                }
                 Head::SpliceSitesUsage { tracks, .. } if heads.contains(name) => (*tracks, false),
                 _ => continue,
             };

@@ -7,12 +7,19 @@ use super::heads::Outputs;
 use super::kernels::SOURCE;
 use super::steps::{Argument, Id, Place, Steps, Work};
 use super::weights::Weights;
+use crate::batch::Batch;
 use crate::config::Config;
+use crate::plan::Plan;
 use crate::request::Request;
+use crate::sequence::Sequence;
 
 const FULL: &str = include_str!("../../tests/data/full_config.json");
 
 fn plan(length: usize, organisms: &[usize], taps: bool) -> (Steps, Outputs) {
+    request(length, organisms, taps, &Request::everything())
+}
+
+fn request(length: usize, organisms: &[usize], taps: bool, request: &Request) -> (Steps, Outputs) {
     let config = Config::parse(FULL).unwrap();
     let weights = Weights::imaginary(&config, 2);
     let mut forward = Forward {
@@ -28,8 +35,11 @@ fn plan(length: usize, organisms: &[usize], taps: bool) -> (Steps, Outputs) {
         excess: true,
         taps: taps.then(Vec::new),
     };
-    let heads: BTreeSet<String> = config.heads.keys().cloned().collect();
-    let outputs = forward.build(1, &heads, &Request::everything());
+    let sequence = Sequence::from_indices(&vec![0; length]).unwrap();
+    let sequences = vec![sequence; organisms.len()];
+    let batch = Batch::new(sequences, organisms.to_vec()).unwrap();
+    let plan = Plan::new(&config, &batch, request).unwrap();
+    let outputs = forward.build(1, &plan, request);
     (forward.steps, outputs)
 }
 
@@ -127,5 +137,32 @@ fn the_outputs_are_those_of_the_model() {
     assert_eq!(
         outputs["splice_sites_junction/predictions"].shape,
         [1, 512, 512, 734]
+    );
+}
+
+#[test]
+fn what_nobody_asks_for_is_not_computed() {
+    let modules = |heads: &[&str]| {
+        let (steps, outputs) = request(4096, &[0], false, &Request::heads(heads.iter().copied()));
+        (steps.modules, outputs.into_keys().collect::<Vec<_>>())
+    };
+    let has = |modules: &[String], part: &str| modules.iter().any(|module| module.contains(part));
+    let (steps, outputs) = modules(&["contact_maps"]);
+    assert!(
+        has(&steps, "output_pair") && !has(&steps, "decoder") && !has(&steps, "output_embedder")
+    );
+    assert_eq!(outputs, ["contact_maps/predictions"]);
+    let (steps, outputs) = modules(&["chip_tf"]);
+    assert!(!has(&steps, "output_pair") && !has(&steps, "decoder"));
+    assert_eq!(outputs.len(), 2);
+    let (steps, _) = modules(&["rna_seq"]);
+    assert!(has(&steps, "decoder") && !has(&steps, "splice_sites"));
+    // Junctions need the probabilities that their sites are chosen from.
+    let (steps, outputs) = modules(&["splice_sites_junction"]);
+    assert!(has(&steps, "splice_sites_classification"));
+    assert!(
+        !outputs
+            .iter()
+            .any(|output| output.contains("classification"))
     );
 }
