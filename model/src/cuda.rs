@@ -8,40 +8,44 @@
 mod forward;
 mod heads;
 mod kernels;
+mod outputs;
 mod pair;
 mod pass;
+mod plans;
 mod steps;
+mod timing;
 mod tower;
 mod weights;
+mod widths;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use ::cuda::{Device, Element, Span};
+use ::cuda::{Device, Element};
 use burn::backend::Flex;
-use half::bf16;
 
-use crate::array::{Array, Values};
 use crate::batch::Batch;
-use crate::config::{Config, Head};
+use crate::config::Config;
 use crate::forward::AlphaGenome;
-use crate::heads::junctions::{JunctionMask, SpliceSitePositions};
 use crate::load::{LoadError, describe};
 use crate::metadata::Metadata;
 use crate::plan::{ForwardError, Plan};
 use crate::precision::Arithmetic;
 use crate::request::Request;
+use crate::sequence::Sequence;
 use crate::store::Store;
 use crate::taps::Taps;
 
-use forward::Forward;
-use heads::Kind;
+use forward::{Forward, Tap};
 use kernels::Kernels;
-use pass::{Formats, Inputs, Pass, Plans};
-use steps::{Id, Steps, Work};
+pub use outputs::{CudaOutputs, NonFinite};
+use pass::{Formats, Inputs, Pass};
+use plans::Plans;
+use steps::Steps;
+pub use timing::ModuleCost;
 use weights::{Uploader, Weights};
 
 /// The arithmetic of a pass on a GPU.
@@ -77,6 +81,16 @@ impl TryFrom<Arithmetic> for Precision {
             }
         }
     }
+}
+
+/// How the attention of the sequence runs on a GPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AttentionForm {
+    /// One kernel without logits in memory, where there is one: on Hopper, in bfloat16. Elsewhere as [`Self::Plain`].
+    #[default]
+    Fused,
+    /// Logits, softmax and weights in memory, one after the other.
+    Plain,
 }
 
 /// Why the model does not run on a GPU.
@@ -116,6 +130,8 @@ pub struct CudaAlphaGenome {
     kernels: Kernels,
     weights: Weights,
     plans: Plans,
+    attention: AttentionForm,
+    taps: Vec<String>,
     pass: Option<(Key, Pass)>,
 }
 
@@ -124,21 +140,10 @@ pub struct CudaAlphaGenome {
 struct Key {
     organisms: Vec<usize>,
     length: usize,
+    /// Without the splice sites that it gives, of which only the number matters.
     request: Request,
-    tapped: bool,
-}
-
-/// What a pass costs: counted work, and measured time.
-#[derive(Clone, Debug)]
-pub struct ModuleCost {
-    /// The module's Haiku path.
-    pub module: String,
-    /// Floating-point operations of products and convolutions.
-    pub operations: f64,
-    /// Milliseconds on the device.
-    pub milliseconds: f64,
-    /// Operations with their milliseconds, in order.
-    pub parts: Vec<(&'static str, f64)>,
+    /// Module outputs that are kept.
+    taps: BTreeSet<String>,
 }
 
 impl CudaAlphaGenome {
@@ -150,14 +155,14 @@ impl CudaAlphaGenome {
         let (config, metadata) = describe(dir)?;
         let store = Store::open(dir)?;
         AlphaGenome::<Flex>::survey(dir, &store, (&config, &metadata), &Default::default())?;
-        check(&config)?;
+        widths::check(&config)?;
         let device = Device::open(ordinal)?;
         let kernels = Kernels::compile(&device, precision.is_bf16())?;
         let parts = (&store, &config, metadata.as_ref());
         let excess = precision == Precision::Bf16;
-        let plans = Plans::new(&device)?;
+        let plans = Plans::new(&device, false)?;
         let weights = Uploader::new(&device, &kernels, parts, excess)?.finish()?;
-        Ok(Self {
+        let mut model = Self {
             config,
             metadata,
             precision,
@@ -165,8 +170,44 @@ impl CudaAlphaGenome {
             kernels,
             weights,
             plans,
+            attention: AttentionForm::default(),
+            taps: Vec::new(),
             pass: None,
-        })
+        };
+        model.taps = model.all_taps()?;
+        Ok(model)
+    }
+
+    /// Chooses how the attention of the sequence runs.
+    pub fn set_attention(&mut self, form: AttentionForm) {
+        self.attention = form;
+        self.pass = None;
+    }
+
+    /// From now on, whether several algorithms are timed for every product and convolution that a pass is planned with. What
+    /// is found is kept in the user's cache folder. Algorithms differ in the order of their sums, so results change by
+    /// roundings.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn set_tuning(&mut self, tuned: bool) -> Result<(), CudaError> {
+        self.pass = None;
+        self.plans = Plans::new(&self.device, tuned)?;
+        Ok(())
+    }
+
+    /// How the attention of the sequence runs on this device and with this arithmetic.
+    pub fn attention(&self) -> AttentionForm {
+        match self.attention {
+            AttentionForm::Fused if self.fuses() => AttentionForm::Fused,
+            _ => AttentionForm::Plain,
+        }
+    }
+
+    /// Whether there is a kernel for all of the attention.
+    fn fuses(&self) -> bool {
+        let architecture = self.device.properties().architecture;
+        (architecture.major, architecture.minor) == (9, 0) && self.precision.is_bf16()
     }
 
     /// Widths, heads and organisms.
@@ -205,15 +246,17 @@ impl CudaAlphaGenome {
         request: &Request,
         taps: &mut dyn Taps,
     ) -> Result<CudaOutputs<'_>, CudaError> {
-        let tapped = taps.wants("alphagenome/sequence_encoder/dna_embedder");
-        self.prepare(batch, request, tapped)?;
+        let wanted = self.taps.iter().filter(|name| taps.wants(name));
+        let wanted: BTreeSet<String> = wanted.cloned().collect();
+        self.prepare(batch, request, &wanted)?;
         self.run()?;
         let outputs = CudaOutputs { model: self };
         outputs.hand_out(taps)?;
         Ok(outputs)
     }
 
-    /// Plans the pass for a batch and a request, and uploads what it reads.
+    /// Plans the pass for a batch and a request, and uploads what it reads. Of the modules, by their Haiku paths, `taps` are
+    /// kept.
     ///
     /// # Errors
     /// As [`Self::forward`].
@@ -221,7 +264,7 @@ impl CudaAlphaGenome {
         &mut self,
         batch: &Batch,
         request: &Request,
-        tapped: bool,
+        taps: &BTreeSet<String>,
     ) -> Result<(), CudaError> {
         let plan = Plan::new(&self.config, batch, request)?;
         if batch.length() > 1 << 20 {
@@ -230,12 +273,12 @@ impl CudaAlphaGenome {
         let key = Key {
             organisms: batch.organisms().to_vec(),
             length: batch.length(),
-            request: request.clone(),
-            tapped,
+            request: without_places(request),
+            taps: taps.clone(),
         };
         if self.pass.as_ref().is_none_or(|(known, _)| *known != key) {
             self.pass = None;
-            let pass = self.plan(batch, request, &plan, tapped)?;
+            let pass = self.plan(batch, request, &plan, taps)?;
             self.pass = Some((key, pass));
         }
         let Some((_, pass)) = &self.pass else {
@@ -263,7 +306,7 @@ impl CudaAlphaGenome {
         batch: &Batch,
         request: &Request,
         plan: &Plan,
-        tapped: bool,
+        taps: &BTreeSet<String>,
     ) -> Result<Pass, CudaError> {
         let given = request
             .splice_site_positions
@@ -276,19 +319,9 @@ impl CudaAlphaGenome {
             organisms: self.device.allocate(4 * batch.size() as u64)?,
             positions: self.device.allocate(4 * given as u64)?,
         };
-        let mut forward = Forward {
-            config: &self.config,
-            weights: &self.weights,
-            steps: Steps::default(),
-            batch: batch.size(),
-            length: batch.length(),
-            organisms: batch.organisms().to_vec(),
-            element: self.weights.element(),
-            organism_indices: inputs.organisms.span().ptr,
-            given_positions: inputs.positions.span().ptr,
-            excess: self.precision == Precision::Bf16,
-            taps: tapped.then(Vec::new),
-        };
+        let mut forward = self.steps_of(batch, taps);
+        forward.organism_indices = inputs.organisms.span().ptr;
+        forward.given_positions = inputs.positions.span().ptr;
         let outputs = forward.build(inputs.bases.span().ptr, plan, request);
         let parts = (forward.steps, outputs, forward.taps.unwrap_or_default());
         let formats = Formats {
@@ -309,6 +342,46 @@ impl CudaAlphaGenome {
         )
     }
 
+    /// An empty list of steps for a batch.
+    fn steps_of(&self, batch: &Batch, taps: &BTreeSet<String>) -> Forward<'_> {
+        let prefix = "alphagenome/";
+        let names = taps.iter().map(|name| name.trim_start_matches(prefix));
+        Forward {
+            config: &self.config,
+            weights: &self.weights,
+            steps: Steps::default(),
+            batch: batch.size(),
+            length: batch.length(),
+            organisms: batch.organisms().to_vec(),
+            element: self.weights.element(),
+            organism_indices: 0,
+            given_positions: 0,
+            excess: self.precision == Precision::Bf16,
+            fused_attention: self.attention() == AttentionForm::Fused,
+            wanted: Some(names.map(str::to_owned).collect()),
+            taps: (!taps.is_empty()).then(Vec::new),
+        }
+    }
+
+    /// The modules whose outputs can be kept.
+    fn all_taps(&self) -> Result<Vec<String>, CudaError> {
+        let sequence = Sequence::from_indices(&[0; 2048]);
+        let batch = sequence.map(|sequence| Batch::new(vec![sequence], vec![0]));
+        let Ok(Ok(batch)) = batch else {
+            unreachable!("2,048 bp is a length that the model takes")
+        };
+        let request = Request::everything();
+        let plan = Plan::new(&self.config, &batch, &request)?;
+        let mut forward = Forward {
+            wanted: None,
+            taps: Some(Vec::new()),
+            ..self.steps_of(&batch, &BTreeSet::new())
+        };
+        forward.build(0, &plan, &request);
+        let name = |tap: Tap| format!("alphagenome/{}", tap.name);
+        Ok(forward.taps.into_iter().flatten().map(name).collect())
+    }
+
     /// Enqueues the planned pass and waits for it.
     ///
     /// # Errors
@@ -324,318 +397,13 @@ impl CudaAlphaGenome {
     pub fn outputs(&self) -> CudaOutputs<'_> {
         CudaOutputs { model: self }
     }
-
-    /// Milliseconds of the planned pass on the device, by events.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn time(&mut self) -> Result<f32, CudaError> {
-        let Self {
-            device,
-            pass,
-            plans,
-            ..
-        } = self;
-        let Some((_, pass)) = pass else {
-            return Ok(0.0);
-        };
-        Ok(device.time(|| pass.run(device, plans))?)
-    }
-
-    /// The planned pass operation by operation: work and time, module by module.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn profile(&mut self) -> Result<Vec<ModuleCost>, CudaError> {
-        let Some((_, pass)) = &self.pass else {
-            return Ok(Vec::new());
-        };
-        let times = pass.profile(&self.device, &self.plans)?;
-        let mut costs: Vec<ModuleCost> = Vec::new();
-        for (step, time) in pass.steps.steps.iter().zip(times) {
-            let module = &pass.steps.modules[step.module];
-            let index = match costs.iter().position(|cost| cost.module == *module) {
-                Some(index) => index,
-                None => {
-                    costs.push(ModuleCost {
-                        module: module.clone(),
-                        operations: 0.0,
-                        milliseconds: 0.0,
-                        parts: Vec::new(),
-                    });
-                    costs.len() - 1
-                }
-            };
-            let (name, operations) = match &step.work {
-                Work::Launch { kernel, .. } => (*kernel, 0.0),
-                Work::Product { product, .. } => ("product", product.operations()),
-                Work::Convolution { convolution, .. } => ("convolution", convolution.operations()),
-            };
-            costs[index].operations += operations;
-            costs[index].milliseconds += f64::from(time);
-            costs[index].parts.push((name, f64::from(time)));
-        }
-        Ok(costs)
-    }
 }
 
-/// How many values of an output are NaN or infinite.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NonFinite {
-    /// The output.
-    pub output: String,
-    /// How many are.
-    pub found: u64,
-    /// How many must be: tracks without a mean have no experimental units.
-    pub expected: u64,
-}
-
-/// Outputs of a pass, still on the device.
-pub struct CudaOutputs<'a> {
-    model: &'a CudaAlphaGenome,
-}
-
-impl CudaOutputs<'_> {
-    /// Names of all outputs, sorted.
-    pub fn names(&self) -> Vec<String> {
-        let Some((_, pass)) = &self.model.pass else {
-            return Vec::new();
-        };
-        let mut names: Vec<String> = pass.outputs.keys().cloned().collect();
-        names.extend(self.masks().map(|(name, _)| name));
-        names.sort();
-        names
+/// A request with the number of its splice sites alone.
+fn without_places(request: &Request) -> Request {
+    let mut request = request.clone();
+    if let Some(given) = &mut request.splice_site_positions {
+        given.places = Vec::new();
     }
-
-    /// Brings one output to the host; nothing if there is none of that name.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn array(&self, name: &str) -> Result<Option<Array>, CudaError> {
-        let Some((key, pass)) = &self.model.pass else {
-            return Ok(None);
-        };
-        if let Some((_, head)) = self.masks().find(|(mask, _)| mask == name) {
-            return self.mask(&head, key).map(Some);
-        }
-        let Some(output) = pass.outputs.get(name) else {
-            return Ok(None);
-        };
-        self.download(pass, output.id, &output.shape, output.kind)
-            .map(Some)
-    }
-
-    /// Counts NaN and infinity in every output, on the device.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn non_finite(&self) -> Result<Vec<NonFinite>, CudaError> {
-        let Some((key, pass)) = &self.model.pass else {
-            return Ok(Vec::new());
-        };
-        let counter = self.model.device.allocate(8)?;
-        let mut counts = Vec::new();
-        for (name, output) in &pass.outputs {
-            if output.kind == Kind::Integer {
-                continue;
-            }
-            let n: usize = output.shape.iter().product();
-            self.model.device.fill(counter.span(), 0)?;
-            let at = pass.address(output.id);
-            let arguments = [at.into(), (n as i64).into(), counter.span().ptr.into()];
-            let grid = [n.div_ceil(256).clamp(1, 4096) as u32, 1, 1];
-            self.model
-                .kernels
-                .launch("count_non_finite", grid, [256, 1, 1], &arguments)?;
-            let found = self.model.device.download::<u64>(counter.span())?;
-            counts.push(NonFinite {
-                output: name.clone(),
-                found: found.first().copied().unwrap_or(0),
-                expected: self.expected_non_finite(name, &output.shape, key),
-            });
-        }
-        Ok(counts)
-    }
-
-    /// Values of an output that have no finite value by definition: those of tracks without a mean.
-    fn expected_non_finite(&self, name: &str, shape: &[usize], key: &Key) -> u64 {
-        let (head, kind) = name.split_once('/').unwrap_or_default();
-        let (Some(head), Some(metadata)) =
-            (self.model.config.heads.get(head), &self.model.metadata)
-        else {
-            return 0;
-        };
-        if !matches!(head, Head::GenomeTracks { .. }) || !kind.starts_with("predictions_") {
-            return 0;
-        }
-        let without = |&organism: &usize| {
-            let means = metadata.means(organism, head.output_type());
-            means.into_iter().filter(|mean| !mean.is_finite()).count() as u64
-        };
-        let tracks: u64 = key.organisms.iter().map(without).sum();
-        tracks * shape.get(1).copied().unwrap_or(0) as u64
-    }
-
-    /// Brings all outputs to the host.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn into_arrays(self) -> Result<BTreeMap<String, Array>, CudaError> {
-        let mut arrays = BTreeMap::new();
-        for name in self.names() {
-            if let Some(array) = self.array(&name)? {
-                arrays.insert(name, array);
-            }
-        }
-        Ok(arrays)
-    }
-
-    fn masks(&self) -> impl Iterator<Item = (String, String)> {
-        let heads = self.model.pass.as_ref().map(|(_, pass)| &pass.outputs);
-        let positions = heads.into_iter().flat_map(|outputs| outputs.keys());
-        positions.filter_map(|name| {
-            let head = name.strip_suffix("/splice_site_positions")?;
-            Some((format!("{head}/splice_junction_mask"), head.to_owned()))
-        })
-    }
-
-    fn mask(&self, head: &str, key: &Key) -> Result<Array, CudaError> {
-        let positions = self.array(&format!("{head}/splice_site_positions"))?;
-        let most = self.model.config.heads.get(head).map_or(0, Head::tracks);
-        let (count, places) = match positions {
-            Some(Array {
-                shape,
-                values: Values::I32(places),
-            }) => (shape[2], places),
-            _ => (0, Vec::new()),
-        };
-        let tissues = |&organism: &usize| self.model.weights.tissues(organism, most);
-        let tissues = key.organisms.iter().map(tissues).collect();
-        let mask = JunctionMask::new(SpliceSitePositions { count, places }, tissues, most);
-        Ok(Array {
-            shape: mask.shape().to_vec(),
-            values: Values::Bool(mask.values()),
-        })
-    }
-
-    fn hand_out(&self, taps: &mut dyn Taps) -> Result<(), CudaError> {
-        let Some((_, pass)) = &self.model.pass else {
-            return Ok(());
-        };
-        for tap in &pass.taps {
-            let name = format!("alphagenome/{}", tap.name);
-            if taps.wants(&name) {
-                let mut array = self.download(pass, tap.id, &tap.shape, Kind::Stored)?;
-                if tap.name.contains("attention_bias_block") {
-                    array = heads_first(array);
-                }
-                taps.take(&name, array);
-            }
-        }
-        Ok(())
-    }
-
-    fn download(
-        &self,
-        pass: &Pass,
-        id: Id,
-        shape: &[usize],
-        kind: Kind,
-    ) -> Result<Array, CudaError> {
-        let count: usize = shape.iter().product();
-        let stored = if kind == Kind::Integer {
-            4
-        } else {
-            self.model.weights.element()
-        };
-        let span = Span {
-            ptr: pass.address(id),
-            bytes: (count * stored) as u64,
-        };
-        let device = &self.model.device;
-        let values = match (kind, stored) {
-            (Kind::Integer, _) => Values::I32(device.download(span)?),
-            (_, 2) => Values::Bf16(device.download::<bf16>(span)?),
-            _ => Values::F32(device.download(span)?),
-        };
-        let array = Array {
-            shape: shape.to_vec(),
-            values,
-        };
-        Ok(match (kind, stored) {
-            (Kind::Half, 4) => array.into_f16(),
-            _ => array,
-        })
-    }
-}
-
-/// Whether the kernels take a model of these widths.
-fn check(config: &Config) -> Result<(), CudaError> {
-    let (tower, pair, embedders) = (&config.tower, &config.pair, &config.embedders);
-    let mut widths = vec![
-        ("tower.channels", tower.channels),
-        ("tower.head_width", tower.head_width),
-        ("tower.value_width", tower.value_width),
-        ("tower.mlp_hidden", tower.mlp_hidden),
-        ("pair.channels", pair.channels),
-        ("pair.row_width", pair.row_width),
-        ("pair.mlp_hidden", pair.mlp_hidden),
-        ("embedders.embeddings_1bp", embedders.embeddings_1bp),
-        ("embedders.embeddings_128bp", embedders.embeddings_128bp),
-    ];
-    widths.extend(
-        config
-            .encoder
-            .channels
-            .iter()
-            .map(|&c| ("encoder.channels", c)),
-    );
-    if let Some((name, width)) = widths.iter().find(|(_, width)| !width.is_multiple_of(8)) {
-        return Err(CudaError::Shape(format!(
-            "{name} is {width}, expected a multiple of 8"
-        )));
-    }
-    let narrow = [
-        ("tower.head_width", tower.head_width),
-        ("tower.value_width", tower.value_width),
-        ("pair.channels", pair.channels),
-    ];
-    if let Some((name, width)) = narrow.iter().find(|(_, width)| *width > 256) {
-        return Err(CudaError::Shape(format!(
-            "{name} is {width}, expected at most 256"
-        )));
-    }
-    if pair.pool != 16 {
-        return Err(CudaError::Shape(format!(
-            "pair.pool is {}, expected 16",
-            pair.pool
-        )));
-    }
-    Ok(())
-}
-
-/// `[B, P, P, H]` to `[B, H, P, P]`.
-fn heads_first(array: Array) -> Array {
-    fn turn<T: Copy>(values: &[T], [b, p, q, h]: [usize; 4]) -> Vec<T> {
-        let places = (0..b * h * p * q).map(|index| {
-            let (column, rest) = (index % q, index / q);
-            let (row, rest) = (rest % p, rest / p);
-            let (head, sequence) = (rest % h, rest / h);
-            values[((sequence * p + row) * q + column) * h + head]
-        });
-        places.collect()
-    }
-    let Ok(shape) = <[usize; 4]>::try_from(array.shape.as_slice()) else {
-        return array;
-    };
-    let values = match array.values {
-        Values::F32(values) => Values::F32(turn(&values, shape)),
-        Values::Bf16(values) => Values::Bf16(turn(&values, shape)),
-        other => other,
-    };
-    let [b, p, q, h] = shape;
-    Array {
-        shape: vec![b, h, p, q],
-        values,
-    }
+    request
 }

@@ -52,7 +52,9 @@ pub mod taps;
 pub mod tower;
 
 #[cfg(feature = "cuda")]
-pub use self::cuda::{CudaAlphaGenome, CudaError, CudaOutputs, Precision};
+pub use self::cuda::{
+    AttentionForm, CudaAlphaGenome, CudaError, CudaOutputs, ModuleCost, NonFinite, Precision,
+};
 pub use array::{Array, Values};
 pub use batch::Batch;
 pub use config::Config;

@@ -359,6 +359,9 @@ pub struct Bench {
     /// How often the steady state is timed
     #[arg(long, default_value_t = 10)]
     pub repeats: usize,
+    /// Time several algorithms for every product and convolution, and keep the fastest (CUDA only)
+    #[arg(long)]
+    pub tune: bool,
     /// Write a Chrome (Perfetto) trace with a slice a module and its operations (CUDA only)
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! Compiled kernels on a device, and launches whose arguments are checked against the kernel's parameters.
 
+use std::borrow::Cow;
 use std::ffi::{CString, c_void};
 use std::sync::Arc;
 
@@ -96,7 +97,7 @@ fn parameters(function: cu::CUfunction) -> Result<Vec<usize>> {
 }
 
 /// One argument of a kernel.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Argument<'a> {
     /// A pointer to device memory, or an unsigned 64-bit integer.
     U64(u64),
@@ -109,7 +110,7 @@ pub enum Argument<'a> {
     /// A 32-bit float.
     F32(f32),
     /// The bytes of a structure, by value.
-    Bytes(&'a [u8]),
+    Bytes(Cow<'a, [u8]>),
 }
 
 impl Argument<'_> {

@@ -1,5 +1,7 @@
 //! The whole forward pass as a list of steps (`model.AlphaGenome`): encoder, decoder and output embedders.
 
+use std::collections::BTreeSet;
+
 use super::steps::{Argument, Convolution, Id, Product, Steps};
 use super::weights::Weights;
 use crate::config::Config;
@@ -23,6 +25,10 @@ pub(super) struct Forward<'a> {
     pub(super) given_positions: u64,
     /// Whether XLA may leave out roundings (excess precision).
     pub(super) excess: bool,
+    /// Whether the sequence attention runs as one kernel where that is possible.
+    pub(super) fused_attention: bool,
+    /// Names of the module outputs that are kept; of all, where this is nothing.
+    pub(super) wanted: Option<BTreeSet<String>>,
     /// Module outputs to keep, by their Haiku path, with their shapes.
     pub(super) taps: Option<Vec<Tap>>,
 }
@@ -37,7 +43,7 @@ pub(super) struct Tap {
 
 /// Builds the arguments of a kernel.
 macro_rules! arguments {
-    ($($argument:expr),* $(,)?) => { vec![$(super::steps::Argument::from($argument)),*] };
+    ($($argument:expr),* $(,)?) => { vec![$($crate::cuda::steps::Argument::from($argument)),*] };
 }
 pub(super) use arguments;
 
@@ -49,7 +55,10 @@ impl Forward<'_> {
 
     /// Keeps a module's output if taps are wanted.
     pub(super) fn tap(&mut self, name: &str, id: Id, shape: &[usize]) {
-        if let Some(taps) = &mut self.taps {
+        let wanted = self.wanted.as_ref();
+        if let Some(taps) = &mut self.taps
+            && wanted.is_none_or(|wanted| wanted.contains(name))
+        {
             self.steps.keep(id);
             taps.push(Tap {
                 name: name.to_owned(),

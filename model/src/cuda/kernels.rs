@@ -12,6 +12,7 @@ pub(super) const SOURCE: &str = concat!(
     include_str!("kernels/common.cu"),
     include_str!("kernels/layers.cu"),
     include_str!("kernels/attention.cu"),
+    include_str!("kernels/fused_attention.cu"),
     include_str!("kernels/pair.cu"),
     include_str!("kernels/heads.cu"),
     include_str!("kernels/junctions.cu"),
@@ -56,8 +57,7 @@ impl Kernels {
         block: [u32; 3],
         arguments: &[Argument],
     ) -> Result<(), CudaError> {
-        let values = arguments.iter().map(|argument| value(*argument, &fixed));
-        let values: Vec<_> = values.collect();
+        let values = values(arguments, &fixed);
         Ok(self
             .module
             .kernel(kernel)?
@@ -74,14 +74,32 @@ impl Kernels {
     }
 }
 
-/// An argument with its tensor at its place.
-pub(super) fn value(argument: Argument, place: &dyn Fn(Place) -> u64) -> Value<'static> {
-    match argument {
-        Argument::At(at) => Value::U64(place(at)),
-        Argument::Long(value) => Value::I64(value),
-        Argument::Int(value) => Value::I32(value),
-        Argument::Float(value) => Value::F32(value),
+/// Arguments with their tensors at their places.
+pub(super) fn values(arguments: &[Argument], place: &dyn Fn(Place) -> u64) -> Vec<Value<'static>> {
+    let mut values = Vec::with_capacity(arguments.len());
+    let mut rest = arguments;
+    while let Some((&argument, after)) = rest.split_first() {
+        rest = after;
+        values.push(match argument {
+            Argument::At(at) => Value::U64(place(at)),
+            Argument::Long(value) => Value::I64(value),
+            Argument::Int(value) => Value::I32(value),
+            Argument::Float(value) => Value::F32(value),
+            Argument::Struct(fields) => {
+                let (fields, after) = rest.split_at(fields.min(rest.len()));
+                rest = after;
+                let bytes = fields.iter().flat_map(|field| match *field {
+                    Argument::At(at) => place(at).to_le_bytes(),
+                    Argument::Long(value) => value.to_le_bytes(),
+                    Argument::Int(_) | Argument::Float(_) | Argument::Struct(_) => {
+                        unreachable!("a field has eight bytes")
+                    }
+                });
+                Value::Bytes(bytes.collect())
+            }
+        });
     }
+    values
 }
 
 /// The address of a place that is no tensor.

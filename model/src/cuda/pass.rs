@@ -2,23 +2,21 @@
 
 use ::cuda::convolution::{self, Shape};
 use ::cuda::graph::Graph;
-use ::cuda::linear::{self, Layout, Linear};
+use ::cuda::linear::{self, Layout};
 use ::cuda::module::{Argument, Kernel};
 use ::cuda::{Buffer, Device, Element, Span};
 
 use super::CudaError;
 use super::forward::Tap;
 use super::heads::Outputs;
-use super::kernels::{Kernels, value};
+use super::kernels::{Kernels, values};
+use super::plans::Plans;
 use super::steps::{Convolution, Id, Place, Product, Steps, Work};
 
 /// Tensors start at multiples of this, in bytes.
 const ALIGNMENT: u64 = 1024;
-/// Scratch memory that products and convolutions share, in bytes.
-const WORKSPACE: u64 = 64 << 20;
-
 /// An operation with everything at its place.
-enum Ready {
+pub(super) enum Ready {
     Launch {
         kernel: Kernel,
         grid: [u32; 3],
@@ -114,67 +112,6 @@ impl Formats {
     }
 }
 
-/// Plans of products and convolutions, which passes share.
-pub(super) struct Plans {
-    products: Vec<Linear>,
-    convolutions: Vec<convolution::Convolution>,
-    workspace: Buffer,
-}
-
-impl Plans {
-    /// No plans yet.
-    pub(super) fn new(device: &Device) -> Result<Self, CudaError> {
-        Ok(Self {
-            products: Vec::new(),
-            convolutions: Vec::new(),
-            workspace: device.allocate(WORKSPACE)?,
-        })
-    }
-
-    fn product(&mut self, device: &Device, product: linear::Product) -> Result<usize, CudaError> {
-        if let Some(index) = self
-            .products
-            .iter()
-            .position(|plan| *plan.product() == product)
-        {
-            return Ok(index);
-        }
-        self.products
-            .push(Linear::plan(device, product, WORKSPACE)?);
-        Ok(self.products.len() - 1)
-    }
-
-    fn convolution(&mut self, device: &Device, shape: Shape) -> Result<usize, CudaError> {
-        if let Some(index) = self
-            .convolutions
-            .iter()
-            .position(|plan| *plan.shape() == shape)
-        {
-            return Ok(index);
-        }
-        self.convolutions
-            .push(convolution::Convolution::plan(device, shape, WORKSPACE)?);
-        Ok(self.convolutions.len() - 1)
-    }
-
-    fn enqueue(&self, ready: &Ready) -> ::cuda::Result<()> {
-        let workspace = self.workspace.span();
-        match ready {
-            Ready::Launch {
-                kernel,
-                grid,
-                block,
-                shared,
-                arguments,
-            } => kernel.launch(*grid, *block, *shared, arguments),
-            Ready::Product { plan, operands } => self.products[*plan].run(operands, workspace),
-            Ready::Convolution { plan, operands } => {
-                self.convolutions[*plan].run(operands, workspace)
-            }
-        }
-    }
-}
-
 /// Where the tensors of a pass lie.
 struct Places<'a> {
     base: u64,
@@ -213,15 +150,13 @@ impl Places<'_> {
                 block,
                 shared,
                 arguments,
+                ..
             } => Ready::Launch {
                 kernel: kernels.kernel(kernel, *shared)?,
                 grid: *grid,
                 block: *block,
                 shared: *shared,
-                arguments: arguments
-                    .iter()
-                    .map(|&argument| value(argument, &|place| self.span(place).ptr))
-                    .collect(),
+                arguments: values(arguments, &|place| self.span(place).ptr),
             },
             Work::Product {
                 product,
@@ -229,16 +164,18 @@ impl Places<'_> {
                 b,
                 c,
                 bias,
-            } => Ready::Product {
-                plan: plans.product(device, formats.linear(product, bias.is_some()))?,
-                operands: linear::Operands {
+            } => {
+                let operands = linear::Operands {
                     x: self.span(*a),
                     w: self.span(*b),
                     bias: bias.map(|bias| self.span(bias.into())),
                     c: None,
                     y: self.span(*c),
-                },
-            },
+                };
+                let product = formats.linear(product, bias.is_some());
+                let plan = plans.product(device, product, &operands)?;
+                Ready::Product { plan, operands }
+            }
             Work::Convolution {
                 convolution,
                 x,
@@ -252,16 +189,15 @@ impl Places<'_> {
                     place => Some(self.span(*place)),
                 };
                 let shape = formats.convolution(convolution, residual.is_some());
-                Ready::Convolution {
-                    plan: plans.convolution(device, shape)?,
-                    operands: convolution::Operands {
-                        x: self.span(*x),
-                        w: self.span((*w).into()),
-                        bias: Some(self.span((*bias).into())),
-                        residual,
-                        y: self.span(*y),
-                    },
-                }
+                let operands = convolution::Operands {
+                    x: self.span(*x),
+                    w: self.span((*w).into()),
+                    bias: Some(self.span((*bias).into())),
+                    residual,
+                    y: self.span(*y),
+                };
+                let plan = plans.convolution(device, shape, &operands)?;
+                Ready::Convolution { plan, operands }
             }
         })
     }

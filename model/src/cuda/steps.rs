@@ -46,6 +46,8 @@ pub(super) enum Argument {
     Int(i32),
     /// `float`.
     Float(f32),
+    /// A structure by value, whose fields of eight bytes are the next so many.
+    Struct(usize),
 }
 
 impl From<Place> for Argument {
@@ -154,6 +156,8 @@ pub(super) enum Work {
         block: [u32; 3],
         shared: u32,
         arguments: Vec<Argument>,
+        /// Floating-point operations, where it does a product's work.
+        operations: f64,
     },
     /// A matrix product, plus a bias `[n]` in the storage type before the only rounding.
     Product {
@@ -172,6 +176,44 @@ pub(super) enum Work {
         residual: Place,
         y: Place,
     },
+}
+
+impl Work {
+    /// The tensors that it reads or writes.
+    pub(super) fn tensors(&self) -> Vec<Id> {
+        let places: Vec<Place> = match self {
+            Self::Launch { arguments, .. } => {
+                let places = arguments.iter().filter_map(|argument| match argument {
+                    Argument::At(place) => Some(*place),
+                    _ => None,
+                });
+                places.collect()
+            }
+            Self::Product { a, b, c, .. } => vec![*a, *b, *c],
+            Self::Convolution { x, residual, y, .. } => vec![*x, *residual, *y],
+        };
+        let tensor = |place: Place| match place {
+            Place::Tensor(id, _) => Some(id),
+            _ => None,
+        };
+        places.into_iter().filter_map(tensor).collect()
+    }
+
+    /// The address of the weights that it multiplies with, and how many there are.
+    pub(super) fn weights(&self) -> Option<(u64, usize)> {
+        match self {
+            Self::Product {
+                product,
+                b: Place::Fixed(address),
+                ..
+            } => Some((*address, product.k * product.n)),
+            Self::Convolution { convolution, w, .. } => Some((
+                *w,
+                convolution.width * convolution.inputs * convolution.outputs,
+            )),
+            _ => None,
+        }
+    }
 }
 
 /// An operation and the module it belongs to.
@@ -254,7 +296,19 @@ impl Steps {
             block,
             shared,
             arguments,
+            operations: 0.0,
         });
+    }
+
+    /// Says how much work the last launch does.
+    pub(super) fn worked(&mut self, done: f64) {
+        if let Some(Step {
+            work: Work::Launch { operations, .. },
+            ..
+        }) = self.steps.last_mut()
+        {
+            *operations = done;
+        }
     }
 
     /// Adds a launch with a thread for each of `units`, each of which may take more.

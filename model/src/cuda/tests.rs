@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::forward::Forward;
 use super::heads::Outputs;
 use super::kernels::SOURCE;
-use super::steps::{Argument, Id, Place, Steps, Work};
+use super::steps::{Argument, Id, Steps, Work};
 use super::weights::Weights;
 use crate::batch::Batch;
 use crate::config::Config;
@@ -20,8 +20,18 @@ fn plan(length: usize, organisms: &[usize], taps: bool) -> (Steps, Outputs) {
 }
 
 fn request(length: usize, organisms: &[usize], taps: bool, request: &Request) -> (Steps, Outputs) {
+    stored(2, length, organisms, taps, request)
+}
+
+fn stored(
+    element: usize,
+    length: usize,
+    organisms: &[usize],
+    taps: bool,
+    request: &Request,
+) -> (Steps, Outputs) {
     let config = Config::parse(FULL).unwrap();
-    let weights = Weights::imaginary(&config, 2);
+    let weights = Weights::imaginary(&config, element);
     let mut forward = Forward {
         config: &config,
         weights: &weights,
@@ -29,10 +39,12 @@ fn request(length: usize, organisms: &[usize], taps: bool, request: &Request) ->
         batch: organisms.len(),
         length,
         organisms: organisms.to_vec(),
-        element: 2,
+        element,
         organism_indices: 1,
         given_positions: 1,
         excess: true,
+        fused_attention: true,
+        wanted: None,
         taps: taps.then(Vec::new),
     };
     let sequence = Sequence::from_indices(&vec![0; length]).unwrap();
@@ -62,31 +74,11 @@ fn the_counted_work_is_that_of_the_model() {
     let operations = steps.steps.iter().map(|step| match &step.work {
         Work::Product { product, .. } => product.operations(),
         Work::Convolution { convolution, .. } => convolution.operations(),
-        Work::Launch { .. } => 0.0,
+        Work::Launch { operations, .. } => *operations,
     });
     let teraflop = operations.sum::<f64>() / 1e12;
     // 77.6 with the junction layer at every position; it is only needed at the splice sites.
     assert!((74.0..78.0).contains(&teraflop), "{teraflop}");
-}
-
-/// The tensors of a step, what it writes last.
-fn touched(work: &Work) -> Vec<Id> {
-    let places: Vec<Place> = match work {
-        Work::Launch { arguments, .. } => {
-            let places = arguments.iter().filter_map(|argument| match argument {
-                Argument::At(place) => Some(*place),
-                _ => None,
-            });
-            places.collect()
-        }
-        Work::Product { a, b, c, .. } => vec![*a, *b, *c],
-        Work::Convolution { x, residual, y, .. } => vec![*x, *residual, *y],
-    };
-    let tensor = |place: Place| match place {
-        Place::Tensor(id, _) => Some(id),
-        _ => None,
-    };
-    places.into_iter().filter_map(tensor).collect()
 }
 
 #[test]
@@ -94,7 +86,7 @@ fn every_tensor_lives_from_its_first_use_to_its_last() {
     for taps in [false, true] {
         let (steps, outputs) = plan(4096, &[0, 1], taps);
         for (index, step) in steps.steps.iter().enumerate() {
-            for Id(tensor) in touched(&step.work) {
+            for Id(tensor) in step.work.tensors() {
                 let lifetime = steps.tensors[tensor];
                 assert!(
                     (lifetime.first..=lifetime.last).contains(&index),
@@ -110,9 +102,11 @@ fn every_tensor_lives_from_its_first_use_to_its_last() {
 
 #[test]
 fn every_kernel_is_in_the_sources_with_as_many_parameters() {
-    let (steps, _) = plan(4096, &[0], true);
+    let (fused, _) = plan(4096, &[0], true);
+    // Values of four bytes take the plain attention.
+    let (plain, _) = stored(4, 4096, &[0], true, &Request::everything());
     let mut seen = BTreeSet::new();
-    for step in &steps.steps {
+    for step in fused.steps.iter().chain(&plain.steps) {
         if let Work::Launch {
             kernel, arguments, ..
         } = &step.work
@@ -122,10 +116,16 @@ fn every_kernel_is_in_the_sources_with_as_many_parameters() {
             let at = SOURCE.find(&head).unwrap_or_else(|| panic!("{kernel}"));
             let parameters = &SOURCE[at + head.len()..];
             let parameters = &parameters[..parameters.find(')').unwrap()];
-            assert_eq!(parameters.split(',').count(), arguments.len(), "{kernel}");
+            // The fields of a structure are listed after it.
+            let fields = arguments.iter().map(|argument| match argument {
+                Argument::Struct(fields) => *fields,
+                _ => 0,
+            });
+            let given = arguments.len() - fields.sum::<usize>();
+            assert_eq!(parameters.split(',').count(), given, "{kernel}");
         }
     }
-    assert!(seen.len() > 20);
+    assert!(seen.len() > 20 && seen.contains("fused_attention") && seen.contains("capped_softmax"));
 }
 
 #[test]
@@ -159,10 +159,44 @@ fn what_nobody_asks_for_is_not_computed() {
     assert!(has(&steps, "decoder") && !has(&steps, "splice_sites"));
     // Junctions need the probabilities that their sites are chosen from.
     let (steps, outputs) = modules(&["splice_sites_junction"]);
-    assert!(has(&steps, "splice_sites_classification"));
+    assert!(has(&steps, "head/resolution_1"));
     assert!(
         !outputs
             .iter()
             .any(|output| output.contains("classification"))
     );
+}
+
+#[test]
+fn heads_on_one_embedding_are_one_product_where_all_are_wanted() {
+    let products = |heads: &[&str]| {
+        let (steps, outputs) = request(4096, &[0], false, &Request::heads(heads.iter().copied()));
+        let ours = steps.steps.iter().filter(|step| {
+            steps.modules[step.module] == "head/resolution_1"
+                && matches!(step.work, Work::Product { .. })
+        });
+        let wide = ours.map(|step| match &step.work {
+            Work::Product { product, .. } => product.n,
+            _ => 0,
+        });
+        (wide.collect::<Vec<_>>(), outputs.len())
+    };
+    // 256 + 640 + 384 + 128 + 768 tracks, 5 classes and 734 usages, each from a multiple of eight on.
+    let all = [
+        "atac",
+        "cage",
+        "dnase",
+        "procap",
+        "rna_seq",
+        "splice_sites_classification",
+        "splice_sites_usage",
+    ];
+    assert_eq!(products(&all).0, [2920]);
+    // Neighbours are joined: atac and cage are, rna_seq is not one of theirs.
+    let (wide, outputs) = products(&["atac", "cage", "rna_seq"]);
+    assert_eq!(
+        wide.iter().collect::<BTreeSet<_>>(),
+        BTreeSet::from([&896, &768])
+    );
+    assert_eq!(outputs, 12);
 }

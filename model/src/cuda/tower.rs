@@ -6,6 +6,12 @@ use super::steps::{Id, Place, Product};
 /// Logits of as many queries at a time as keep them within this many bytes, so that they stay in the cache.
 const LOGIT_BYTES: usize = 32 << 20;
 
+/// What `kernels/fused_attention.cu` is written for: heads, widths of a head and of the values, positions that share a bias.
+const FUSED_WIDTHS: [usize; 4] = [8, 128, 192, 16];
+/// Rows (a query of a head each) of a block there, and its shared memory: four tiles of 64 keys with their values.
+const FUSED_ROWS: usize = 128;
+const FUSED_SHARED: u32 = (4 * 64 * (128 + 192) * 2 + 2048) as u32;
+
 impl Forward<'_> {
     /// The trunk `[B, s, C]` through all layers; the trunk and the pairs `[B, P, P, F]`.
     pub(super) fn tower(&mut self, trunk: Id) -> (Id, Id) {
@@ -128,9 +134,8 @@ impl Forward<'_> {
             tower.head_width,
             tower.value_width,
         );
-        let (cap, every) = (tower.soft_cap, self.config.pair.pool);
-        let (batch, s) = (self.batch, self.length / 128);
-        let rows = batch * s;
+        let s = self.length / 128;
+        let rows = self.batch * s;
         let wide = heads * w + w + v;
         let qkv = self.weights.stored(&format!("{path}/qkv"));
         let y = self.linear(x, qkv, rows, c, wide);
@@ -165,7 +170,70 @@ impl Forward<'_> {
             ],
         );
         let out = self.stored(rows * heads * v);
-        let groups = s / every;
+        if self.fuses_attention() {
+            self.fused_attention([queries, keys, values, bias, out]);
+        } else {
+            self.plain_attention([queries, keys, values, bias, out]);
+        }
+        let w = self.weights.stored(&format!("{path}/linear_embedding/w"));
+        self.linear(out, w, rows, heads * v, c)
+    }
+
+    /// Whether the attention runs as one kernel, which is written for the widths of the model and for Hopper.
+    fn fuses_attention(&self) -> bool {
+        let tower = &self.config.tower;
+        let widths = [
+            tower.heads,
+            tower.head_width,
+            tower.value_width,
+            self.config.pair.pool,
+        ];
+        self.fused_attention && self.element == 2 && widths == FUSED_WIDTHS
+    }
+
+    /// Without logits in memory: weights are rounded before they are divided by their sum.
+    fn fused_attention(&mut self, [queries, keys, values, bias, out]: [Id; 5]) {
+        let tower = &self.config.tower;
+        let (heads, w, v, cap) = (
+            tower.heads,
+            tower.head_width,
+            tower.value_width,
+            tower.soft_cap,
+        );
+        let (batch, s) = (self.batch, self.length / 128);
+        let blocks = s * heads / FUSED_ROWS;
+        self.steps.launch(
+            "fused_attention",
+            [blocks as u32, batch as u32, 1],
+            [384, 1, 1],
+            FUSED_SHARED,
+            arguments![
+                queries,
+                keys,
+                values,
+                bias,
+                out,
+                s as i32,
+                heads as i32,
+                1.0 / (w as f32).sqrt(),
+                cap
+            ],
+        );
+        let products = (batch * heads * s) as f64 * (s * (w + v)) as f64;
+        self.steps.worked(2.0 * products);
+    }
+
+    /// Logits, softmax and weights in memory, some queries at a time.
+    fn plain_attention(&mut self, [queries, keys, values, bias, out]: [Id; 5]) {
+        let tower = &self.config.tower;
+        let (heads, w, v, cap) = (
+            tower.heads,
+            tower.head_width,
+            tower.value_width,
+            tower.soft_cap,
+        );
+        let (batch, s) = (self.batch, self.length / 128);
+        let groups = s / self.config.pair.pool;
         let chunk = (LOGIT_BYTES / (4 * heads * s))
             .clamp(1, s)
             .next_multiple_of(16)
@@ -219,8 +287,6 @@ impl Forward<'_> {
             self.steps
                 .product(product, weights, b, Place::Tensor(out, c), None);
         }
-        let w = self.weights.stored(&format!("{path}/linear_embedding/w"));
-        self.linear(out, w, rows, heads * v, c)
     }
 }
 

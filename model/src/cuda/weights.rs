@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ::cuda::{Buffer, Device, Span};
 
 use super::CudaError;
+use super::heads::columns::{Columns, columns, joint_weights};
 use super::kernels::Kernels;
 use super::steps::Argument;
 use super::tower::numbered;
@@ -14,6 +15,8 @@ use crate::precision::Rounding;
 use crate::rotary::{central_mask_widths, inverse_frequencies};
 use crate::store::Store;
 
+/// The resolutions of embeddings along the sequence, in bp.
+const RESOLUTIONS: [u32; 2] = [1, 128];
 /// The longest sequence, in trunk positions, for which there are rotary tables.
 const LONGEST: usize = 8192;
 
@@ -155,6 +158,7 @@ impl<'a> Uploader<'a> {
             self.parameter(name)?;
         }
         self.joined()?;
+        self.joint_heads()?;
         self.tables()?;
         self.device.synchronize()?;
         let most = |head: &Head| match head {
@@ -214,6 +218,7 @@ impl<'a> Uploader<'a> {
             }
             "bias" => self.matrix(name, name, 1, shape[0], [1, shape[0], 0]),
             "w" if self.is_joined(path) => Ok(()),
+            "w" if self.is_joint_head(path) => Ok(()),
             "w" => {
                 let c = shape.last().copied().unwrap_or(1);
                 let rows = shape.iter().product::<usize>() / c.max(1);
@@ -276,6 +281,30 @@ impl<'a> Uploader<'a> {
                 | "linear_y_q"
                 | "linear_y_k"
         )
+    }
+
+    /// Whether these are weights of a head that is computed together with others.
+    fn is_joint_head(&self, path: &str) -> bool {
+        let head = path.strip_suffix("/multi_organism_linear");
+        let joint = RESOLUTIONS.iter().flat_map(|&r| columns(self.config, r));
+        head.is_some_and(|head| joint.into_iter().any(|part| part.path == head))
+    }
+
+    /// The heads on one embedding, side by side.
+    fn joint_heads(&mut self) -> Result<(), CudaError> {
+        let embedders = &self.config.embedders;
+        let widths = [embedders.embeddings_1bp, embedders.embeddings_128bp];
+        for (resolution, channels) in RESOLUTIONS.into_iter().zip(widths) {
+            let parts = columns(self.config, resolution);
+            let all = parts.last().map_or(0, Columns::end);
+            let rows = self.config.num_organisms * channels;
+            for part in parts {
+                let from = format!("{}/multi_organism_linear/w", part.path);
+                let to = joint_weights(resolution);
+                self.matrix(&to, &from, rows, part.count, [rows, all, part.first])?;
+            }
+        }
+        Ok(())
     }
 
     /// Linear layers on the same input, side by side.

@@ -51,9 +51,42 @@ pub(super) struct Measured {
 pub(super) struct Module {
     pub(super) module: String,
     pub(super) milliseconds: f64,
+    /// Floating-point operations of its products and convolutions.
     pub(super) operations: f64,
+    /// What it moves at least: weights, and tensors from and for other modules.
+    pub(super) bytes: u64,
+    /// Its operations, summed by name.
+    pub(super) parts: Vec<Part>,
+    /// Its operations in order, each with its milliseconds.
     #[serde(skip)]
-    pub(super) parts: Vec<(&'static str, f64)>,
+    pub(super) steps: Vec<(&'static str, f64)>,
+}
+
+/// Operations of one name in a module.
+#[derive(Debug, Serialize)]
+pub(super) struct Part {
+    operation: &'static str,
+    count: usize,
+    milliseconds: f64,
+}
+
+/// Operations by name, in the order in which names first come.
+pub(super) fn parts(steps: &[(&'static str, f64)]) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for &(operation, milliseconds) in steps {
+        match parts.iter_mut().find(|part| part.operation == operation) {
+            Some(part) => {
+                part.count += 1;
+                part.milliseconds += milliseconds;
+            }
+            None => parts.push(Part {
+                operation,
+                count: 1,
+                milliseconds,
+            }),
+        }
+    }
+    parts
 }
 
 /// Measures.
@@ -157,16 +190,18 @@ fn modules(measured: &Measured) -> String {
     modules.sort_by(|a, b| b.milliseconds.total_cmp(&a.milliseconds));
     let total: f64 = modules.iter().map(|module| module.milliseconds).sum();
     let mut text = format!(
-        "\n{} bp, operation by operation: {total:.3} ms\n        ms      %  TFLOP  TFLOP/s  module\n",
+        "\n{} bp, operation by operation: {total:.3} ms\n        ms      %  TFLOP  TFLOP/s      GB     GB/s  module\n",
         measured.length
     );
     for module in modules.iter().take(SHOWN) {
         text.push_str(&format!(
-            "{:10.3} {:6.1} {:6.2} {:8.1}  {}\n",
+            "{:10.3} {:6.1} {:6.2} {:8.1} {:7.3} {:8.1}  {}\n",
             module.milliseconds,
             100.0 * module.milliseconds / total,
             module.operations / 1e12,
             module.operations / module.milliseconds / 1e9,
+            module.bytes as f64 / 1e9,
+            module.bytes as f64 / module.milliseconds / 1e6,
             module.module
         ));
     }

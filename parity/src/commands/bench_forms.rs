@@ -29,7 +29,8 @@ pub(super) fn load(args: &Bench) -> Result<Form> {
     #[cfg(feature = "cuda")]
     if let Device::Cuda(number) = args.device {
         let precision = model::Precision::try_from(arithmetic)?;
-        let model = model::CudaAlphaGenome::load(&args.model, number, precision)?;
+        let mut model = model::CudaAlphaGenome::load(&args.model, number, precision)?;
+        model.set_tuning(args.tune)?;
         return Ok(Form::Cuda(Box::new(model), arithmetic));
     }
     Ok(Form::Cpu(Machine::load(
@@ -103,10 +104,12 @@ fn measured(length: usize, first_s: f64, mut times: Vec<f64>, non_finite: u64) -
 
 #[cfg(feature = "cuda")]
 fn on_cuda(model: &mut model::CudaAlphaGenome, batch: &Batch, args: &Bench) -> Result<Measured> {
+    use std::collections::BTreeSet;
+
     use super::bench::Module;
 
     let started = Instant::now();
-    model.prepare(batch, &Request::everything(), false)?;
+    model.prepare(batch, &Request::everything(), &BTreeSet::new())?;
     model.run()?;
     let first_s = started.elapsed().as_secs_f64();
     let found = model.outputs().non_finite()?;
@@ -125,7 +128,9 @@ fn on_cuda(model: &mut model::CudaAlphaGenome, batch: &Batch, args: &Bench) -> R
         module: cost.module,
         milliseconds: cost.milliseconds,
         operations: cost.operations,
-        parts: cost.parts,
+        bytes: cost.bytes,
+        parts: super::bench::parts(&cost.parts),
+        steps: cost.parts,
     });
     let modules: Vec<Module> = modules.collect();
     Ok(Measured {

@@ -21,10 +21,11 @@ pub(super) fn write(path: &Path, lengths: &[Measured]) -> Result<()> {
         for module in &measured.modules {
             let micros = module.milliseconds * 1e3;
             let mut slice = slice(process, 0, &module.module, at, micros);
-            slice["args"] = json!({"TFLOP": module.operations / 1e12});
+            slice["args"] =
+                json!({"TFLOP": module.operations / 1e12, "GB": module.bytes as f64 / 1e9});
             events.push(slice);
             let mut from = at;
-            for (operation, milliseconds) in &module.parts {
+            for (operation, milliseconds) in &module.steps {
                 events.push(self::slice(process, 1, operation, from, milliseconds * 1e3));
                 from += milliseconds * 1e3;
             }

@@ -17,41 +17,6 @@ static __device__ __forceinline__ float squash(float u) {
 #endif
 }
 
-// Genome tracks: x [rows, c] float32; bias, scale (softplus already applied), mean (times resolution) [c];
-// scaled and, if not null, unscaled [rows, c].
-extern "C" __global__ void tracks(const float* x, const float* bias, const float* scale, const float* mean, T* scaled,
-                                  T* unscaled, i64 rows, int c, int padded, int squashed) {
-  if (c % 8 == 0 && padded == c) {
-    int parts = c / 8;
-    GRID_STRIDE(i, rows * parts) {
-      i64 row = i / (u32)parts;
-      int at = (int)(i - (u32)row * parts) * 8;
-      V8 v = load8_f32(x + row * c + at), b = load8_f32(bias + at), s = load8_f32(scale + at);
-      ALL8(j) v.v[j] = softplus_fast(v.v[j] + b.v[j]) * s.v[j];
-      store8(scaled + row * c + at, v);
-      if (unscaled) {
-        V8 m = load8_f32(mean + at);
-        ALL8(j) {
-          float u = v.v[j] > 10.0f ? (v.v[j] + 10.0f) * (v.v[j] + 10.0f) * 0.025f : v.v[j];
-          v.v[j] = (squashed ? squash(u) : u) * m.v[j];
-        }
-        store8(unscaled + row * c + at, v);
-      }
-    }
-    return;
-  }
-  GRID_STRIDE(i, rows * (i64)c) {
-    i64 row = i / (u32)c;
-    int k = (int)(i - (u32)row * c);
-    float s = softplus_fast(x[row * padded + k] + bias[k]) * scale[k];
-    scaled[i] = store(s);
-    if (unscaled) {
-      float u = s > 10.0f ? (s + 10.0f) * (s + 10.0f) * 0.025f : s;
-      unscaled[i] = store((squashed ? squash(u) : u) * mean[k]);
-    }
-  }
-}
-
 // x + bias: x [rows, padded] float32, y [rows, c].
 extern "C" __global__ void biased(const float* x, const float* bias, T* y, i64 rows, int c, int padded) {
   GRID_STRIDE(i, rows * (i64)c) {
@@ -68,39 +33,103 @@ static __device__ __forceinline__ float through_float16(float v) {
   return v;
 }
 
-// Splice-site usage: logits, and their logistic function, through float16 unless excess precision drops that rounding.
-// x [rows, padded] float32; logits, usage [rows, c].
-extern "C" __global__ void splice_usage(const float* x, const float* bias, T* logits, T* usage, i64 rows, int c, int padded,
-                                        int half) {
-  GRID_STRIDE(i, rows * (i64)c) {
-    i64 row = i / (u32)c;
-    int k = (int)(i - (u32)row * c);
-    float v = x[row * padded + k] + bias[k];
-    logits[i] = store(v);
-    v = divide(1.0f, 1.0f + exponential(-v));
-    usage[i] = store(half ? through_float16(v) : v);
+// A head's part of the logits of a row: `count` columns from `from` on, a multiple of eight. All pointers are to the first
+// of the rows of a launch, but `exact`.
+struct Segment {
+  // Of each column; `scale` is the softplus of the learnt one, `factor` the mean times the resolution, or null.
+  const float *bias, *scale, *factor;
+  // Tracks: scaled and unscaled predictions; splice sites: logits and predictions; [rows, count].
+  T *first, *second;
+  // Classes in float32 for the choice of positions: [count, all].
+  float* exact;
+  i64 from, count, kind;
+};
+enum Kind { TRACKS, SQUASHED_TRACKS, USAGE, CLASSES };
+struct Segments {
+  Segment at[8];
+};
+
+// The first n of eight values; `whole` where eight of them lie together at a multiple of 16 bytes.
+static __device__ __forceinline__ V8 load_some(const float* p, int n, bool whole) {
+  if (whole) return load8_f32(p);
+  V8 r;
+  ALL8(j) r.v[j] = j < n ? p[j] : 0.0f;
+  return r;
+}
+// Outputs are not read again in this pass: they leave the cache first.
+static __device__ __forceinline__ void store_some(T* p, const V8& x, int n, bool whole) {
+#if BF16
+  if (whole) {
+    asm volatile("st.global.cs.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(p), "r"(pack(x.v[0], x.v[1])), "r"(pack(x.v[2], x.v[3])),
+                 "r"(pack(x.v[4], x.v[5])), "r"(pack(x.v[6], x.v[7]))
+                 : "memory");
+    return;
   }
+  if (n == 8 && ((u64)p & 3) == 0) {
+#pragma unroll
+    for (int j = 0; j < 8; j += 2)
+      asm volatile("st.global.cs.u32 [%0], %1;" ::"l"(p + j), "r"(pack(x.v[j], x.v[j + 1])) : "memory");
+    return;
+  }
+#else
+  if (whole) {
+    store8(p, x);
+    return;
+  }
+#endif
+  ALL8(j) if (j < n) p[j] = store(x.v[j]);
 }
 
-// Splice-site classes: logits and softmax [rows, c], and the softmax in float32 [c, rows] for the choice of positions.
-// x [rows, padded] float32; c at most 8.
-extern "C" __global__ void splice_classes(const float* x, const float* bias, T* logits, T* probabilities, float* exact,
-                                          i64 rows, i64 all, i64 first, int c, int padded) {
-  GRID_STRIDE(row, rows) {
-    float v[8], most = -INFINITY, sum = 0.0f;
-    for (int k = 0; k < c; k++) {
-      v[k] = x[row * padded + k] + bias[k];
-      logits[row * c + k] = store(v[k]);
-      most = fmaxf(most, v[k]);
+// The outputs of all heads on one embedding: x [rows, columns] are their products, float32. `all` positions in the batch, of
+// which these begin at `begin`; `half`: usage goes through float16. A thread has eight columns of every eighth row of
+// `each`; blocks of (32, 8) threads, blockIdx.x along the columns.
+extern "C" __launch_bounds__(256, 4) __global__ void head_outputs(const float* x, const __grid_constant__ Segments segments, i64 rows, int columns,
+                                        i64 all, i64 begin, int half, int each) {
+  int at = (blockIdx.x * 32 + threadIdx.x) * 8, which = 0;
+  if (at >= columns) return;
+#pragma unroll
+  for (int s = 1; s < 8; s++)
+    if (at >= segments.at[s].from) which = s;
+  const Segment& segment = segments.at[which];
+  int c = (int)segment.count, k = at - (int)segment.from, n = min(8, c - k), kind = (int)segment.kind;
+  bool whole = c % 8 == 0, tracks = kind <= SQUASHED_TRACKS, squashed = kind == SQUASHED_TRACKS;
+  bool unscaled = segment.factor;
+  V8 b = load_some(segment.bias + k, n, whole), s, m;
+  if (tracks) s = load_some(segment.scale + k, n, whole);
+  if (tracks && unscaled) m = load_some(segment.factor + k, n, whole);
+  i64 end = min(rows, (i64)(blockIdx.y + 1) * each);
+  for (i64 row = (i64)blockIdx.y * each + threadIdx.y; row < end; row += 8) {
+    V8 v = load8_f32(x + row * columns + at), u;
+    ALL8(j) v.v[j] += b.v[j];
+    T *first = segment.first + row * c + k, *second = segment.second + row * c + k;
+    if (tracks) {
+      ALL8(j) v.v[j] = softplus_fast(v.v[j]) * s.v[j];
+      store_some(first, v, n, whole);
+      if (!unscaled) continue;
+      ALL8(j) {
+        u.v[j] = v.v[j] > 10.0f ? (v.v[j] + 10.0f) * (v.v[j] + 10.0f) * 0.025f : v.v[j];
+        u.v[j] = (squashed ? squash(u.v[j]) : u.v[j]) * m.v[j];
+      }
+    } else if (kind == USAGE) {
+      store_some(first, v, n, whole);
+      ALL8(j) {
+        u.v[j] = divide(1.0f, 1.0f + exponential(-v.v[j]));
+        if (half) u.v[j] = through_float16(u.v[j]);
+      }
+    } else {
+      store_some(first, v, n, whole);
+      float most = -INFINITY, sum = 0.0f;
+      ALL8(j) if (j < n) most = fmaxf(most, v.v[j]);
+      ALL8(j) {
+        u.v[j] = j < n ? expf(v.v[j] - most) : 0.0f;
+        sum += u.v[j];
+      }
+      ALL8(j) {
+        u.v[j] /= sum;
+        if (j < n) segment.exact[(i64)j * all + begin + row] = u.v[j];
+      }
     }
-    for (int k = 0; k < c; k++) {
-      v[k] = expf(v[k] - most);
-      sum += v[k];
-    }
-    for (int k = 0; k < c; k++) {
-      probabilities[row * c + k] = store(v[k] / sum);
-      exact[k * all + first + row] = v[k] / sum;
-    }
+    store_some(second, u, n, whole);
   }
 }
 

@@ -1,91 +1,140 @@
 // Splice junctions: the best positions, their embeddings, and the products of all donors with all acceptors.
 
-// The k best of n probabilities [kinds, all], ascending by position; those under the threshold become -1 and stand last;
-// of equal ones the lower positions count. out [kinds, k]. A block of 1024 threads a kind; n values from `first` on.
-extern "C" __global__ void best_positions(const float* probabilities, int* out, i64 all, i64 first, int n, int k,
-                                          float threshold) {
-  __shared__ u32 histogram[256];
-  __shared__ u32 prefix, remaining, counts[32], total_above, total_equal;
-  const float* from = probabilities + blockIdx.x * all + first;
-  int* to = out + blockIdx.x * k;
-  int wanted = k < n ? k : n;
-  if (threadIdx.x == 0) {
-    prefix = 0;
-    remaining = wanted;
-  }
-  // The wanted-th largest value, digit by digit: probabilities are not negative, so their bits order as they do.
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    if (threadIdx.x < 256) histogram[threadIdx.x] = 0;
-    __syncthreads();
-    u32 mask = shift == 24 ? 0 : ~0u << (shift + 8);
-    for (int i = threadIdx.x; i < n; i += blockDim.x) {
-      u32 bits = __float_as_uint(from[i]);
-      if ((bits & mask) == prefix) atomicAdd(&histogram[(bits >> shift) & 255], 1);
-    }
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      int digit = 255;
-      while (digit > 0 && histogram[digit] < remaining) remaining -= histogram[digit--];
-      prefix |= (u32)digit << shift;
-    }
-    __syncthreads();
-  }
-  u32 least = prefix, ties = remaining;
-  if (threadIdx.x == 0) {
-    total_above = 0;
-    total_equal = 0;
+// The k best of n probabilities of each kind of site, ascending by position: of equal ones the lower positions count, those
+// under the threshold become -1 and stand last. Probabilities are not negative, so their bits order as they do, and the
+// k-th largest is found digit by digit of eight bits. Blocks of 256 threads, 4096 positions each; blockIdx.y is the kind.
+// The state of a kind: a histogram a digit, then for every block how many it keeps above the k-th, and how many equal it.
+#define BLOCK_POSITIONS 4096
+#define DIGITS 256
+
+// The sum of the values of the threads before this one, and that of all.
+static __device__ __forceinline__ u32 scan_before(u32 value, u32& all, u32* shared) {
+  int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+  u32 sum = value;
+  for (int d = 1; d < 32; d <<= 1) {
+    u32 other = __shfl_up_sync(~0u, sum, d);
+    if (lane >= d) sum += other;
   }
   __syncthreads();
-  // In order of position: everything above the least, and its first `ties` equals; of these those at the threshold or above.
-  int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
-  const int each = 16;
-  for (int start = 0; start < n; start += blockDim.x * each) {
-    u32 equal = 0;
-    int base = start + threadIdx.x * each;
-    for (int j = 0; j < each; j++)
-      if (base + j < n) equal += __float_as_uint(from[base + j]) == least;
-    u32 before = equal;
-    for (int d = 1; d < 32; d <<= 1) {
-      u32 other = __shfl_up_sync(~0u, before, d);
-      if (lane >= d) before += other;
-    }
-    if (lane == 31) counts[warp] = before;
-    __syncthreads();
-    u32 seen = total_equal + before - equal;
-    for (int w = 0; w < warp; w++) seen += counts[w];
-    u32 kept = 0, flags = 0;
-    for (int j = 0; j < each; j++) {
-      if (base + j >= n) break;
-      u32 bits = __float_as_uint(from[base + j]);
-      bool in = bits > least || (bits == least && seen++ < ties);
-      if (in && from[base + j] >= threshold) {
-        flags |= 1u << j;
-        kept++;
-      }
-    }
-    __syncthreads();
-    u32 last_equal = 0;
-    if (threadIdx.x == 0)
-      for (int w = 0; w < 32; w++) last_equal += counts[w];
-    u32 place = kept;
-    for (int d = 1; d < 32; d <<= 1) {
-      u32 other = __shfl_up_sync(~0u, place, d);
-      if (lane >= d) place += other;
-    }
-    __syncthreads();
-    if (threadIdx.x == 0) total_equal += last_equal;
-    if (lane == 31) counts[warp] = place;
-    __syncthreads();
-    u32 at = total_above + place - kept;
-    for (int w = 0; w < warp; w++) at += counts[w];
-    for (int j = 0; j < each; j++)
-      if (flags >> j & 1) to[at++] = base + j;
-    __syncthreads();
-    if (threadIdx.x == 0)
-      for (int w = 0; w < 32; w++) total_above += counts[w];
-    __syncthreads();
+  if (lane == 31) shared[warp] = sum;
+  __syncthreads();
+  u32 before = 0;
+  all = 0;
+  for (int w = 0; w < (int)(blockDim.x >> 5); w++) {
+    if (w < warp) before += shared[w];
+    all += shared[w];
   }
-  for (int i = total_above + threadIdx.x; i < k; i += blockDim.x) to[i] = -1;
+  return before + sum - value;
+}
+
+// The leading `digits` digits of the k-th largest value, and how many of those that share them are wanted.
+static __device__ __forceinline__ void leading_digits(const u32* histograms, int digits, u32& prefix, u32& wanted, u32* shared) {
+  for (int digit = 0; digit < digits; digit++) {
+    // Thread 0 has the largest digit.
+    u32 mine = DIGITS - 1 - threadIdx.x, count = histograms[digit * DIGITS + mine], all;
+    u32 larger = scan_before(count, all, shared);
+    __syncthreads();
+    if (larger < wanted && (larger + count >= wanted || mine == 0)) {
+      shared[0] = mine;
+      shared[1] = wanted - larger;
+    }
+    __syncthreads();
+    prefix |= shared[0] << (24 - 8 * digit);
+    wanted = shared[1];
+  }
+}
+
+extern "C" __global__ void zero_integers(u32* x, int n) { GRID_STRIDE(i, n) x[i] = 0; }
+
+// The histogram of the digit `digit` of all values that share the digits before it.
+extern "C" __global__ void digit_histogram(const float* probabilities, u32* states, i64 all, i64 first, int n, int k, int state,
+                                           int digit) {
+  __shared__ u32 histogram[DIGITS], shared[32];
+  u32* histograms = states + (i64)blockIdx.y * state;
+  const float* from = probabilities + blockIdx.y * all + first;
+  u32 prefix = 0, wanted = k < n ? k : n;
+  leading_digits(histograms, digit, prefix, wanted, shared);
+  histogram[threadIdx.x] = 0;
+  __syncthreads();
+  int shift = 24 - 8 * digit;
+  u32 mask = digit == 0 ? 0 : ~0u << (shift + 8);
+  int end = min(n, (int)(blockIdx.x + 1) * BLOCK_POSITIONS);
+  for (int i = blockIdx.x * BLOCK_POSITIONS + threadIdx.x; i < end; i += blockDim.x) {
+    u32 bits = __float_as_uint(from[i]);
+    if ((bits & mask) == prefix) atomicAdd(&histogram[(bits >> shift) & 255], 1);
+  }
+  __syncthreads();
+  if (histogram[threadIdx.x]) atomicAdd(&histograms[digit * DIGITS + threadIdx.x], histogram[threadIdx.x]);
+}
+
+// What each block keeps: values above the k-th that reach the threshold, and values that equal it.
+extern "C" __global__ void count_best(const float* probabilities, u32* states, i64 all, i64 first, int n, int k, int state,
+                                      float threshold) {
+  __shared__ u32 shared[32];
+  u32* histograms = states + (i64)blockIdx.y * state;
+  const float* from = probabilities + blockIdx.y * all + first;
+  u32 least = 0, ties = k < n ? k : n, above = 0, equal = 0, total;
+  leading_digits(histograms, 4, least, ties, shared);
+  int end = min(n, (int)(blockIdx.x + 1) * BLOCK_POSITIONS);
+  for (int i = blockIdx.x * BLOCK_POSITIONS + threadIdx.x; i < end; i += blockDim.x) {
+    u32 bits = __float_as_uint(from[i]);
+    above += bits > least && from[i] >= threshold;
+    equal += bits == least;
+  }
+  u32* counts = histograms + 4 * DIGITS + 2 * blockIdx.x;
+  scan_before(above, total, shared);
+  if (threadIdx.x == 0) counts[0] = total;
+  scan_before(equal, total, shared);
+  if (threadIdx.x == 0) counts[1] = total;
+}
+
+// The positions, in order: out [kinds, k].
+extern "C" __global__ void place_best(const float* probabilities, const u32* states, int* out, i64 all, i64 first, int n, int k,
+                                      int state, float threshold) {
+  __shared__ u32 shared[32];
+  const u32* histograms = states + (i64)blockIdx.y * state;
+  const u32* counts = histograms + 4 * DIGITS;
+  const float* from = probabilities + blockIdx.y * all + first;
+  int* to = out + blockIdx.y * k;
+  u32 least = 0, ties = k < n ? k : n;
+  leading_digits(histograms, 4, least, ties, shared);
+  // Equal values are all kept by the threshold, or none.
+  u32 kept_ties = __uint_as_float(least) >= threshold ? ties : 0;
+  u32 above = 0, equal = 0, all_above = 0, all_equal = 0;
+  for (u32 b = threadIdx.x; b < gridDim.x; b += blockDim.x) {
+    all_above += counts[2 * b];
+    all_equal += counts[2 * b + 1];
+    if (b < blockIdx.x) {
+      above += counts[2 * b];
+      equal += counts[2 * b + 1];
+    }
+  }
+  scan_before(above, above, shared);
+  scan_before(equal, equal, shared);
+  scan_before(all_above, all_above, shared);
+  scan_before(all_equal, all_equal, shared);
+  const int each = BLOCK_POSITIONS / 256;
+  int start = blockIdx.x * BLOCK_POSITIONS + threadIdx.x * each, end = min(n, start + each);
+  u32 my_above = 0, my_equal = 0, total;
+  for (int i = start; i < end; i++) {
+    u32 bits = __float_as_uint(from[i]);
+    my_above += bits > least && from[i] >= threshold;
+    my_equal += bits == least;
+  }
+  above += scan_before(my_above, total, shared);
+  equal += scan_before(my_equal, total, shared);
+  for (int i = start; i < end; i++) {
+    u32 bits = __float_as_uint(from[i]), at = above + min(equal, kept_ties);
+    if (bits > least && from[i] >= threshold) {
+      to[at] = i;
+      above++;
+    } else if (bits == least) {
+      if (equal < kept_ties) to[at] = i;
+      equal++;
+    }
+  }
+  if (blockIdx.x == 0)
+    for (int i = all_above + min(all_equal, kept_ties) + threadIdx.x; i < k; i += blockDim.x) to[i] = -1;
 }
 
 // Rows of x [n, c] at positions [count] (negative ones count from the end, as in jnp.take) to y [count, c].
@@ -109,26 +158,46 @@ extern "C" __global__ void site_tables(const int* positions, const float* freque
   }
 }
 
-// Sites for every tissue: rotate(scale * (x + bias) + offset): x [k, c] float32, scale and offset [tissues, c],
-// tables [k, c / 2], out bfloat16 [tissues, k, c].
-extern "C" __global__ void site_operands(const float* x, const float* bias, const float* scale, const float* offset,
-                                         const float* cosines, const float* sines, u16* out, int k, int tissues, int c) {
-  int parts = c / 8;
-  GRID_STRIDE(i, (i64)tissues * k * parts) {
-    int at = (int)(i % (u32)parts) * 8;
-    u32 unit = i / (u32)parts;
-    int site = (int)(unit % (u32)k), tissue = (int)(unit / (u32)k);
-    V8 a = load8_f32(x + (i64)site * c + at), b = load8_f32(bias + at);
-    V8 s = load8_f32(scale + (i64)tissue * c + at), o = load8_f32(offset + (i64)tissue * c + at), y;
-    float4 cs = *(const float4*)(cosines + (i64)site * (c / 2) + at / 2);
-    float4 sn = *(const float4*)(sines + (i64)site * (c / 2) + at / 2);
-    float cv[4] = {cs.x, cs.y, cs.z, cs.w}, sv[4] = {sn.x, sn.y, sn.z, sn.w};
-    ALL8(j) a.v[j] = (a.v[j] + b.v[j]) * s.v[j] + o.v[j];
-    for (int j = 0; j < 4; j++) {
-      y.v[2 * j] = a.v[2 * j] * cv[j] - a.v[2 * j + 1] * sv[j];
-      y.v[2 * j + 1] = a.v[2 * j + 1] * cv[j] + a.v[2 * j] * sv[j];
+// Donors and acceptors of a strand for every tissue: rotate(scale * (x + bias) + offset): x [2, k, c] float32; scales and
+// offsets [2 most, c] of each; tables [2, k, c / 2]; out bfloat16 [2, tissues, k, c].
+// A thread has eight channels of four sites and of four tissues.
+extern "C" __global__ void site_operands(const float* x, const float* bias, const float* donors, const float* acceptors,
+                                         const float* cosines, const float* sines, u16* out, int k, int tissues, int most,
+                                         int c) {
+  u32 parts = c / 8, site_groups = (k + 3) / 4, tissue_groups = (tissues + 3) / 4;
+  GRID_STRIDE(i, (i64)2 * tissue_groups * site_groups * parts) {
+    int at = (int)(i % parts) * 8;
+    u32 unit = i / parts;
+    int first_site = (int)(unit % site_groups) * 4, first_tissue = (int)(unit / site_groups % tissue_groups) * 4;
+    int end = (int)(unit / (site_groups * tissue_groups)), sites = min(4, k - first_site);
+    V8 a[4];
+    float4 cs[4], sn[4];
+    V8 b = load8_f32(bias + at);
+#pragma unroll
+    for (int s = 0; s < 4; s++) {
+      i64 site = end * k + first_site + (s < sites ? s : 0);
+      a[s] = load8_f32(x + site * c + at);
+      ALL8(j) a[s].v[j] += b.v[j];
+      cs[s] = *(const float4*)(cosines + site * (c / 2) + at / 2);
+      sn[s] = *(const float4*)(sines + site * (c / 2) + at / 2);
     }
-    store8_bf16(out + (i64)unit * c + at, y);
+    for (int t = first_tissue; t < min(tissues, first_tissue + 4); t++) {
+      const float* scale = (end ? acceptors : donors) + (i64)t * c + at;
+      V8 m = load8_f32(scale), o = load8_f32(scale + (i64)most * c);
+#pragma unroll
+      for (int s = 0; s < 4; s++) {
+        if (s >= sites) continue;
+        float cv[4] = {cs[s].x, cs[s].y, cs[s].z, cs[s].w}, sv[4] = {sn[s].x, sn[s].y, sn[s].z, sn[s].w};
+        V8 v, y;
+        ALL8(j) v.v[j] = a[s].v[j] * m.v[j] + o.v[j];
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+          y.v[2 * j] = v.v[2 * j] * cv[j] - v.v[2 * j + 1] * sv[j];
+          y.v[2 * j + 1] = v.v[2 * j + 1] * cv[j] + v.v[2 * j] * sv[j];
+        }
+        store8_bf16(out + ((i64)(end * tissues + t) * k + first_site + s) * c + at, y);
+      }
+    }
   }
 }
 
@@ -158,6 +227,19 @@ extern "C" __global__ void junction_counts(const float* x, const int* donors, co
     int at = threadIdx.y + 8 * j;
     if (a0 + at >= k) continue;
     T* to = out + ((i64)d * k + a0 + at) * tracks + first + t0;
+#if BF16
+    if (t0 + 64 <= tissues && tracks % 2 == 0) {
+      // Two at a time, from an even place on; the last lane has what is left over.
+      int odd = (first + t0) & 1, t = 2 * threadIdx.x + odd;
+      if (t < 63) {
+        *(u32*)(to + t) = pack(tile[t][at], tile[t + 1][at]);
+      } else {
+        to[0] = store(tile[0][at]);
+        to[63] = store(tile[63][at]);
+      }
+      continue;
+    }
+#endif
 #pragma unroll
     for (int h = 0; h < 2; h++) {
       int t = threadIdx.x + 32 * h;
