@@ -46,7 +46,8 @@ use pass::{Formats, Inputs, Pass};
 use plans::Plans;
 use steps::Steps;
 pub use timing::ModuleCost;
-use weights::{Uploader, Weights};
+use weights::Weights;
+use weights::upload::Uploader;
 
 /// The arithmetic of a pass on a GPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -339,6 +339,9 @@ pub struct Bench {
     /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations)
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub device: Device,
+    /// A second form to time in the same run, side by side: the Burn modules on `cpu` or `burn-cuda`, say
+    #[arg(long, value_name = "DEVICE")]
+    pub beside: Option<Device>,
     /// Sequence lengths in base pairs, multiples of 2,048
     #[arg(
         long,

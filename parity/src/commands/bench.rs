@@ -24,6 +24,18 @@ struct Document {
     commit: Option<String>,
     load_s: f64,
     lengths: Vec<Measured>,
+    /// The form of `--beside`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beside: Option<Beside>,
+}
+
+/// A second form, at the same lengths.
+#[derive(Debug, Serialize)]
+struct Beside {
+    device: String,
+    arithmetic: String,
+    load_s: f64,
+    lengths: Vec<Measured>,
 }
 
 /// One length.
@@ -101,23 +113,23 @@ pub fn run(args: &Bench) -> Result<Exit> {
     {
         bail!("a sequence of {length} bp does not run: lengths are multiples of 2,048 bp");
     }
-    let started = Instant::now();
-    let mut bench = super::bench_forms::load(args)?;
-    let load_s = started.elapsed().as_secs_f64();
-    let bar = progress::bar(args.lengths.len());
-    let mut lengths = Vec::new();
-    for &length in &args.lengths {
-        bar.set_message(format!("{length} bp"));
-        let batch = Batch::new(vec![sequence(length)?], vec![args.organism])?;
-        lengths.push(bench.measure(&batch, args)?);
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
+    let (load_s, (arithmetic, device), lengths) = measure(args, args.device)?;
+    let beside = match args.beside {
+        Some(second) => {
+            let (load_s, (arithmetic, device), lengths) = measure(args, second)?;
+            Some(Beside {
+                device: format!("{device} ({second})"),
+                arithmetic,
+                load_s,
+                lengths,
+            })
+        }
+        None => None,
+    };
     if let Some(path) = &args.trace {
         super::trace_events::write(path, &lengths)?;
         eprintln!("parity: trace written to {}", path.display());
     }
-    let (arithmetic, device) = bench.describe();
     let document = Document {
         schema: "parity-bench",
         schema_version: 1,
@@ -127,6 +139,7 @@ pub fn run(args: &Bench) -> Result<Exit> {
         commit: option_env!("ALPHAGENOME_BURN_COMMIT").map(str::to_owned),
         load_s,
         lengths,
+        beside,
     };
     match args.json {
         true => print(&format!("{}\n", serde_json::to_string_pretty(&document)?))?,
@@ -138,6 +151,23 @@ pub fn run(args: &Bench) -> Result<Exit> {
             .iter()
             .all(|measured| measured.non_finite == 0),
     ))
+}
+
+/// Seconds to load a form, its arithmetic and device, and what was found at every length.
+fn measure(args: &Bench, device: Device) -> Result<(f64, (String, String), Vec<Measured>)> {
+    let started = Instant::now();
+    let mut form = super::bench_forms::load(args, device)?;
+    let load_s = started.elapsed().as_secs_f64();
+    let bar = progress::bar(args.lengths.len());
+    let mut lengths = Vec::new();
+    for &length in &args.lengths {
+        bar.set_message(format!("{length} bp on {device}"));
+        let batch = Batch::new(vec![sequence(length)?], vec![args.organism])?;
+        lengths.push(form.measure(&batch, args)?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok((load_s, form.describe(), lengths))
 }
 
 /// Bases without a pattern, the same on every machine.
@@ -173,12 +203,33 @@ fn table(document: &Document, device: Device) -> String {
             measured.length, measured.first_s, measured.median_ms, measured.non_finite
         ));
     }
+    if let Some(beside) = &document.beside {
+        text.push_str(&side_by_side(document, beside));
+    }
     for measured in document
         .lengths
         .iter()
         .filter(|measured| !measured.modules.is_empty())
     {
         text.push_str(&modules(measured));
+    }
+    text
+}
+
+/// Medians of both forms, and how many times longer the second takes.
+fn side_by_side(document: &Document, beside: &Beside) -> String {
+    let mut text = format!(
+        "\nbeside {} on {}, loaded in {:.1} s\n       bp  median ms     beside   ratio\n",
+        beside.arithmetic, beside.device, beside.load_s
+    );
+    for (measured, second) in document.lengths.iter().zip(&beside.lengths) {
+        text.push_str(&format!(
+            "{:9} {:10.3} {:10.3} {:7.2}\n",
+            measured.length,
+            measured.median_ms,
+            second.median_ms,
+            second.median_ms / measured.median_ms
+        ));
     }
     text
 }

@@ -17,9 +17,9 @@ pub(super) enum Form {
     Cuda(Box<model::CudaAlphaGenome>, Arithmetic),
 }
 
-/// Loads the model.
-pub(super) fn load(args: &Bench) -> Result<Form> {
-    let arithmetic = match (args.arithmetic, args.dtype, args.device) {
+/// Loads the model onto a device.
+pub(super) fn load(args: &Bench, device: Device) -> Result<Form> {
+    let arithmetic = match (args.arithmetic, args.dtype, device) {
         (Some(named), _, _) => named.into(),
         (None, Dtype::F32, Device::Cpu) => Arithmetic::XlaCpuF32,
         (None, Dtype::F32, _) => Arithmetic::XlaGpuF32,
@@ -27,17 +27,13 @@ pub(super) fn load(args: &Bench) -> Result<Form> {
         (None, Dtype::Bf16, _) => Arithmetic::XlaGpuBf16,
     };
     #[cfg(feature = "cuda")]
-    if let Device::Cuda(number) = args.device {
+    if let Device::Cuda(number) = device {
         let precision = model::Precision::try_from(arithmetic)?;
         let mut model = model::CudaAlphaGenome::load(&args.model, number, precision)?;
         model.set_tuning(args.tune)?;
         return Ok(Form::Cuda(Box::new(model), arithmetic));
     }
-    Ok(Form::Cpu(Machine::load(
-        &args.model,
-        arithmetic,
-        args.device,
-    )?))
+    Ok(Form::Cpu(Machine::load(&args.model, arithmetic, device)?))
 }
 
 impl Form {

@@ -12,6 +12,7 @@
 //!
 //! A relative path is taken from the repository's root.
 
+mod bfloat16;
 mod comparison;
 mod conversion;
 mod cuda;
@@ -55,6 +56,14 @@ fn main() {
         gate::full(
             "model::agrees_with_jax_on_gpu_at_16384_bp",
             model::agrees_with_jax_on_gpu_at_16384_bp,
+        ),
+        gate::full(
+            "bfloat16::agrees_with_jax_on_cpu",
+            bfloat16::agrees_with_jax_on_cpu,
+        ),
+        gate::full(
+            "bfloat16::agrees_with_jax_on_gpu",
+            bfloat16::agrees_with_jax_on_gpu,
         ),
         gate::full(
             "model::a_batch_equals_its_sequences",
