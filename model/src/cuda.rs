@@ -5,6 +5,7 @@
 //! time. The first pass of a shape plans memory (a tensor's place is free again after its last use) and runs operation by
 //! operation; from the second on it is a CUDA graph.
 
+mod decoder;
 mod forward;
 mod heads;
 mod kernels;
@@ -12,6 +13,7 @@ mod outputs;
 mod pair;
 mod pass;
 mod plans;
+mod rows;
 mod steps;
 mod timing;
 mod tower;
