@@ -91,6 +91,10 @@ mutate: ## Break the tiny model in single ways and see that parity catches each;
 	$(CARGO) run --release --locked --package tests --package mutations --features mutations/faults \
 		--bin mutate -- --page docs/mutations.md > /dev/null
 
+.PHONY: bench-bisect
+bench-bisect: ## Search the tiny model, broken in single ways, with `parity bisect`: how often module and kind are right
+	$(CARGO) run --release --locked --package tests --package mutations --features mutations/faults --bin hunt
+
 .PHONY: fuzz-smoke
 fuzz-smoke: ## Fuzz every parser for half a minute (needs nightly Rust and cargo-fuzz)
 	@command -v cargo-fuzz > /dev/null || \

@@ -142,6 +142,7 @@ pub struct AttentionBiasBlock<B: Operations> {
     path: String,
     norm: Affine<B>,
     linear: Linear<B>,
+    gelu: Gelu,
     roundings: Roundings,
 }
 
@@ -160,6 +161,7 @@ impl<B: Operations> AttentionBiasBlock<B> {
             path,
             norm,
             linear,
+            gelu: loader.gelu(Gelu::Tanh),
             roundings: loader.roundings(),
         }
     }
@@ -168,7 +170,7 @@ impl<B: Operations> AttentionBiasBlock<B> {
     pub fn forward(&self, pair: Tensor<B, 4>, taps: &mut dyn Taps) -> Tensor<B, 4> {
         let [batch, rows, columns, channels] = pair.dims();
         let pairs = pair.reshape([batch, rows * columns, channels]);
-        let gelu = faults::gelu(Gelu::Tanh, &self.path);
+        let gelu = faults::gelu(self.gelu, &self.path);
         let y = B::pointwise_block(pairs, &self.norm, &self.linear, gelu, self.roundings);
         let heads = y.dims()[2];
         let y = y.swap_dims(1, 2).reshape([batch, heads, rows, columns]);

@@ -57,6 +57,7 @@ pub struct PointwiseBlock<B: Operations> {
     path: String,
     norm: Affine<B>,
     linear: Linear<B>,
+    gelu: Gelu,
     roundings: Roundings,
 }
 
@@ -74,13 +75,14 @@ impl<B: Operations> PointwiseBlock<B> {
             path,
             norm,
             linear,
+            gelu: loader.gelu(Gelu::Sigmoid),
             roundings: loader.roundings(),
         }
     }
 
     /// `[B, S, in]` to `[B, S, out]`.
     pub fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
-        let gelu = faults::gelu(Gelu::Sigmoid, &self.path);
+        let gelu = faults::gelu(self.gelu, &self.path);
         let y = B::pointwise_block(x, &self.norm, &self.linear, gelu, self.roundings);
         tap(taps, &self.path, &y);
         y

@@ -157,7 +157,12 @@ impl CudaAlphaGenome {
     pub fn load(dir: &Path, ordinal: u32, precision: Precision) -> Result<Self, CudaError> {
         let (config, metadata) = describe(dir)?;
         let store = Store::open(dir)?;
-        AlphaGenome::<Flex>::survey(dir, &store, (&config, &metadata), &Default::default())?;
+        AlphaGenome::<Flex>::survey(
+            dir,
+            &store,
+            (&config, metadata.as_ref()),
+            &Default::default(),
+        )?;
         widths::check(&config)?;
         let device = Device::open(ordinal)?;
         let kernels = Kernels::compile(&device, precision.is_bf16())?;

@@ -66,6 +66,7 @@ pub struct OutputPair<B: Operations> {
     path: String,
     norm: LayerNorm<B>,
     organisms: Tensor<B, 2>,
+    gelu: Gelu,
     roundings: Roundings,
 }
 
@@ -80,6 +81,7 @@ impl<B: Operations> OutputPair<B> {
             path,
             norm,
             organisms,
+            gelu: loader.gelu(Gelu::Sigmoid),
             roundings: loader.roundings(),
         }
     }
@@ -101,7 +103,7 @@ impl<B: Operations> OutputPair<B> {
         let x = x.reshape([batch, rows * columns, channels]);
         let organism = self.organisms.clone().select(0, organisms).unsqueeze_dim(1);
         let x = B::layer_normalise(x, &self.norm, roundings);
-        let gelu = faults::gelu(Gelu::Sigmoid, &self.path);
+        let gelu = faults::gelu(self.gelu, &self.path);
         let y = B::activate(B::add(x, organism, roundings), gelu, roundings)
             .reshape([batch, rows, columns, channels]);
         tap(taps, &self.path, &y);

@@ -17,7 +17,7 @@ use crate::load::{LoadError, describe};
 use crate::metadata::Metadata;
 use crate::operations::Operations;
 use crate::outputs::{Output, Outputs};
-use crate::parameters::{Edit, Loader};
+use crate::parameters::Loader;
 use crate::plan::{ForwardError, Plan};
 use crate::precision::Arithmetic;
 use crate::request::{Embedding, Request};
@@ -51,18 +51,18 @@ impl<B: Operations> AlphaGenome<B> {
     pub fn load(dir: &Path, device: &B::Device, arithmetic: Arithmetic) -> Result<Self, LoadError> {
         let (config, metadata) = describe(dir)?;
         let store = Store::open(dir)?;
-        Self::survey(dir, &store, (&config, &metadata), device)?;
+        Self::survey(dir, &store, (&config, metadata.as_ref()), device)?;
         let mut reader = Loader::reader(&store, config.folds, arithmetic.roundings(), device);
-        let model = Self::build(&mut reader, &config, &metadata, arithmetic);
+        let model = Self::build(&mut reader, &config, metadata.as_ref(), arithmetic);
         reader.finish(dir)?;
-        Ok(model)
+        Ok(Self { metadata, ..model })
     }
 
     /// Checks that the tensors are those that the configuration describes, without reading any.
     pub(crate) fn survey(
         dir: &Path,
         store: &Store,
-        (config, metadata): (&Config, &Option<Metadata>),
+        (config, metadata): (&Config, Option<&Metadata>),
         device: &B::Device,
     ) -> Result<(), LoadError> {
         let arithmetic = Arithmetic::default();
@@ -71,33 +71,11 @@ impl<B: Operations> AlphaGenome<B> {
         survey.finish(dir)
     }
 
-    /// Loads one module alone, with its weights or its configuration changed: to try what a fault in it would do.
-    ///
-    /// `edit` sees every value under `prefix` (see [`Stage::weights`](crate::stages::Stage::weights)) by key and shape before
-    /// it is used. All other weights are stand-ins: only [`run_stage`](Self::run_stage) of that module means anything.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load), but for tensors that are left over.
-    pub fn load_part(
-        dir: &Path,
-        device: &B::Device,
-        arithmetic: Arithmetic,
-        prefix: &str,
-        configure: &dyn Fn(&mut Config),
-        edit: &Edit<'_>,
-    ) -> Result<Self, LoadError> {
-        let (mut config, metadata) = describe(dir)?;
-        configure(&mut config);
-        let store = Store::open(dir)?;
-        let reader = Loader::reader(&store, config.folds, arithmetic.roundings(), device);
-        let mut loader = reader.part(prefix, edit);
-        Ok(Self::build(&mut loader, &config, &metadata, arithmetic))
-    }
-
-    fn build(
+    /// Hands the loader's parameters to the modules; the metadata is not kept.
+    pub(crate) fn build(
         loader: &mut Loader<'_, B>,
         config: &Config,
-        metadata: &Option<Metadata>,
+        metadata: Option<&Metadata>,
         arithmetic: Arithmetic,
     ) -> Self {
         let organisms = config.num_organisms;
@@ -126,10 +104,10 @@ impl<B: Operations> AlphaGenome<B> {
                 skip,
             ),
             output_pair: OutputPair::load(loader, organisms, embedders.embeddings_pair),
-            heads: heads::load(loader, config, metadata.as_ref()),
+            heads: heads::load(loader, config, metadata),
             device: loader.device().clone(),
             config: config.clone(),
-            metadata: metadata.clone(),
+            metadata: None,
             arithmetic,
         }
     }

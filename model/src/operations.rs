@@ -25,6 +25,16 @@ pub enum Gelu {
     Tanh,
 }
 
+impl Gelu {
+    /// The form that it is not.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Sigmoid => Self::Tanh,
+            Self::Tanh => Self::Sigmoid,
+        }
+    }
+}
+
 /// What follows a linear layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {

@@ -75,6 +75,7 @@ pub(crate) struct SequenceToPairBlock<B: Operations> {
     of_query: Linear<B>,
     of_key: Linear<B>,
     pair: Linear<B>,
+    gelu: Gelu,
     pool: usize,
     widths: Vec<f32>,
     roundings: Roundings,
@@ -115,6 +116,7 @@ impl<B: Operations> SequenceToPairBlock<B> {
                 false,
             ),
             pair: loader.linear(&format!("{path}/linear_pair"), heads, pair.channels, true),
+            gelu: loader.gelu(Gelu::Tanh),
             pool: pair.pool,
             widths: central_mask_widths(features / 2, tower.max_position / pair.pool),
             roundings: loader.roundings(),
@@ -152,7 +154,7 @@ impl<B: Operations> SequenceToPairBlock<B> {
             &self.pair,
         );
         let channels = pair.dims()[2];
-        let active = B::activate(x, faults::gelu(Gelu::Tanh, &self.path), roundings);
+        let active = B::activate(x, faults::gelu(self.gelu, &self.path), roundings);
         let of_query = project(&active, &self.of_query).reshape([batch, length, 1, channels]);
         let of_key = project(&active, &self.of_key).reshape([batch, 1, length, channels]);
         let pair = pair.reshape([batch, length, length, channels]);

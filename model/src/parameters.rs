@@ -11,6 +11,7 @@ use burn::tensor::{Tensor, TensorData};
 use crate::config::Folds;
 use crate::layers::{Affine, Convolution, LayerNorm, Linear};
 use crate::load::LoadError;
+use crate::operations::Gelu;
 use crate::precision::Roundings;
 use crate::store::Store;
 
@@ -32,6 +33,7 @@ pub(crate) struct Loader<'a, B: Backend> {
     device: &'a B::Device,
     survey: bool,
     part: Option<(&'a str, &'a Edit<'a>)>,
+    other_gelu: bool,
     used: BTreeSet<String>,
     missing: Vec<String>,
     misshapen: Vec<String>,
@@ -52,6 +54,7 @@ impl<'a, B: Backend> Loader<'a, B> {
             device,
             survey: true,
             part: None,
+            other_gelu: false,
             used,
             missing,
             misshapen,
@@ -80,6 +83,23 @@ impl<'a, B: Backend> Loader<'a, B> {
         Self {
             part: Some((prefix, edit)),
             ..self
+        }
+    }
+
+    /// Takes the other form of gelu wherever a module is told which.
+    pub(crate) fn with_gelu(self, other: bool) -> Self {
+        Self {
+            other_gelu: other,
+            ..self
+        }
+    }
+
+    /// The form of gelu that a module is to take.
+    pub(crate) fn gelu(&self, right: Gelu) -> Gelu {
+        if self.other_gelu {
+            right.other()
+        } else {
+            right
         }
     }
 

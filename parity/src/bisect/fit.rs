@@ -5,12 +5,17 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::kind::{Kind, Trial};
-use super::weights::{Key, Probe};
+use super::probe::{Key, Probe};
 
 /// Seconds that fitting the vectors of a module may take.
 const SECONDS: f64 = 20.0;
 /// The largest vector that is fitted.
 pub(super) const LENGTH: usize = 192;
+/// How a trial is called that fits a vector.
+pub(super) const OTHER_VALUES: &str = "with other values";
+/// About how many of the compared values are fitted to, for each fitted number and at least.
+const VALUES_A_NUMBER: usize = 16;
+const VALUES: usize = 2048;
 /// How much of a difference must lie along a direction for it to be followed.
 const ALONG: f64 = 0.2;
 
@@ -61,8 +66,8 @@ impl Probe<'_> {
                 }
             })
         };
-        let (mut number, mut ours) = (start, self.outputs.gathered());
-        let mut best = self.outputs.squares(ours.iter().copied());
+        let (mut number, mut ours) = (start, self.outputs.base().to_vec());
+        let mut best = self.outputs.before();
         let before = best;
         for _ in 0..5 {
             let ahead = by(number + step)?;
@@ -79,7 +84,7 @@ impl Probe<'_> {
             }
             let next = number + gd / gg;
             let there = by(next)?;
-            let squares = self.outputs.squares(there.iter().copied());
+            let squares = self.outputs.squares(&there);
             if squares >= best {
                 break;
             }
@@ -97,18 +102,11 @@ impl Probe<'_> {
     }
 
     /// The vectors of the module, each fitted so that the output comes nearest to the recorded one.
-    pub(super) fn fitted(&self, keys: &[Key]) -> Result<Vec<Trial>> {
+    pub(super) fn fitted<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Result<Vec<Trial>> {
         const STEP: f32 = 1e-2;
         let started = Instant::now();
         let mut trials = Vec::new();
-        let base = self.outputs.gathered();
-        let difference: Vec<f64> = self
-            .outputs
-            .recorded
-            .iter()
-            .zip(&base)
-            .map(|(r, y)| r - y)
-            .collect();
+        let (base, recorded) = (self.outputs.base(), self.outputs.recorded);
         for key in keys {
             let length = key.values.len();
             let fits = key.shape.len() <= 2
@@ -123,13 +121,22 @@ impl Probe<'_> {
                 continue;
             }
             (self.progress)(&format!("fitting {}", key.name));
+            // More values than this would only make it slow.
+            let step = (recorded.len() / VALUES.max(VALUES_A_NUMBER * length)).max(1);
+            let difference: Vec<f64> = recorded
+                .iter()
+                .zip(base)
+                .step_by(step)
+                .map(|(r, y)| r - y)
+                .collect();
             let mut directions = Vec::with_capacity(length);
             while directions.len() < length && started.elapsed().as_secs_f64() < SECONDS {
                 let index = directions.len();
                 let ahead = self.with(&key.name, &|_, values| values[index] += STEP)?;
                 let direction = ahead
                     .iter()
-                    .zip(&base)
+                    .zip(base)
+                    .step_by(step)
                     .map(|(a, b)| (a - b) / f64::from(STEP));
                 directions.push(direction.collect::<Vec<f64>>());
             }
@@ -148,7 +155,7 @@ impl Probe<'_> {
             self.add(
                 &mut trials,
                 kind,
-                format!("{} with other values", key.name),
+                format!("{} {OTHER_VALUES}", key.name),
                 &ours,
                 length,
             );

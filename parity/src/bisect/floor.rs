@@ -23,6 +23,7 @@ pub struct LocalFloor {
 #[serde(deny_unknown_fields)]
 struct Table {
     float32: LocalFloor,
+    float64: LocalFloor,
     bfloat16: LocalFloor,
     same_program: LocalFloor,
 }
@@ -43,6 +44,10 @@ impl LocalFloor {
             (false, DType::Bfloat16) => Self {
                 unit: dtype.unit_roundoff(),
                 ..TABLE.bfloat16
+            },
+            (false, DType::Float64) => Self {
+                unit: float32,
+                ..TABLE.float64
             },
             (false, _) => Self {
                 unit: float32,

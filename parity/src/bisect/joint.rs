@@ -5,7 +5,7 @@ use model::Edit;
 
 use super::changes::reorder;
 use super::kind::{Kind, Trial};
-use super::weights::{Key, Probe};
+use super::probe::{Key, Probe};
 
 /// Exchanges of one weight with another that are tried at most.
 const MOST_EXCHANGES: usize = 24;

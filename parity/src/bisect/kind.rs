@@ -24,6 +24,8 @@ pub enum Kind {
     Dropped,
     /// Another activation or another form of one.
     Activation,
+    /// Neighbours are pooled in another way: their mean, the largest or the first of them.
+    Pooling,
     /// Another precision.
     Precision,
 }
@@ -41,6 +43,7 @@ impl Kind {
             Self::Epsilon => "epsilon",
             Self::Dropped => "left out",
             Self::Activation => "other activation",
+            Self::Pooling => "other pooling",
             Self::Precision => "other precision",
         }
     }
@@ -62,6 +65,12 @@ pub struct Trial {
 /// The least share that a kind must explain to be named.
 #[cfg(feature = "burn")]
 pub(super) const NAMED: f64 = 0.5;
+/// What explains this much needs no fit of many numbers beside it.
+#[cfg(feature = "burn")]
+pub(super) const ENOUGH: f64 = 0.98;
+/// What explains this much puts the module right: nothing else need be tried.
+#[cfg(feature = "burn")]
+pub(super) const MENDED: f64 = 0.9999;
 /// Trials within this of the best one are as good; the simplest of them is named.
 #[cfg(feature = "burn")]
 const TIE: f64 = 0.005;

@@ -8,14 +8,30 @@ mod arrays;
 #[cfg(feature = "burn")]
 mod changes;
 #[cfg(feature = "burn")]
+mod configurations;
+#[cfg(feature = "burn")]
+mod crop;
+#[cfg(feature = "burn")]
+mod culprit;
+#[cfg(feature = "burn")]
 mod fit;
 mod floor;
+#[cfg(feature = "burn")]
+mod functions;
+#[cfg(feature = "burn")]
+mod inputs;
 #[cfg(feature = "burn")]
 mod joint;
 mod kind;
 #[cfg(feature = "burn")]
 mod outputs;
+#[cfg(feature = "burn")]
+mod probe;
 mod report;
+#[cfg(feature = "burn")]
+mod search;
+#[cfg(feature = "burn")]
+mod sites;
 #[cfg(feature = "burn")]
 mod subject;
 mod two;
@@ -29,7 +45,7 @@ pub use floor::LocalFloor;
 pub use kind::{Kind, Trial};
 pub use report::{Case, Culprit, Input, Report, Row, SCHEMA, SCHEMA_VERSION};
 #[cfg(feature = "burn")]
+pub use search::search;
+#[cfg(feature = "burn")]
 pub use subject::Subject;
 pub use two::two;
-#[cfg(feature = "burn")]
-pub use walk::{Settings, walk};

@@ -1,5 +1,6 @@
 //! What could be wrong with a module's output: each is undone, and the difference that is left is measured.
 
+use super::functions::{by_value, factor_of, mean_difference, ravel, reversed, shifted, unravel};
 use super::kind::{Kind, Trial};
 
 /// Pieces of a function that is fitted value by value.
@@ -17,11 +18,36 @@ pub(super) struct Outputs<'a> {
     pub(super) places: &'a [usize],
     /// The axis of channels.
     pub(super) channels: usize,
+    /// Our values at the kept places.
+    base: Vec<f64>,
+    /// Their squared distance from the recorded ones.
+    before: f64,
 }
 
-impl Outputs<'_> {
+impl<'a> Outputs<'a> {
+    /// Sets a module's output beside the recorded one.
+    pub(super) fn new(
+        recorded: &'a [f64],
+        ours: &'a [f32],
+        shape: &'a [usize],
+        places: &'a [usize],
+        channels: usize,
+    ) -> Self {
+        let mut outputs = Self {
+            recorded,
+            ours,
+            shape,
+            places,
+            channels,
+            base: super::arrays::gather(ours, places),
+            before: 0.0,
+        };
+        outputs.before = outputs.squares(&outputs.base);
+        outputs
+    }
+
     /// Squared distance of values from the recorded ones.
-    pub(super) fn squares(&self, values: impl IntoIterator<Item = f64>) -> f64 {
+    pub(super) fn squares(&self, values: &[f64]) -> f64 {
         let pairs = self.recorded.iter().zip(values);
         let squares = pairs
             .map(|(a, b)| (b - a) * (b - a))
@@ -30,13 +56,18 @@ impl Outputs<'_> {
     }
 
     /// Our values at the kept places.
-    pub(super) fn gathered(&self) -> Vec<f64> {
-        super::arrays::gather(self.ours, self.places)
+    pub(super) fn base(&self) -> &[f64] {
+        &self.base
+    }
+
+    /// How far they are from the recorded ones, squared and summed.
+    pub(super) fn before(&self) -> f64 {
+        self.before
     }
 
     /// The share of the difference that vanishes with `values`, for which `fitted` numbers were chosen.
     pub(super) fn explained(&self, values: &[f64], fitted: usize) -> f64 {
-        let before = self.squares(self.gathered());
+        let before = self.before;
         let (n, p) = (self.recorded.len() as f64, fitted as f64);
         // What turns numbers into NaN explains nothing.
         let lost = self
@@ -47,7 +78,7 @@ impl Outputs<'_> {
         if lost || before <= 0.0 || n <= p + 1.0 {
             return 0.0;
         }
-        1.0 - self.squares(values.iter().copied()) / (n - p) / (before / n)
+        1.0 - self.squares(values) / (n - p) / (before / n)
     }
 
     /// Every trial on the output, the simplest first.
@@ -60,7 +91,7 @@ impl Outputs<'_> {
                 explained: Some(self.explained(values, fitted)),
             });
         };
-        let ours = self.gathered();
+        let ours = &self.base;
         let negated: Vec<f64> = ours.iter().map(|y| -y).collect();
         add(Kind::Sign, "negated", &negated, 0);
         for step in [1, -1] {
@@ -111,10 +142,10 @@ impl Outputs<'_> {
                 0,
             );
         }
-        let factor = factor_of(&ours, self.recorded);
+        let factor = factor_of(ours, self.recorded);
         let scaled: Vec<f64> = ours.iter().map(|y| y * factor).collect();
         add(Kind::Scale, &format!("times {factor:.4}"), &scaled, 1);
-        let offset = mean_difference(&ours, self.recorded);
+        let offset = mean_difference(ours, self.recorded);
         let moved: Vec<f64> = ours.iter().map(|y| y + offset).collect();
         add(Kind::Offset, &format!("plus {offset:.3e}"), &moved, 1);
         let channels = self.shape[self.channels];
@@ -145,7 +176,7 @@ impl Outputs<'_> {
         add(
             Kind::Permuted,
             "with its channels in another order",
-            &self.permuted(&ours, &by_channel),
+            &self.permuted(ours, &by_channel),
             channels / 4,
         );
         add(
@@ -160,7 +191,7 @@ impl Outputs<'_> {
             &offsets,
             channels,
         );
-        let function = by_value(&ours, self.recorded, BINS);
+        let function = by_value(ours, self.recorded, BINS);
         add(
             Kind::Activation,
             "through another function, value by value",
@@ -176,7 +207,7 @@ impl Outputs<'_> {
         let mut squares: Vec<(f64, usize)> = (0..self.shape[self.channels])
             .map(|channel| (0.0, channel))
             .collect();
-        for ((&place, a), b) in self.places.iter().zip(self.recorded).zip(self.gathered()) {
+        for ((&place, a), b) in self.places.iter().zip(self.recorded).zip(&self.base) {
             let square = (a - b) * (a - b);
             if square.is_finite() {
                 squares[place / inner % self.shape[self.channels]].0 += square;
@@ -269,69 +300,6 @@ impl Outputs<'_> {
     }
 }
 
-fn shifted(index: &[usize], shape: &[usize], axis: usize, step: isize) -> Vec<usize> {
-    let mut index = index.to_vec();
-    index[axis] = index[axis].saturating_add_signed(step).min(shape[axis] - 1);
-    index
-}
-
-fn reversed(index: &[usize], shape: &[usize], axis: usize) -> Vec<usize> {
-    let mut index = index.to_vec();
-    index[axis] = shape[axis] - 1 - index[axis];
-    index
-}
-
-/// The indices of a flat place.
-fn unravel(mut place: usize, shape: &[usize]) -> Vec<usize> {
-    let mut index = vec![0; shape.len()];
-    for (axis, &length) in shape.iter().enumerate().rev() {
-        index[axis] = place % length;
-        place /= length;
-    }
-    index
-}
-
-fn ravel(index: &[usize], shape: &[usize]) -> usize {
-    index
-        .iter()
-        .zip(shape)
-        .fold(0, |place, (index, length)| place * length + index)
-}
-
-fn finite<'a>(x: &'a [f64], y: &'a [f64]) -> impl Iterator<Item = (f64, f64)> + 'a {
-    let pairs = x.iter().zip(y).map(|(&x, &y)| (x, y));
-    pairs.filter(|(x, y)| x.is_finite() && y.is_finite())
-}
-
-fn mean_difference(x: &[f64], y: &[f64]) -> f64 {
-    let (sum, count) = finite(x, y).fold((0.0, 0.0), |(sum, count), (x, y)| {
-        (sum + y - x, count + 1.0)
-    });
-    if count > 0.0 { sum / count } else { 0.0 }
-}
-
-/// The factor that brings `x` nearest to `y`.
-fn factor_of(x: &[f64], y: &[f64]) -> f64 {
-    let (xy, xx) = finite(x, y).fold((0.0, 0.0), |(xy, xx), (x, y)| (xy + x * y, xx + x * x));
-    if xx > 0.0 { xy / xx } else { 1.0 }
-}
-
-/// `y` as a function of `x` alone, value by value: the mean of `y` among values of about that size.
-fn by_value(x: &[f64], y: &[f64], bins: usize) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..x.len()).collect();
-    order.sort_by(|&a, &b| x[a].total_cmp(&x[b]));
-    let mut values = x.to_vec();
-    for chunk in order.chunks(x.len().div_ceil(bins).max(1)) {
-        let xs: Vec<f64> = chunk.iter().map(|&i| x[i]).collect();
-        let ys: Vec<f64> = chunk.iter().map(|&i| y[i]).collect();
-        let offset = mean_difference(&xs, &ys);
-        for &i in chunk {
-            values[i] += offset;
-        }
-    }
-    values
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -347,13 +315,7 @@ mod tests {
     fn best(recorded: &[f64], shape: &[usize], channels: usize) -> Trial {
         let ours = values();
         let places: Vec<usize> = (0..72).collect();
-        let outputs = Outputs {
-            recorded,
-            ours: &ours,
-            shape,
-            places: &places,
-            channels,
-        };
+        let outputs = Outputs::new(recorded, &ours, shape, &places, channels);
         ranked(outputs.trials()).remove(0)
     }
 

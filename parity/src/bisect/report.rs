@@ -98,6 +98,8 @@ impl Row {
 pub struct Culprit {
     /// Haiku's path.
     pub module: String,
+    /// The module where it shows, where that is another one: a sum is made by those that read it.
+    pub seen_in: Option<String>,
     /// The recorded array that it does not give.
     pub output: String,
     /// Keys of its weights.

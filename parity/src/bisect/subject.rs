@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use burn::backend::Flex;
 use model::{
-    AlphaGenome, Arithmetic, Array, Batch, Config, Edit, Known, Request, Sequence, Stage, Taps,
+    AlphaGenome, Arithmetic, Array, Batch, Config, Edit, Form, Known, Parts, Request, Sequence,
+    Stage, Taps,
 };
 
 /// A model and the folder that it was loaded from.
 pub struct Subject {
     dir: PathBuf,
     model: AlphaGenome<Flex>,
+    parts: Parts,
     stages: Vec<Stage>,
 }
 
@@ -27,6 +29,7 @@ impl Subject {
         Ok(Self {
             dir: dir.into(),
             stages: model.stages(),
+            parts: Parts::open(dir)?,
             model,
         })
     }
@@ -83,23 +86,41 @@ impl Subject {
         Ok(self.model.run_stage(path, batch, known)?)
     }
 
-    /// One module alone, with its configuration or its weights changed.
+    /// The splice sites that the head at `path` chooses.
+    pub(super) fn sites(
+        &self,
+        path: &str,
+        batch: &Batch,
+        known: &Known,
+        threshold: Option<f32>,
+    ) -> Result<Option<Array>> {
+        Ok(self.model.choose_sites(path, batch, known, threshold)?)
+    }
+
+    /// One module, with its configuration or its weights changed.
     pub(super) fn changed(
         &self,
         stage: &Stage,
-        arithmetic: Arithmetic,
+        form: impl Into<Form>,
         configure: &dyn Fn(&mut Config),
         edit: &Edit<'_>,
-    ) -> Result<AlphaGenome<Flex>> {
-        let device = Default::default();
-        Ok(AlphaGenome::load_part(
-            &self.dir,
-            &device,
-            arithmetic,
-            &stage.weights,
-            configure,
-            edit,
-        )?)
+    ) -> AlphaGenome<Flex> {
+        let (device, prefix) = (Default::default(), &stage.weights);
+        self.parts
+            .load(&device, form.into(), prefix, configure, edit)
+    }
+
+    /// The first other weight that holds the very values of a weight, bit by bit.
+    pub(super) fn twin(&self, name: &str, shape: &[usize], values: &[f32]) -> Option<String> {
+        let others = self
+            .parts
+            .tensors(|other, its| other != name && its == shape);
+        let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        let own = bits(values);
+        let twin = others
+            .into_iter()
+            .find(|(_, _, values)| bits(values) == own);
+        twin.map(|(name, _, _)| name.to_owned())
     }
 }
 

@@ -9,15 +9,14 @@ use parity_stats::random::SplitMix64;
 
 use super::arrays::{distance, gather, places};
 use super::floor::LocalFloor;
-use super::kind::{NAMED, ranked};
-use super::outputs::Outputs;
-use super::report::{Case, Culprit, Input, Row};
+use super::report::{Case, Input, Row};
+use super::sites;
 use super::subject::Subject;
-use super::weights;
 use crate::floor::limit;
 use crate::recording::{self, CaseReader, Recording};
 
-const JUNCTIONS: &str = "splice_sites_junction";
+/// The head that reads the splice sites.
+pub(super) const JUNCTIONS: &str = "splice_sites_junction";
 
 /// How a search is done.
 pub struct Settings<'a> {
@@ -31,18 +30,23 @@ pub struct Settings<'a> {
     pub command: String,
     /// Told the module that is run.
     pub progress: &'a dyn Fn(&str),
+    /// Told the seconds that the modules will take, one by one, when the ordinary pass is done.
+    pub estimate: &'a dyn Fn(f64),
 }
 
 /// A recorded output of a module.
-struct Recorded {
+pub(super) struct Recorded {
     /// Its name in the recording.
-    name: String,
+    pub(super) name: String,
     /// Its name in the model.
-    output: String,
-    array: recording::Array,
+    pub(super) output: String,
+    pub(super) array: recording::Array,
     /// The places in the whole array that were kept.
-    places: Vec<usize>,
+    pub(super) places: Vec<usize>,
 }
+
+/// What a module alone gives on recorded input, by the names of its outputs.
+pub(super) type Given = Vec<(String, Array)>;
 
 /// Searches one case.
 ///
@@ -58,7 +62,10 @@ pub fn walk(
     let mut case = recording.case(name)?;
     let batch = Subject::batch(&case.sequence()?, case.entry().organism_index)?;
     (settings.progress)("an ordinary pass");
+    let passing = Instant::now();
     let ours = subject.pass(&batch)?;
+    let runs = if settings.same_program { 1.0 } else { 2.0 };
+    (settings.estimate)(runs * passing.elapsed().as_secs_f64());
     let mut walk = Walk {
         subject,
         settings,
@@ -66,6 +73,7 @@ pub fn walk(
         ours,
         known: Known::new(),
         noisy: Known::new(),
+        sites: None,
         inputs: BTreeMap::new(),
         propagated: BTreeMap::new(),
         other_sites: false,
@@ -76,16 +84,29 @@ pub fn walk(
     for stage in subject.stages() {
         (settings.progress)(&stage.path);
         let recorded = walk.recorded(&mut case, stage)?;
-        if let Some(row) = walk.row(stage, &recorded)? {
+        if let Some((row, given)) = walk.row(stage, &recorded)? {
             if row.fails() {
                 match culprit {
-                    None => culprit = Some(walk.culprit(stage, &recorded, &row)?),
+                    None => {
+                        let inner = walk.inner(&mut case, stage)?;
+                        culprit = Some(walk.culprit(stage, (&recorded, &given, &inner), &row)?);
+                    }
                     Some(_) => also.push(row.module.clone()),
                 }
             }
             rows.push(row);
         }
         walk.hand_on(stage, &recorded);
+        if stage.path.ends_with(JUNCTIONS)
+            && let Some((row, found)) = sites::check(&walk)?
+        {
+            match (row.fails(), &culprit) {
+                (true, None) => culprit = Some(found),
+                (true, Some(_)) => also.push(row.output.clone()),
+                (false, _) => {}
+            }
+            rows.push(row);
+        }
     }
     Ok(Case {
         name: name.into(),
@@ -97,16 +118,19 @@ pub fn walk(
     })
 }
 
-struct Walk<'a> {
-    subject: &'a Subject,
-    settings: &'a Settings<'a>,
-    batch: Batch,
+/// A search under way.
+pub(super) struct Walk<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) settings: &'a Settings<'a>,
+    pub(super) batch: Batch,
     /// Outputs of an ordinary pass, whole.
-    ours: Known,
+    pub(super) ours: Known,
     /// Outputs as recorded, completed with ours.
-    known: Known,
+    pub(super) known: Known,
     /// The same, each value moved by about one rounding, or by what ours are off where they stand in.
-    noisy: Known,
+    pub(super) noisy: Known,
+    /// The recorded splice sites, `[B, 4, K]`.
+    pub(super) sites: Option<Vec<i32>>,
     /// By module: values recorded, values in all.
     inputs: BTreeMap<String, (usize, usize)>,
     propagated: BTreeMap<String, f64>,
@@ -133,6 +157,7 @@ impl Walk<'_> {
                     .all(|&place| (place as i64) < self.batch.length() as i64)
             {
                 sites.values = Values::I32(places.clone());
+                self.sites = Some(places.clone());
             }
         }
         self.other_sites = sites != ours;
@@ -175,12 +200,17 @@ impl Walk<'_> {
         Ok(found)
     }
 
-    fn row(&mut self, stage: &Stage, recorded: &[Recorded]) -> Result<Option<Row>> {
+    /// The figures of a module, and what it gives on the recorded input.
+    fn row(&mut self, stage: &Stage, recorded: &[Recorded]) -> Result<Option<(Row, Given)>> {
         if recorded.is_empty() {
             return Ok(None);
         }
         let local = self.subject.run(&stage.path, &self.batch, &self.known)?;
-        let noisy = self.subject.run(&stage.path, &self.batch, &self.noisy)?;
+        // What repeats bit by bit has a floor that no response enters.
+        let noisy = match self.settings.floor.roundings {
+            0.0 => None,
+            _ => Some(self.subject.run(&stage.path, &self.batch, &self.noisy)?),
+        };
         let mut worst: Option<Row> = None;
         for recorded in recorded {
             let of = |run: &[(String, Array)]| {
@@ -192,9 +222,11 @@ impl Walk<'_> {
                 .get(&recorded.output)
                 .or(self.ours.get(&stage.path));
             let ours = ours.map(|array| gather(&array.values.to_f32(), &recorded.places));
-            let (Some(local), Some(noisy), Some(ours)) = (of(&local), of(&noisy), ours) else {
+            let (Some(local), Some(ours)) = (of(&local), ours) else {
                 continue;
             };
+            let response = noisy.as_ref().and_then(|noisy| of(noisy));
+            let response = response.map_or(0.0, |noisy| distance(&local, &noisy));
             let reference = recorded.array.values.to_f64();
             // Junctions of other splice sites cannot be set beside each other.
             let propagated = match self.other_sites && recorded.name.starts_with(JUNCTIONS) {
@@ -202,7 +234,7 @@ impl Walk<'_> {
                 false => Some(distance(&reference, &ours)),
             };
             let error = distance(&reference, &local);
-            let floor = self.settings.floor.value(distance(&local, &noisy));
+            let floor = self.settings.floor.value(response);
             let finite = reference.iter().filter(|x| x.is_finite()).count() as u64;
             let row = Row {
                 module: stage.path.clone(),
@@ -224,7 +256,34 @@ impl Walk<'_> {
             self.propagated
                 .insert(stage.path.clone(), row.propagated.unwrap_or(0.0));
         }
-        Ok(worst)
+        Ok(worst.map(|row| (row, local)))
+    }
+
+    /// Recorded outputs of modules inside one, where they are whole.
+    fn inner(&self, case: &mut CaseReader, stage: &Stage) -> Result<Given> {
+        let start = format!("taps/{}/", stage.path);
+        let held = case.entry().outputs.keys();
+        let names: Vec<String> = held
+            .filter(|name| name.starts_with(&start))
+            .cloned()
+            .collect();
+        let mut inner = Vec::new();
+        for name in names {
+            let array = case.array(&name)?;
+            let stages = self.subject.stages();
+            let path = name.trim_start_matches("taps/").to_owned();
+            if !array.is_sampled() && stages.iter().all(|stage| stage.path != path) {
+                let values = array
+                    .values
+                    .to_f64()
+                    .into_iter()
+                    .map(|x| x as f32)
+                    .collect();
+                let (shape, values) = (array.full_shape.clone(), Values::F32(values));
+                inner.push((path, Array { shape, values }));
+            }
+        }
+        Ok(inner)
     }
 
     /// The error of the output over the largest one of what the module reads.
@@ -302,82 +361,5 @@ impl Walk<'_> {
         self.noisy
             .insert(stage.path.clone(), array(noisy.collect()));
         self.known.insert(stage.path.clone(), array(values));
-    }
-
-    /// Whether an output differs by itself, and not only another one that is made of it.
-    fn differs(&self, stage: &Stage, recorded: &Recorded, row: &Row) -> bool {
-        let local = self
-            .subject
-            .run(&stage.path, &self.batch, &self.known)
-            .unwrap_or_default();
-        let local = local.into_iter().find(|(name, _)| *name == recorded.output);
-        local.is_some_and(|(_, array)| {
-            let ours = gather(&array.values.to_f32(), &recorded.places);
-            let limit = row.floor.unwrap_or(0.0) * row.limit.unwrap_or(1.0);
-            distance(&recorded.array.values.to_f64(), &ours) > limit
-        })
-    }
-
-    /// Tries what could be wrong.
-    fn culprit(&self, stage: &Stage, recorded: &[Recorded], row: &Row) -> Result<Culprit> {
-        // What comes first inside the module tells more than what is made of it.
-        let recorded = recorded
-            .iter()
-            .find(|recorded| self.differs(stage, recorded, row));
-        let (mut trials, mut keys) = (Vec::new(), Vec::new());
-        if let Some(recorded) = recorded {
-            let local = self.subject.run(&stage.path, &self.batch, &self.known)?;
-            let local = local.into_iter().find(|(name, _)| *name == recorded.output);
-            if let Some((_, array)) = local {
-                let ours = array.values.to_f32();
-                let reference = recorded.array.values.to_f64();
-                // An attention bias has its heads before the positions.
-                let heads_first = stage.path.contains("attention_bias_block");
-                let outputs = Outputs {
-                    recorded: &reference,
-                    ours: &ours,
-                    shape: &array.shape,
-                    places: &recorded.places,
-                    channels: if heads_first {
-                        1
-                    } else {
-                        array.shape.len() - 1
-                    },
-                };
-                let probe = weights::Probe {
-                    subject: self.subject,
-                    stage,
-                    batch: &self.batch,
-                    known: &self.known,
-                    output: &recorded.output,
-                    outputs: &outputs,
-                    progress: self.settings.progress,
-                };
-                // A sum has no weights of its own.
-                if !row
-                    .module
-                    .rsplit('/')
-                    .next()
-                    .is_some_and(|name| name.starts_with("pair_update_block"))
-                {
-                    keys = probe.keys()?;
-                    trials = probe.trials(&keys)?;
-                }
-                trials.extend(outputs.trials());
-            }
-        }
-        let trials = ranked(trials);
-        let best = trials
-            .first()
-            .filter(|best| best.explained.is_none_or(|explained| explained >= NAMED));
-        let kind = best.map(|best| best.kind);
-        Ok(Culprit {
-            module: stage.path.clone(),
-            output: row.output.clone(),
-            weights: keys.into_iter().map(|key| key.name).collect(),
-            kind,
-            trials,
-            command: self.settings.command.clone(),
-        })
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use super::write::print;
-use crate::bisect::{Case, Report, SCHEMA, SCHEMA_VERSION, two};
+use crate::bisect::{Report, SCHEMA, SCHEMA_VERSION, two};
 use crate::cli::Bisect;
 use crate::exit::Exit;
 use crate::recording::{Recording, write_atomically};
@@ -89,27 +89,18 @@ fn recordings(args: &Bisect, reference: &Recording, candidate: &Recording) -> Re
             candidate.path.display()
         );
     }
-    Ok(report(
-        args,
-        reference,
-        candidate.path.display().to_string(),
-        found,
-    ))
-}
-
-fn report(args: &Bisect, recording: &Recording, candidate: String, cases: Vec<Case>) -> Report {
-    Report {
+    Ok(Report {
         schema: SCHEMA,
         schema_version: SCHEMA_VERSION,
-        recording: recording.path.display().to_string(),
-        made_by: recording.manifest.made_by(),
-        candidate,
+        recording: reference.path.display().to_string(),
+        made_by: reference.manifest.made_by(),
+        candidate: candidate.path.display().to_string(),
         arithmetic: None,
         floor: None,
         limit: args.floor_limit,
-        clean: cases.iter().all(|case| case.culprit.is_none()),
-        cases,
-    }
+        clean: true,
+        cases: found,
+    })
 }
 
 #[cfg(not(feature = "burn"))]
@@ -121,57 +112,33 @@ fn model(_: &Bisect, _: &Recording) -> Result<Report> {
 
 #[cfg(feature = "burn")]
 fn model(args: &Bisect, recording: &Recording) -> Result<Report> {
-    use crate::bisect::{LocalFloor, Settings, Subject, walk};
+    use crate::bisect::{Subject, search};
     use crate::progress;
 
     let arithmetic = match args.arithmetic {
         Some(named) => named.into(),
         None => crate::run::arithmetic_for(recording)?,
     };
-    let manifest = &recording.manifest;
-    let recorded = manifest
-        .more
-        .get("arithmetic")
-        .and_then(|value| value.as_str());
-    let same_program = manifest.framework == "burn" && recorded == Some(arithmetic.name());
-    let dtype = manifest.compute_dtype;
-    let rule = LocalFloor::of(dtype, same_program);
     let names = cases(args, recording)?;
     let bar = progress::bar(names.len());
     bar.set_message(format!("loading {}", args.model.display()));
     let subject = Subject::load(&args.model, arithmetic)?;
-    let mut found = Vec::new();
-    for name in &names {
-        let settings = Settings {
-            floor: rule,
-            limit: args.floor_limit,
-            same_program,
-            command: format!(
-                "parity bisect --model {} --recording {} --case {name} --arithmetic {arithmetic}",
-                args.model.display(),
-                recording.path.display()
-            ),
-            progress: &|what| bar.set_message(format!("{name}: {what}")),
-        };
-        found.push(walk(&subject, recording, name, &settings)?);
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    let words = match same_program {
-        true => format!(
-            "this program wrote the recording with the same arithmetic, so each module repeats it to {:.0} roundings of a float32",
-            rule.least
-        ),
-        false => format!(
-            "per module: {} times what one {dtype} rounding of its input moves its output, and no less than {} roundings of its \
-             output",
-            rule.roundings, rule.least
-        ),
+    let tell = |case: &str, what: &str| {
+        let done = names.iter().position(|name| name == case);
+        bar.set_position(done.unwrap_or(0) as u64);
+        bar.set_message(format!("{case}: {what}"));
     };
-    let report = report(args, recording, args.model.display().to_string(), found);
-    Ok(Report {
-        arithmetic: Some(arithmetic.name().into()),
-        floor: Some(words),
-        ..report
-    })
+    let estimate = |case: &str, seconds: f64| {
+        bar.suspend(|| {
+            eprintln!(
+                "parity: {case}: about {:.0} s for the modules one by one; where one is at fault, trying what is wrong with it \
+                 takes up to minutes more",
+                seconds.max(1.0)
+            );
+        });
+    };
+    let limit = args.floor_limit;
+    let report = search(&subject, recording, &names, limit, &tell, &estimate)?;
+    bar.finish_and_clear();
+    Ok(report)
 }

@@ -54,11 +54,7 @@ fn grid(text: &mut String, case: &Case, width: Option<usize>) {
     };
     let mut rows: Vec<Vec<String>> = vec![titles.iter().map(|title| title.to_string()).collect()];
     for row in &case.rows {
-        let mut cells = vec![
-            short(&row.module),
-            row.values.to_string(),
-            number(row.propagated),
-        ];
+        let mut cells = vec![label(row), row.values.to_string(), number(row.propagated)];
         if with_local {
             cells.extend([
                 row.gain.map_or("-".into(), |gain| format!("{gain:.2}")),
@@ -83,6 +79,14 @@ fn grid(text: &mut String, case: &Case, width: Option<usize>) {
 
 fn short(module: &str) -> String {
     module.strip_prefix("alphagenome/").unwrap_or(module).into()
+}
+
+/// The module, or the array where that is no output of a module: the choice of splice sites.
+fn label(row: &Row) -> String {
+    match row.output.ends_with("splice_site_positions") {
+        true => row.output.clone(),
+        false => short(&row.module),
+    }
 }
 
 fn number(value: Option<f64>) -> String {
@@ -110,14 +114,20 @@ fn input(row: &Row) -> String {
 
 fn mark<'a>(case: &'a Case, row: &Row) -> &'a str {
     match &case.culprit {
-        Some(culprit) if culprit.module == row.module => "<- first",
+        Some(culprit) if culprit.seen_in.as_ref().unwrap_or(&culprit.module) == &row.module => {
+            "<- first"
+        }
         _ if row.fails() => "leaves its floor",
         _ => "",
     }
 }
 
 fn name(text: &mut String, case: &Case, culprit: &Culprit, width: Option<usize>) {
-    let row = case.rows.iter().find(|row| row.module == culprit.module);
+    let shows = culprit.seen_in.as_ref().unwrap_or(&culprit.module);
+    let row = case
+        .rows
+        .iter()
+        .find(|row| row.module == *shows && row.output == culprit.output);
     let figures = row.map_or(String::new(), |row| {
         format!(
             ": {} is {} from the recording on the recorded input, {} times its floor",
@@ -140,6 +150,15 @@ fn name(text: &mut String, case: &Case, culprit: &Culprit, width: Option<usize>)
             &format!(
                 "    of what it reads {:.0} % was recorded; the rest is the model's own, and the floor allows for what that is off",
                 100.0 * input.recorded
+            ),
+            width,
+        );
+    }
+    if let Some(reader) = &culprit.seen_in {
+        line(
+            text,
+            &format!(
+                "    its own output is right; what it is added to is not, as {reader} shows, the first to read the sum"
             ),
             width,
         );
@@ -207,7 +226,7 @@ fn clean(report: &Report, case: &Case) -> String {
     match worst {
         Some((_, value, row)) => format!(
             "no module leaves its floor; the nearest is {} at {} times it",
-            row.module,
+            label(row),
             ratio(value)
         ),
         None => "the case holds no module output that the model has".into(),

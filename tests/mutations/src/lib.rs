@@ -16,9 +16,11 @@
 //! ```
 
 pub mod edit;
+pub mod hunt;
 pub mod judge;
 pub mod mutation;
 pub mod table;
+pub mod tally;
 pub mod tiny;
 
 pub use judge::{Finding, Judge};

@@ -1,9 +1,11 @@
 //! The list of mutations, read from `mutations.toml`.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use anyhow::Result;
 use model::faults::Fault;
+use parity::bisect;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -69,6 +71,11 @@ pub struct Mutation {
     pub module: String,
     /// What sort of mistake it is.
     pub kind: Kind,
+    /// What a search should call it, where that is not what it calls others of its kind.
+    likely: Option<bisect::Kind>,
+    /// Whether it lies in several modules.
+    #[serde(default)]
+    pub several: bool,
     /// Changes of stored tensors.
     #[serde(default)]
     pub(crate) weights: Vec<Weights>,
@@ -116,23 +123,27 @@ pub(crate) struct Setting {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct List {
+    likely: BTreeMap<Kind, bisect::Kind>,
     mutation: Vec<Mutation>,
 }
 
-static ALL: LazyLock<Vec<Mutation>> = LazyLock::new(|| {
-    let list: List = toml::from_str(include_str!("../mutations.toml")).expect("the list is valid");
-    list.mutation
-});
+static ALL: LazyLock<List> =
+    LazyLock::new(|| toml::from_str(include_str!("../mutations.toml")).expect("the list is valid"));
 
 impl Mutation {
     /// Every mutation there is, from the encoder to the heads.
     pub fn all() -> &'static [Self] {
-        &ALL
+        &ALL.mutation
     }
 
     /// The mutation of a name.
     pub fn named(name: &str) -> Option<&'static Self> {
-        ALL.iter().find(|mutation| mutation.name == name)
+        Self::all().iter().find(|mutation| mutation.name == name)
+    }
+
+    /// What `parity bisect` should call it; nothing where the list does not say.
+    pub fn likely(&self) -> Option<bisect::Kind> {
+        self.likely.or(ALL.likely.get(&self.kind).copied())
     }
 
     /// Runs `f` with the fault in the code of the model on this thread, where it is one of code; else it just runs `f`.
@@ -177,6 +188,7 @@ mod tests {
                 "{}",
                 mutation.name
             );
+            assert!(mutation.likely().is_some(), "{}", mutation.name);
             assert!(
                 mutation.module.starts_with("alphagenome/"),
                 "{}",

@@ -1,0 +1,104 @@
+//! What is known of the module at fault, and what is likely wrong with it.
+
+use anyhow::Result;
+use model::Stage;
+
+use super::arrays::{distance, gather};
+use super::crop::crop;
+use super::inputs::RESIDUAL;
+use super::kind::{MENDED, NAMED, Trial, ranked};
+use super::outputs::Outputs;
+use super::probe::Probe;
+use super::report::{Culprit, Row};
+use super::walk::{Given, Recorded, Walk};
+
+impl Walk<'_> {
+    /// Tries what could be wrong with a module, given what was recorded of it and inside it and what it gives itself.
+    pub(super) fn culprit(
+        &self,
+        stage: &Stage,
+        (recorded, given, inner): (&[Recorded], &Given, &Given),
+        row: &Row,
+    ) -> Result<Culprit> {
+        let limit = row.floor.unwrap_or(0.0) * row.limit.unwrap_or(1.0);
+        let ours = |recorded: &Recorded| {
+            let mut all = given.iter();
+            let array = all.find(|(name, _)| *name == recorded.output);
+            array.map(|(_, array)| (array.values.to_f32(), array.shape.clone()))
+        };
+        // What comes first inside the module tells more than what is made of it.
+        let first = recorded.iter().find_map(|recorded| {
+            let (values, shape) = ours(recorded)?;
+            let reference = recorded.array.values.to_f64();
+            let far = distance(&reference, &gather(&values, &recorded.places));
+            (far > limit).then_some((recorded, shape))
+        });
+        let (mut trials, mut keys) = (Vec::new(), Vec::new());
+        if let Some((recorded, shape)) = first {
+            // An attention bias has its heads before the positions.
+            let channels = match stage.path.contains("attention_bias_block") {
+                true => 1,
+                false => shape.len() - 1,
+            };
+            let crop = crop(stage, &self.known, recorded, inner, &shape);
+            let values = self.subject.run(&stage.path, &self.batch, &crop.known)?;
+            let values = values
+                .into_iter()
+                .find(|(name, _)| *name == recorded.output);
+            let values = values.map_or(Vec::new(), |(_, array)| array.values.to_f32());
+            let outputs = Outputs::new(
+                &crop.reference,
+                &values,
+                &crop.shape,
+                &crop.places,
+                channels,
+            );
+            let probe = Probe {
+                subject: self.subject,
+                stage,
+                batch: &self.batch,
+                known: &crop.known,
+                inner: &crop.inner,
+                output: &recorded.output,
+                outputs: &outputs,
+                progress: self.settings.progress,
+            };
+            // A sum has no weights of its own.
+            let name = stage.path.rsplit('/').next().unwrap_or("");
+            if name.starts_with("pair_update_block") {
+                trials = probe.inputs()?;
+            } else {
+                keys = probe.keys();
+                trials = probe.trials(&keys)?;
+            }
+            trials.extend(outputs.trials());
+        }
+        let trials = ranked(trials);
+        let best = trials
+            .first()
+            .filter(|best| best.explained.is_none_or(|explained| explained >= NAMED));
+        let mut culprit = Culprit {
+            module: stage.path.clone(),
+            seen_in: None,
+            output: row.output.clone(),
+            weights: keys.into_iter().map(|key| key.name).collect(),
+            kind: best.map(|best| best.kind),
+            trials: Vec::new(),
+            command: self.settings.command.clone(),
+        };
+        if let Some(module) = best.and_then(left_out) {
+            culprit.weights.clear();
+            culprit.seen_in = Some(std::mem::replace(&mut culprit.module, module.to_owned()));
+        }
+        culprit.trials = trials;
+        Ok(culprit)
+    }
+}
+
+/// The module whose residual a trial puts back, where that puts everything right.
+fn left_out(best: &Trial) -> Option<&str> {
+    let module = best.what.strip_prefix(RESIDUAL)?;
+    best.explained
+        .is_some_and(|explained| explained >= MENDED)
+        .then_some(module)
+}

@@ -1,0 +1,331 @@
+//! What could be wrong with how a module takes what it reads: sums, pooling, the order of positions.
+
+use anyhow::Result;
+use half::bf16;
+use model::{Array, Known, Values};
+
+use super::arrays::gather;
+use super::kind::{Kind, Trial};
+use super::probe::Probe;
+
+/// An input of a module, and where it stands among the known outputs.
+struct Read {
+    /// The modules whose outputs are added to it, in their order.
+    parts: Vec<String>,
+    /// The sum; before the encoder's last pooling where its output is the only one.
+    sum: Array,
+}
+
+/// How neighbours become one.
+type Pool = fn(&[f32]) -> f32;
+
+impl Probe<'_> {
+    /// Every trial on what the module reads.
+    pub(super) fn inputs(&self) -> Result<Vec<Trial>> {
+        let mut trials = Vec::new();
+        let Some(read) = self.read() else {
+            return Ok(trials);
+        };
+        self.residual(&read, &mut trials)?;
+        self.pools(&read, &mut trials)?;
+        match read.sum.shape.len() {
+            4 => self.pairs(&read, &mut trials)?,
+            3 => self.steps(&read, &mut trials)?,
+            _ => {}
+        }
+        self.residuals_inside(&read, &mut trials);
+        Ok(trials)
+    }
+
+    /// What the module reads: one output, or a sum of several. Nothing where it reads bases alone or two things apart.
+    fn read(&self) -> Option<Read> {
+        let (path, inputs) = (&self.stage.path, &self.stage.inputs);
+        let reads_more = path.contains("mha_block") || path.contains("up_res_block");
+        let parts = match inputs.split_last()? {
+            (_, parts) if reads_more => parts.to_vec(),
+            _ => inputs.clone(),
+        };
+        let values = |part: &String| self.known.get(part);
+        let sum = match &parts[..] {
+            [] => return None,
+            [one] => values(one)?.clone(),
+            [encoded, embed, rest @ ..] if values(embed)?.shape.len() == 2 => {
+                let mut sum = pooled(values(encoded)?, 2, largest);
+                let organism = values(embed)?.values.to_f32();
+                let channels = organism.len();
+                let Values::F32(x) = &mut sum.values else {
+                    return None;
+                };
+                let places = x.iter_mut().enumerate();
+                places.for_each(|(i, x)| *x = self.rounded(*x + organism[i % channels]));
+                self.added(sum, rest)?
+            }
+            [first, rest @ ..] if path.contains("transformer_tower") => {
+                self.added(values(first)?.clone(), rest)?
+            }
+            _ => return None,
+        };
+        Some(Read { parts, sum })
+    }
+
+    fn added(&self, mut sum: Array, parts: &[String]) -> Option<Array> {
+        let mut x = sum.values.to_f32();
+        for part in parts {
+            let y = self.known.get(part)?.values.to_f32();
+            let places = x.iter_mut().zip(y);
+            places.for_each(|(x, y)| *x = self.rounded(*x + y));
+        }
+        sum.values = Values::F32(x);
+        Some(sum)
+    }
+
+    fn rounded(&self, value: f32) -> f32 {
+        match self.subject.arithmetic().is_bfloat16() {
+            true => bf16::from_f32(value).to_f32(),
+            false => value,
+        }
+    }
+
+    /// The known outputs with another input: the sum stands in the last of its parts, and the others are zero.
+    fn placed(&self, read: &Read, values: Vec<f32>) -> Option<Known> {
+        let mut known = self.known.clone();
+        let (last, others) = read.parts.split_last()?;
+        for part in others {
+            let array = known.get_mut(part)?;
+            array.values = Values::F32(vec![0.0; array.values.len()]);
+        }
+        let array = known.get_mut(last)?;
+        match array.shape == read.sum.shape {
+            true => array.values = Values::F32(values),
+            false => {
+                // The organism stands last: the encoder's output takes the sum, each position twice, since it is pooled.
+                let encoded = known.get_mut(others.first()?)?;
+                let channels = *encoded.shape.last()?;
+                let twice = values.chunks_exact(channels).flat_map(|row| [row, row]);
+                encoded.values = Values::F32(twice.flatten().copied().collect());
+                let organism = known.get_mut(last)?;
+                organism.values = Values::F32(vec![0.0; organism.values.len()]);
+            }
+        }
+        Some(known)
+    }
+
+    fn try_reading(
+        &self,
+        trials: &mut Vec<Trial>,
+        (kind, what): (Kind, String),
+        read: &Read,
+        values: Vec<f32>,
+    ) -> Result<()> {
+        if let Some(ours) = self.whole(read, values)? {
+            let ours = gather(&ours, self.outputs.places);
+            self.add(trials, kind, what, &ours, 0);
+        }
+        Ok(())
+    }
+
+    /// A sum to which what stood before is not added.
+    fn residual(&self, read: &Read, trials: &mut Vec<Trial>) -> Result<()> {
+        let Some(last) = read.parts.last().filter(|_| read.parts.len() > 2) else {
+            return Ok(());
+        };
+        let what = format!("{RESIDUAL}{last}");
+        self.try_reading(
+            trials,
+            (Kind::Dropped, what),
+            read,
+            read.sum.values.to_f32(),
+        )
+    }
+
+    /// Neighbours that are pooled in another way.
+    fn pools(&self, read: &Read, trials: &mut Vec<Trial>) -> Result<()> {
+        let by = match self.stage.path.rsplit('/').next() {
+            Some(name) if name.starts_with("downres_block") => 2,
+            Some("sequence_to_pair_block") => self.subject.config().pair.pool,
+            _ => return Ok(()),
+        };
+        let ways: [(&str, Pool); 3] = [("largest", largest), ("mean", mean), ("first", first)];
+        for (what, pool) in ways {
+            let small = pooled(&read.sum, by, pool).values.to_f32();
+            let channels = read.sum.shape.last().copied().unwrap_or(1);
+            let rows = small.chunks_exact(channels);
+            let wide = rows.flat_map(|row| std::iter::repeat_n(row, by).flatten());
+            let what = format!("the {what} of each {by} positions that it reads");
+            let values = wide.copied().collect();
+            self.try_reading(trials, (Kind::Pooling, what), read, values)?;
+        }
+        Ok(())
+    }
+
+    /// Rows and columns of pairs.
+    fn pairs(&self, read: &Read, trials: &mut Vec<Trial>) -> Result<()> {
+        let shape = read.sum.shape.clone();
+        let x = read.sum.values.to_f32();
+        if shape[1] != shape[2] || shape[1] < 2 {
+            return Ok(());
+        }
+        let turned = exchanged(&x, &shape);
+        let both = (x.iter().zip(&turned))
+            .map(|(a, b)| (a + b) / 2.0)
+            .collect();
+        if self.stage.path.ends_with("output_pair") {
+            let what = "what it reads made symmetric".into();
+            self.try_reading(trials, (Kind::Dropped, what), read, both)?;
+        }
+        let Some(ours) = self.whole(read, turned)? else {
+            return Ok(());
+        };
+        let gathered = |values: &[f32]| gather(values, self.outputs.places);
+        let what = "rows and columns of what it reads exchanged".to_owned();
+        self.add(trials, Kind::Transpose, what.clone(), &gathered(&ours), 0);
+        if self.outputs.shape.len() == 4 && self.outputs.shape[1..3] == shape[1..3] {
+            let ours = exchanged(&ours, self.outputs.shape);
+            let what = format!("{what}, and of what it gives");
+            self.add(trials, Kind::Transpose, what, &gathered(&ours), 0);
+        }
+        Ok(())
+    }
+
+    /// The whole output when the module reads other values.
+    fn whole(&self, read: &Read, values: Vec<f32>) -> Result<Option<Vec<f32>>> {
+        let Some(known) = self.placed(read, values) else {
+            return Ok(None);
+        };
+        let given = self.subject.run(&self.stage.path, self.batch, &known)?;
+        let array = given.into_iter().find(|(name, _)| name == self.output);
+        Ok(array.map(|(_, array)| array.values.to_f32()))
+    }
+
+    /// Positions of a sequence that are read one too far.
+    fn steps(&self, read: &Read, trials: &mut Vec<Trial>) -> Result<()> {
+        let (x, channels) = (read.sum.values.to_f32(), read.sum.shape[2]);
+        if x.len() <= channels {
+            return Ok(());
+        }
+        let mut ahead = x[channels..].to_vec();
+        ahead.extend_from_slice(&x[x.len() - channels..]);
+        let mut behind = x[..channels].to_vec();
+        behind.extend_from_slice(&x[..x.len() - channels]);
+        for (what, values) in [("next", ahead), ("previous", behind)] {
+            let what = format!("the {what} position of what it reads");
+            self.try_reading(trials, (Kind::Shift, what), read, values)?;
+        }
+        Ok(())
+    }
+
+    /// A residual inside the module: what it reads, or what modules inside it give, added to the output.
+    fn residuals_inside(&self, read: &Read, trials: &mut Vec<Trial>) {
+        let shape = self.outputs.shape;
+        let channels = shape[shape.len() - 1];
+        let mut terms = vec![("what it reads".to_owned(), read.sum.clone())];
+        if self.stage.path.contains("downres_block") {
+            terms[0].1 = pooled(&read.sum, 2, largest);
+        }
+        terms.extend(self.inner.iter().cloned());
+        let fits = |array: &Array| {
+            let (ours, its) = (&shape[..shape.len() - 1], array.shape.split_last());
+            its.is_some_and(|(_, positions)| positions == ours)
+        };
+        terms.retain(|(_, array)| fits(array));
+        let columns = |array: &Array| -> Vec<f64> {
+            let (values, width) = (array.values.to_f32(), array.shape[array.shape.len() - 1]);
+            let at = |&place: &usize| match place % channels {
+                channel if channel < width => f64::from(values[place / channels * width + channel]),
+                _ => 0.0,
+            };
+            self.outputs.places.iter().map(at).collect()
+        };
+        let columns: Vec<Vec<f64>> = terms.iter().map(|(_, array)| columns(array)).collect();
+        for chosen in 1..1_usize << terms.len().min(4) {
+            let of = |i: &usize| chosen >> i & 1 == 1;
+            let mut ours = self.outputs.base().to_vec();
+            for i in (0..terms.len()).filter(of) {
+                let places = ours.iter_mut().zip(&columns[i]);
+                places.for_each(|(x, y)| *x += y);
+            }
+            let names = (0..terms.len()).filter(of).map(|i| terms[i].0.as_str());
+            let names = names.collect::<Vec<_>>().join(" and ");
+            let what = format!("{names} added to the output: a residual is left out");
+            self.add(trials, Kind::Dropped, what, &ours, 0);
+        }
+    }
+}
+
+/// How a trial begins that says what a sum lacks; the module whose output was to be added follows.
+pub(super) const RESIDUAL: &str = "what stood before added again to the output of ";
+
+fn largest(values: &[f32]) -> f32 {
+    values.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+fn mean(values: &[f32]) -> f32 {
+    values.iter().sum::<f32>() / values.len() as f32
+}
+
+fn first(values: &[f32]) -> f32 {
+    values[0]
+}
+
+/// `[B, S, C]` to `[B, S / by, C]`.
+fn pooled(x: &Array, by: usize, pool: Pool) -> Array {
+    let channels = x.shape.last().copied().unwrap_or(1);
+    let values = x.values.to_f32();
+    let mut small = Vec::with_capacity(values.len() / by);
+    let mut column = Vec::with_capacity(by);
+    for window in values.chunks_exact(channels * by) {
+        for channel in 0..channels {
+            column.clear();
+            column.extend(window[channel..].iter().step_by(channels));
+            small.push(pool(&column));
+        }
+    }
+    let mut shape = x.shape.clone();
+    if let Some(length) = shape.get_mut(1) {
+        *length /= by;
+    }
+    Array {
+        shape,
+        values: Values::F32(small),
+    }
+}
+
+/// `[B, P, P, F]` with rows and columns exchanged.
+fn exchanged(x: &[f32], shape: &[usize]) -> Vec<f32> {
+    let (n, channels) = (shape[1], shape[3]);
+    let mut turned = Vec::with_capacity(x.len());
+    for matrix in x.chunks_exact(n * n * channels) {
+        for row in 0..n {
+            for column in 0..n {
+                let from = (column * n + row) * channels;
+                turned.extend_from_slice(&matrix[from..from + channels]);
+            }
+        }
+    }
+    turned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_pooled_channel_by_channel() {
+        let x = Array {
+            shape: vec![1, 4, 2],
+            values: Values::F32(vec![1.0, 8.0, 3.0, 6.0, 5.0, 4.0, 7.0, 2.0]),
+        };
+        let pool = |pool| pooled(&x, 2, pool).values.to_f32();
+        assert_eq!(pool(largest), [3.0, 8.0, 7.0, 4.0]);
+        assert_eq!(pool(mean), [2.0, 7.0, 6.0, 3.0]);
+        assert_eq!(pool(first), [1.0, 8.0, 5.0, 4.0]);
+        assert_eq!(pooled(&x, 2, first).shape, [1, 2, 2]);
+    }
+
+    #[test]
+    fn rows_and_columns_change_places() {
+        let x: Vec<f32> = (0..8u8).map(f32::from).collect();
+        let turned = exchanged(&x, &[1, 2, 2, 2]);
+        assert_eq!(turned, [0.0, 1.0, 4.0, 5.0, 2.0, 3.0, 6.0, 7.0]);
+    }
+}
