@@ -66,22 +66,21 @@ impl Moments {
             return moments;
         }
         let n = a.len() as f64;
-        let [sum_a, sum_b] = fold2(a, b, |[sum_a, sum_b], a, b| [sum_a + a, sum_b + b]);
-        let [sum_d, abs_d] = fold2(d, d, |[sum_d, abs_d], d, _| [sum_d + d, abs_d + d.abs()]);
+        let sum_a = sum(a, a, |a, _| a);
+        let sum_b = sum(b, b, |b, _| b);
+        let sum_d = sum(d, d, |d, _| d);
+        let abs_d = sum(d, d, |d, _| d.abs());
         (moments.mean_a, moments.mean_b, moments.mean_d) = (sum_a / n, sum_b / n, sum_d / n);
         moments.abs_d = abs_d;
         (moments.min_a, moments.max_a) = range(a);
         (moments.min_b, moments.max_b) = range(b);
         (moments.min_d, moments.max_d) = range(d);
         let (mean_a, mean_b, mean_d) = (moments.mean_a, moments.mean_b, moments.mean_d);
-        [moments.aa, moments.ad] = fold2(a, d, |[aa, ad], a, d| {
-            let (a, d) = (a - mean_a, d - mean_d);
-            [aa + a * a, ad + a * d]
-        });
-        [moments.bb, moments.dd] = fold2(b, d, |[bb, dd], b, d| {
-            let (b, d) = (b - mean_b, d - mean_d);
-            [bb + b * b, dd + d * d]
-        });
+        let square = |x: f64| x * x;
+        moments.aa = sum(a, a, |a, _| square(a - mean_a));
+        moments.bb = sum(b, b, |b, _| square(b - mean_b));
+        moments.dd = sum(d, d, |d, _| square(d - mean_d));
+        moments.ad = sum(a, d, |a, d| (a - mean_a) * (d - mean_d));
         moments
     }
 
@@ -241,21 +240,23 @@ fn similarity(aa: f64, bb: f64, dd: f64, ad: f64) -> (Stat, Stat) {
     (Stat::of(1.0 - complement), Stat::of(complement))
 }
 
-/// Sums over the lanes of a fold of two accumulators over two slices of equal length.
+/// Sum of `f` over two slices of equal length, in lanes.
+///
+/// One sum at a time: of two in one loop the compiler makes vectors that it then has to shuffle.
 #[inline(always)]
-fn fold2(x: &[f64], y: &[f64], f: impl Fn([f64; 2], f64, f64) -> [f64; 2]) -> [f64; 2] {
+fn sum(x: &[f64], y: &[f64], f: impl Fn(f64, f64) -> f64) -> f64 {
     let (xs, x_rest) = x.as_chunks::<LANES>();
     let (ys, y_rest) = y.as_chunks::<LANES>();
-    let (mut p, mut q) = ([0.0; LANES], [0.0; LANES]);
+    let mut sums = [0.0; LANES];
     for (x, y) in xs.iter().zip(ys) {
         for lane in 0..LANES {
-            [p[lane], q[lane]] = f([p[lane], q[lane]], x[lane], y[lane]);
+            sums[lane] += f(x[lane], y[lane]);
         }
     }
     for (lane, (&x, &y)) in x_rest.iter().zip(y_rest).enumerate() {
-        [p[lane], q[lane]] = f([p[lane], q[lane]], x, y);
+        sums[lane] += f(x, y);
     }
-    [tree(p), tree(q)]
+    tree(sums)
 }
 
 #[inline(always)]
@@ -263,27 +264,25 @@ fn tree(p: [f64; LANES]) -> f64 {
     ((p[0] + p[4]) + (p[2] + p[6])) + ((p[1] + p[5]) + (p[3] + p[7]))
 }
 
+/// Least and greatest value; `x` is finite and not empty.
 #[inline(always)]
 fn range(x: &[f64]) -> (f64, f64) {
+    // Comparisons, unlike `f64::min`, are one vector instruction.
+    let low = extreme(x, |x, low| if x < low { x } else { low });
+    let high = extreme(x, |x, high| if x > high { x } else { high });
+    (low, high)
+}
+
+#[inline(always)]
+fn extreme(x: &[f64], further: impl Fn(f64, f64) -> f64) -> f64 {
     let (xs, rest) = x.as_chunks::<LANES>();
-    let (mut low, mut high) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
-    // Comparisons, unlike `f64::min`, are one vector instruction; the values are finite.
+    let mut ends = [x[0]; LANES];
     for x in xs {
         for lane in 0..LANES {
-            low[lane] = if x[lane] < low[lane] {
-                x[lane]
-            } else {
-                low[lane]
-            };
-            high[lane] = if x[lane] > high[lane] {
-                x[lane]
-            } else {
-                high[lane]
-            };
+            ends[lane] = further(x[lane], ends[lane]);
         }
     }
-    let ends = |start: (f64, f64), x: f64| (start.0.min(x), start.1.max(x));
-    let (low, _) = low.into_iter().fold((f64::INFINITY, 0.0), ends);
-    let (_, high) = high.into_iter().fold((0.0, f64::NEG_INFINITY), ends);
-    rest.iter().copied().fold((low, high), ends)
+    ends.iter()
+        .chain(rest)
+        .fold(x[0], |end, &x| further(x, end))
 }

@@ -75,16 +75,16 @@ impl Tables {
         for (bin, &a) in scratch.other.iter_mut().zip(a) {
             *bin = exponent_bin(a);
         }
-        for (i, &bin) in scratch.bins[..d.len()].iter().enumerate() {
-            self.difference[i % COPIES][bin as usize % SIGNED] += 1;
+        tally(&mut self.difference, &scratch.bins[..d.len()]);
+        let (bins, rest) = scratch.other[..d.len()].as_chunks::<COPIES>();
+        let (ds, d_rest) = d.as_chunks::<COPIES>();
+        for (bins, d) in bins.iter().zip(ds) {
+            for copy in 0..COPIES {
+                self.magnitude[copy][bins[copy] as usize % NEGATIVE].add(d[copy]);
+            }
         }
-        for (i, (&bin, &d)) in scratch.other.iter().zip(d).enumerate() {
-            let cell = &mut self.magnitude[i % COPIES][bin as usize % NEGATIVE];
-            let d = d.abs();
-            cell.count += 1.0;
-            cell.sum += d;
-            cell.squares += d * d;
-            cell.max = if d > cell.max { d } else { cell.max };
+        for (copy, (&bin, &d)) in rest.iter().zip(d_rest).enumerate() {
+            self.magnitude[copy][bin as usize % NEGATIVE].add(d);
         }
     }
 
@@ -109,16 +109,49 @@ impl Tables {
             ),
         }
         let mut max = self.max_steps;
-        for (bin, &steps) in scratch.other.iter_mut().zip(&scratch.bins).take(a.len()) {
+        let (bins, steps) = (&mut scratch.other[..a.len()], &scratch.bins[..a.len()]);
+        for (bin, &steps) in bins.iter_mut().zip(steps) {
             max = max.max(steps);
             // The exponent field of a float64 is 1022 plus the bit length.
             let exponent = (f64::from(steps).to_bits() >> 52) as u32;
             *bin = exponent.saturating_sub(1022);
         }
         self.max_steps = max;
-        for (i, &bin) in scratch.other[..a.len()].iter().enumerate() {
-            self.steps[i % COPIES][bin as usize % STEPS] += 1;
+        tally(&mut self.steps, bins);
+    }
+}
+
+impl Cell {
+    #[inline(always)]
+    fn add(&mut self, d: f64) {
+        let d = d.abs();
+        self.count += 1.0;
+        self.sum += d;
+        self.squares += d * d;
+        // A branch that is rarely taken costs less than a store.
+        if d > self.max {
+            self.raise(d);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn raise(&mut self, d: f64) {
+        self.max = d;
+    }
+}
+
+/// Counts bins; each chunk's bins go to the copies in turn.
+#[inline(always)]
+fn tally<const N: usize>(tables: &mut [[u32; N]; COPIES], bins: &[u32]) {
+    let (chunks, rest) = bins.as_chunks::<COPIES>();
+    for bins in chunks {
+        for copy in 0..COPIES {
+            tables[copy][bins[copy] as usize % N] += 1;
+        }
+    }
+    for (copy, &bin) in rest.iter().enumerate() {
+        tables[copy][bin as usize % N] += 1;
     }
 }
 
