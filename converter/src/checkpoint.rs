@@ -29,12 +29,18 @@ pub trait Checkpoint: Sync {
 
 /// A leaf that could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("leaf `{leaf}` cannot be read: {source}")]
-pub struct ReadError {
-    /// The leaf's name.
-    pub leaf: String,
-    /// Why.
-    pub source: Box<dyn std::error::Error + Send + Sync>,
+pub enum ReadError {
+    /// A leaf of an Orbax checkpoint; the error names it.
+    #[error(transparent)]
+    Orbax(#[from] orbax::ReadError),
+    /// A leaf of another source.
+    #[error("leaf `{leaf}` cannot be read: {source}")]
+    Other {
+        /// The leaf's name.
+        leaf: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 /// An Orbax checkpoint.
@@ -75,10 +81,6 @@ impl Checkpoint for OrbaxCheckpoint {
 
     fn read_into(&self, leaf: usize, out: &mut [u8]) -> Result<(), ReadError> {
         let leaf = &self.inner.leaves()[leaf];
-        let failed = |source| ReadError {
-            leaf: leaf.name().to_owned(),
-            source: Box::new(source),
-        };
-        self.inner.read_into(leaf, out).map_err(failed)
+        Ok(self.inner.read_into(leaf, out)?)
     }
 }

@@ -6,6 +6,7 @@ mod entry;
 
 use std::{
     collections::BTreeMap,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -82,7 +83,15 @@ pub(crate) struct Facts<'a> {
 /// Why a ledger could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// No file.
+    /// No folder, or one without a ledger.
+    #[error("{dir} is no folder that `convert` wrote: {why}")]
+    NotConverted {
+        /// The folder.
+        dir: PathBuf,
+        /// What is missing.
+        why: String,
+    },
+    /// A file that cannot be read.
     #[error("{path} cannot be read: {source}")]
     Read {
         /// The file.
@@ -121,6 +130,16 @@ impl Ledger {
         let path = dir.join(MARK);
         let text = match std::fs::read(&path) {
             Ok(text) => text,
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                let why = match dir.is_dir() {
+                    true => format!("it has no {MARK}"),
+                    false => "there is no such folder".to_owned(),
+                };
+                let dir = dir.to_owned();
+                return Err(LedgerError::NotConverted { dir, why });
+            }
             Err(source) => return Err(LedgerError::Read { path, source }),
         };
         let ledger: Ledger = match serde_json::from_slice(&text) {

@@ -9,7 +9,10 @@ mod layout;
 
 use std::fmt;
 
-use crate::tensor::{Dtype, Shape, Tensor, TensorType};
+use crate::{
+    tensor::{Dtype, Shape, Tensor, TensorType},
+    text::counted,
+};
 
 /// The precision in which a fold computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -209,7 +212,9 @@ impl fmt::Display for Transform {
             Transform::Permute { axes } => write!(f, "permute {}", Shape(axes)),
             Transform::Reshape { shape } => write!(f, "reshape {}", Shape(shape)),
             Transform::Squeeze { axes } => write!(f, "squeeze {}", Shape(axes)),
-            Transform::SqueezeLeading { keep_last } => write!(f, "squeeze to {keep_last} axes"),
+            Transform::SqueezeLeading { keep_last } => {
+                write!(f, "squeeze to {}", counted(*keep_last, "axis", "axes"))
+            }
             Transform::Slice { axis, start, end } => write!(f, "slice axis {axis} {start}..{end}"),
             Transform::Split { axis, sizes } => write!(f, "split axis {axis} {}", Shape(sizes)),
             Transform::Stack { axis } => write!(f, "stack axis {axis}"),

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use converter::{tensor::Shape, text};
-use orbax::Key;
+use orbax::{Key, ZarrVersion};
 use serde_json::{Value, json};
 
 use super::{Outcome, arguments::InspectArguments, print_json, source, table::Table};
@@ -30,6 +30,8 @@ pub fn run(arguments: &InspectArguments) -> anyhow::Result<Outcome> {
                 "stored_bytes": leaf.stored_bytes(),
                 "chunk_shape": leaf.chunk_shape(),
                 "chunks": leaf.chunks(),
+                "shard_shape": leaf.shard_shape(),
+                "zarr": version(leaf),
             })
         });
         print_json(&json!({
@@ -51,6 +53,8 @@ pub fn run(arguments: &InspectArguments) -> anyhow::Result<Outcome> {
         "stored",
         "chunks",
         "chunk shape",
+        "shard shape",
+        "zarr",
     ]);
     let mut open: &[Key] = &[];
     for leaf in leaves {
@@ -70,6 +74,9 @@ pub fn run(arguments: &InspectArguments) -> anyhow::Result<Outcome> {
             text::bytes(leaf.stored_bytes()),
             leaf.chunks().to_string(),
             Shape(leaf.chunk_shape()).to_string(),
+            leaf.shard_shape()
+                .map_or("-".to_owned(), |shape| Shape(shape).to_string()),
+            version(leaf).to_string(),
         ]);
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -84,6 +91,14 @@ pub fn run(arguments: &InspectArguments) -> anyhow::Result<Outcome> {
     )?;
     out.flush()?;
     Ok(Outcome::Fine)
+}
+
+/// The version of the zarr format that the leaf is stored in.
+fn version(leaf: &orbax::Leaf) -> u8 {
+    match leaf.zarr() {
+        ZarrVersion::V2 => 2,
+        ZarrVersion::V3 => 3,
+    }
 }
 
 fn label(key: &Key) -> String {

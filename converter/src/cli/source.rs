@@ -1,6 +1,6 @@
 //! From arguments to what the library wants.
 
-use std::path::Path;
+use std::{fs::File, io::Read as _, path::Path};
 
 use anyhow::Context;
 use converter::{
@@ -12,10 +12,14 @@ use converter::{
     plan::Plan,
     snapshot::{self, Snapshot},
     spec::{ALPHAGENOME, Spec},
+    text,
 };
 use serde_json::Value;
 
 use super::arguments::{ResourceArguments, SourceArguments, SpecArguments};
+
+/// The most bytes that are read of a spec: AlphaGenome's takes some 20 KiB.
+const MAX_SPEC: u64 = 4 << 20;
 
 /// Finds or downloads the snapshot.
 pub fn snapshot(arguments: &SourceArguments) -> anyhow::Result<Snapshot> {
@@ -51,7 +55,7 @@ pub fn checkpoint(snapshot: &Snapshot) -> anyhow::Result<OrbaxCheckpoint> {
             .map(String::as_str)
             .collect::<Vec<_>>()
             .join(", ");
-        let keys = converter::text::counted(unlisted.len(), "key", "keys");
+        let keys = text::counted(unlisted.len(), "key", "keys");
         eprintln!("warning: the checkpoint holds {keys} that its tree does not list: {some}");
     }
     Ok(checkpoint)
@@ -62,11 +66,28 @@ pub fn spec(arguments: &SpecArguments, options: &[(String, bool)]) -> anyhow::Re
     match &arguments.spec {
         None => Ok(Spec::parse(ALPHAGENOME, options)?),
         Some(path) => {
-            let text =
-                std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
-            Spec::parse(&text, options).with_context(|| format!("{}", path.display()))
+            let named = || path.display().to_string();
+            let text = text_of(path).with_context(named)?;
+            Spec::parse(&text, options).with_context(named)
         }
     }
+}
+
+/// The text of a spec's file, which may be a device or a pipe without end.
+fn text_of(path: &Path) -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(MAX_SPEC + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_SPEC {
+        anyhow::bail!(
+            "more than {}, which no mapping spec takes; give a TOML file as docs/mapping.md describes",
+            text::bytes(MAX_SPEC)
+        );
+    }
+    String::from_utf8(bytes).map_err(|_| {
+        anyhow::anyhow!("not UTF-8 text; give a TOML file as docs/mapping.md describes")
+    })
 }
 
 /// Threads and memory.

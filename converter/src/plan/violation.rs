@@ -5,11 +5,13 @@ use std::fmt;
 use crate::tensor::Shape;
 
 /// One disagreement.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
     /// The spec itself is wrong.
+    #[error("the spec is wrong: {0}")]
     Spec(String),
     /// A leaf that no rule reads.
+    #[error("leaf `{leaf}` is neither used nor ignored{}", hint(.nearest))]
     UnusedLeaf {
         /// Its address.
         leaf: String,
@@ -17,6 +19,7 @@ pub enum Violation {
         nearest: Option<String>,
     },
     /// A leaf that more than one rule reads.
+    #[error("leaf `{leaf}` is used more than once: by {}", .rules.join(" and by "))]
     LeafUsedTwice {
         /// Its address.
         leaf: String,
@@ -24,16 +27,19 @@ pub enum Violation {
         rules: Vec<String>,
     },
     /// A leaf outside every collection.
+    #[error("leaf `{leaf}` is in none of the spec's collections")]
     NoCollection {
         /// Its name in the checkpoint.
         leaf: String,
     },
     /// Two leaves with one address.
+    #[error("two leaves have the address `{address}`")]
     SameAddress {
         /// The address.
         address: String,
     },
     /// A leaf that a rule waits for.
+    #[error("leaf `{leaf}` is missing, which `{rule}` needs{}", hint(.nearest))]
     MissingLeaf {
         /// Its address.
         leaf: String,
@@ -43,6 +49,7 @@ pub enum Violation {
         nearest: Option<String>,
     },
     /// A block that must be there and is not.
+    #[error("block `{block}` is missing: no leaf matches `{pattern}`")]
     MissingBlock {
         /// Its name.
         block: String,
@@ -50,6 +57,7 @@ pub enum Violation {
         pattern: String,
     },
     /// Repetitions that do not count from zero without gaps.
+    #[error("`{capture}` counts up to {largest}, but nothing has number {missing}")]
     Gap {
         /// The capture that counts.
         capture: String,
@@ -59,6 +67,7 @@ pub enum Violation {
         largest: i64,
     },
     /// A leaf of another shape than the rule expects.
+    #[error("leaf `{leaf}` is {}, but the spec expects {expected}", Shape(.found))]
     WrongShape {
         /// The leaf's address.
         leaf: String,
@@ -68,11 +77,13 @@ pub enum Violation {
         found: Vec<usize>,
     },
     /// A check that does not hold.
+    #[error("a check does not hold: {text}")]
     Check {
         /// The check, and its sides' values.
         text: String,
     },
     /// A chain of transforms that does not fit.
+    #[error("the transforms of `{rule}` do not fit: {reason}")]
     Transform {
         /// The rule.
         rule: String,
@@ -80,6 +91,7 @@ pub enum Violation {
         reason: String,
     },
     /// Two tensors of one name.
+    #[error("tensor `{target}` is made more than once: by {}", .rules.join(" and by "))]
     DuplicateTarget {
         /// The name.
         target: String,
@@ -87,6 +99,7 @@ pub enum Violation {
         rules: Vec<String>,
     },
     /// A value of `config` that cannot be worked out.
+    #[error("config value `{key}`: {reason}")]
     Config {
         /// Its key.
         key: String,
@@ -99,81 +112,6 @@ fn hint(nearest: &Option<String>) -> String {
     nearest
         .as_ref()
         .map_or(String::new(), |name| format!("; did you mean `{name}`?"))
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Violation::Spec(reason) => write!(f, "the spec is wrong: {reason}"),
-            Violation::UnusedLeaf { leaf, nearest } => {
-                write!(
-                    f,
-                    "leaf `{leaf}` is neither used nor ignored{}",
-                    hint(nearest)
-                )
-            }
-            Violation::LeafUsedTwice { leaf, rules } => {
-                write!(
-                    f,
-                    "leaf `{leaf}` is used more than once: by {}",
-                    rules.join(" and by ")
-                )
-            }
-            Violation::NoCollection { leaf } => {
-                write!(f, "leaf `{leaf}` is in none of the spec's collections")
-            }
-            Violation::SameAddress { address } => {
-                write!(f, "two leaves have the address `{address}`")
-            }
-            Violation::MissingLeaf {
-                leaf,
-                rule,
-                nearest,
-            } => {
-                write!(
-                    f,
-                    "leaf `{leaf}` is missing, which `{rule}` needs{}",
-                    hint(nearest)
-                )
-            }
-            Violation::MissingBlock { block, pattern } => {
-                write!(f, "block `{block}` is missing: no leaf matches `{pattern}`")
-            }
-            Violation::Gap {
-                capture,
-                missing,
-                largest,
-            } => {
-                write!(
-                    f,
-                    "`{capture}` counts up to {largest}, but nothing has number {missing}"
-                )
-            }
-            Violation::WrongShape {
-                leaf,
-                expected,
-                found,
-            } => {
-                write!(
-                    f,
-                    "leaf `{leaf}` is {}, but the spec expects {expected}",
-                    Shape(found)
-                )
-            }
-            Violation::Check { text } => write!(f, "a check does not hold: {text}"),
-            Violation::Transform { rule, reason } => {
-                write!(f, "the transforms of `{rule}` do not fit: {reason}")
-            }
-            Violation::DuplicateTarget { target, rules } => {
-                write!(
-                    f,
-                    "tensor `{target}` is made more than once: by {}",
-                    rules.join(" and by ")
-                )
-            }
-            Violation::Config { key, reason } => write!(f, "config value `{key}`: {reason}"),
-        }
-    }
 }
 
 /// All disagreements between a spec and a checkpoint.

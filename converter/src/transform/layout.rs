@@ -1,6 +1,9 @@
 //! Transforms that move whole elements: permute, reshape, squeeze, slice, split, stack, concat.
 
-use crate::tensor::{Shape, Tensor, TensorType};
+use crate::{
+    tensor::{Shape, Tensor, TensorType},
+    text::counted,
+};
 
 fn axis_within(shape: &[usize], axis: usize) -> Result<(), String> {
     if axis < shape.len() {
@@ -58,7 +61,11 @@ pub(super) fn squeezed(shape: &[usize], axes: &[usize]) -> Result<Vec<usize>, St
 
 pub(super) fn squeezed_leading(shape: &[usize], keep_last: usize) -> Result<Vec<usize>, String> {
     let Some(extra) = shape.len().checked_sub(keep_last) else {
-        return Err(format!("{} has fewer than {keep_last} axes", Shape(shape)));
+        return Err(format!(
+            "{} has fewer than {}",
+            Shape(shape),
+            counted(keep_last, "axis", "axes")
+        ));
     };
     squeezed(shape, &(0..extra).collect::<Vec<_>>())
 }

@@ -89,7 +89,7 @@ fn a_dry_run_shows_the_plan_and_writes_nothing() {
         "{table}"
     );
     assert!(
-        table.contains("fold norm (epsilon 1e-5, f64), squeeze to 1 axes"),
+        table.contains("fold norm (epsilon 1e-5, f64), squeeze to 1 axis"),
         "{table}"
     );
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -117,6 +117,11 @@ fn inspect_lists_the_tree() {
     let json: Value = serde_json::from_slice(&inspect(&["--json"]).stdout).unwrap();
     assert_eq!(json["leaves"].as_array().unwrap().len(), 670);
     assert_eq!(json["bytes"], 4_773_732);
+    let leaf = &json["leaves"][0];
+    assert_eq!(
+        (&leaf["zarr"], &leaf["shard_shape"]),
+        (&3.into(), &Value::Null)
+    );
 }
 
 #[test]
@@ -212,6 +217,10 @@ fn bad_arguments_and_files_end_in_code_2() {
         (
             &["--spec", "bad.toml"],
             "bad.toml: the spec cannot be read: TOML parse error at line 1",
+        ),
+        (
+            &["--spec", "/dev/zero"],
+            "/dev/zero: more than 4.0 MiB, which no mapping spec takes",
         ),
         (
             &["--fold", "rms_batch_nrm"],

@@ -101,7 +101,7 @@ impl Checkpoint for Broken {
 
     fn read_into(&self, leaf: usize, out: &mut [u8]) -> Result<(), ReadError> {
         if leaf + 1 == self.leaves().len() {
-            return Err(ReadError {
+            return Err(ReadError::Other {
                 leaf: self.leaves()[leaf].name.clone(),
                 source: "it is torn".into(),
             });

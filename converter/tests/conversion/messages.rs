@@ -1,8 +1,27 @@
 //! What the program says when it cannot do what it should, and when.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 use crate::command::{command, fixture, text};
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in from.read_dir().unwrap().map(Result::unwrap) {
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &to.join(entry.file_name())),
+            false => drop(std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
+        }
+    }
+}
+
+/// A small checkpoint of the package `orbax`.
+fn small(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("orbax/tests/data")
+        .join(name)
+}
 
 #[test]
 fn an_output_that_is_in_the_way_is_told_before_any_download() {
@@ -27,15 +46,6 @@ fn an_output_that_is_in_the_way_is_told_before_any_download() {
 
 #[test]
 fn damage_is_told_once_with_its_folder_and_an_unfinished_checkpoint_too() {
-    fn copy(from: &Path, to: &Path) {
-        std::fs::create_dir(to).unwrap();
-        for entry in from.read_dir().unwrap().map(Result::unwrap) {
-            match entry.path().is_dir() {
-                true => copy(&entry.path(), &to.join(entry.file_name())),
-                false => drop(std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
-            }
-        }
-    }
     let dir = tempfile::tempdir().unwrap();
     let snapshot = dir.path().join("snapshot");
     copy(&fixture("snapshots/ocdbt"), &snapshot);
@@ -69,4 +79,68 @@ fn damage_is_told_once_with_its_folder_and_an_unfinished_checkpoint_too() {
         told.starts_with(&format!("warning: {place}: manifest.ocdbt is missing")),
         "{told}"
     );
+}
+
+#[test]
+fn a_folder_that_was_not_converted_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("empty")).unwrap();
+    for (model, why) in [
+        ("nowhere", "there is no such folder"),
+        ("empty", "it has no conversion.json"),
+    ] {
+        let output = command(&dir)
+            .args(["verify", model, "--snapshot"])
+            .arg(fixture("snapshots/ocdbt"))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(
+            text(&output.stderr),
+            format!("error: {model} is no folder that `convert` wrote: {why}\n")
+        );
+    }
+}
+
+#[test]
+fn a_damaged_leaf_is_named_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let damaged = dir.path().join("damaged");
+    copy(&small("folders"), &damaged);
+    std::fs::write(damaged.join("types.float32/0.0"), "no chunk").unwrap();
+    let output = command(&dir)
+        .arg("diff")
+        .args([&damaged, &small("folders")])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let told = text(&output.stderr);
+    assert!(told.contains("types.float32/0.0"), "{told}");
+    assert_eq!(told.matches("leaf").count(), 1, "{told}");
+}
+
+#[test]
+fn inspect_tells_shards_and_the_version_of_zarr() {
+    let dir = tempfile::tempdir().unwrap();
+    let inspect = |name: &str, more: &[&str]| {
+        let mut inspect = command(&dir);
+        inspect.args(["inspect", "--snapshot"]).arg(small(name));
+        text(&inspect.args(more).output().unwrap().stdout)
+    };
+    let leaf = |name: &str| {
+        let json: Value = serde_json::from_str(&inspect(name, &["--json"])).unwrap();
+        let leaves = json["leaves"].as_array().unwrap().clone();
+        let sharded = leaves.iter().find(|leaf| !leaf["shard_shape"].is_null());
+        sharded.unwrap_or(&leaves[0]).clone()
+    };
+    let sharded = leaf("sharded");
+    assert_eq!(sharded["zarr"], 3);
+    assert_ne!(sharded["shard_shape"], sharded["chunk_shape"]);
+    let plain = leaf("folders");
+    assert_eq!(
+        (&plain["zarr"], &plain["shard_shape"]),
+        (&2.into(), &Value::Null)
+    );
+    let header = "chunk shape  shard shape  zarr";
+    assert!(inspect("folders", &[]).contains(header));
 }
