@@ -269,3 +269,19 @@ fn the_suite_of_patterns_compares() {
         }
     }
 }
+
+#[test]
+fn a_missing_file_is_told_once() {
+    let recording = fixture("tiny_cpu_f32");
+    let missing = parity(&[
+        "compare",
+        &recording,
+        &recording,
+        "--thresholds",
+        "nowhere.toml",
+    ]);
+    assert_eq!(missing.status.code(), Some(2));
+    let told = text(&missing.stderr);
+    assert!(told.starts_with("parity: nowhere.toml: "), "{told}");
+    assert_eq!(told.matches("No such file").count(), 1, "{told}");
+}

@@ -44,11 +44,16 @@ pub(super) fn tables(bias: &BiasResult) -> Vec<Table> {
         rows,
     );
     let intervals = bias.bootstrap.iter().map(|interval| {
+        let figure = |stat| match interval.statistic {
+            // With three digits every correlation is 1.
+            Statistic::Pearson => Cell::stat(stat, |r| format!("{r:.7}")),
+            _ => number(stat),
+        };
         vec![
             Cell::text(statistic(interval.statistic)),
-            number(interval.estimate),
-            number(interval.low),
-            number(interval.high),
+            figure(interval.estimate),
+            figure(interval.low),
+            figure(interval.high),
             Cell::count(interval.blocks as u64),
         ]
     });
