@@ -120,7 +120,7 @@ fn inspect_lists_the_tree() {
     let leaf = &json["leaves"][0];
     assert_eq!(
         (&leaf["zarr"], &leaf["shard_shape"]),
-        (&3.into(), &Value::Null)
+        (&3.into(), &leaf["chunk_shape"])
     );
 }
 

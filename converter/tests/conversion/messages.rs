@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::command::{command, fixture, text};
 
@@ -127,20 +127,15 @@ fn inspect_tells_shards_and_the_version_of_zarr() {
         inspect.args(["inspect", "--snapshot"]).arg(small(name));
         text(&inspect.args(more).output().unwrap().stdout)
     };
-    let leaf = |name: &str| {
-        let json: Value = serde_json::from_str(&inspect(name, &["--json"])).unwrap();
-        let leaves = json["leaves"].as_array().unwrap().clone();
-        let sharded = leaves.iter().find(|leaf| !leaf["shard_shape"].is_null());
-        sharded.unwrap_or(&leaves[0]).clone()
+    let leaf = |checkpoint: &str, name: &str| {
+        let json: Value = serde_json::from_str(&inspect(checkpoint, &["--json"])).unwrap();
+        let leaves = json["leaves"].as_array().unwrap();
+        let leaf = leaves.iter().find(|leaf| leaf["name"] == name).unwrap();
+        json!([leaf["zarr"], leaf["chunk_shape"], leaf["shard_shape"]])
     };
-    let sharded = leaf("sharded");
-    assert_eq!(sharded["zarr"], 3);
-    assert_ne!(sharded["shard_shape"], sharded["chunk_shape"]);
-    let plain = leaf("folders");
-    assert_eq!(
-        (&plain["zarr"], &plain["shard_shape"]),
-        (&2.into(), &Value::Null)
-    );
+    assert_eq!(leaf("tensorstore_v3", "shards"), json!([3, [3, 2], [6, 4]]));
+    assert_eq!(leaf("tensorstore_v3", "plain"), json!([3, [3, 2], null]));
+    assert_eq!(leaf("tensorstore_v2_folders", "raw")[0], 2);
     let header = "chunk shape  shard shape  zarr";
-    assert!(inspect("folders", &[]).contains(header));
+    assert!(inspect("tensorstore_v3", &[]).contains(header));
 }
