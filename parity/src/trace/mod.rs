@@ -4,6 +4,7 @@
 //! events (`ph` `X`) or pairs of begin and end (`B`, `E`); metadata events (`M`) name processes and threads.
 
 mod diff;
+mod document;
 mod group;
 mod kind;
 mod read;

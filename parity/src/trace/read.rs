@@ -1,16 +1,15 @@
 //! Reads a trace event by event: only the slices stay, each with numbers for its names.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserializer, de};
+use serde::Deserializer;
 use serde_json::Value;
 
+use super::document::{Document, id, number};
 use super::kind::label;
 
 /// Why a trace could not be read.
@@ -162,7 +161,7 @@ impl Read for Counted<'_> {
 }
 
 #[derive(Default)]
-struct Builder {
+pub(super) struct Builder {
     slices: Vec<Slice>,
     tracks: Vec<Track>,
     track_of: HashMap<(String, String), u32>,
@@ -174,7 +173,7 @@ struct Builder {
     events: u64,
     malformed: u64,
     unmatched: u64,
-    in_array: bool,
+    pub(super) in_array: bool,
 }
 
 impl Builder {
@@ -184,7 +183,7 @@ impl Builder {
         json.end()
     }
 
-    fn event(&mut self, event: &Value) {
+    pub(super) fn event(&mut self, event: &Value) {
         self.events += 1;
         let text = |key: &str| event.get(key).and_then(Value::as_str);
         let phase = text("ph").unwrap_or("");
@@ -286,82 +285,5 @@ impl Builder {
             unmatched: self.unmatched,
             cut,
         })
-    }
-}
-
-/// A process or thread: a number in most traces, a text in some.
-fn id(value: Option<&Value>) -> String {
-    match value {
-        Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-        None => String::new(),
-    }
-}
-
-/// A finite number, which some profilers write as text.
-fn number(value: Option<&Value>) -> Option<f64> {
-    let number = match value? {
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.trim().parse().ok()?,
-        _ => return None,
-    };
-    number.is_finite().then_some(number)
-}
-
-/// The whole file.
-struct Document<'a>(&'a mut Builder);
-
-impl<'de> Visitor<'de> for Document<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of events, or an object with `traceEvents`")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, events: A) -> Result<(), A::Error> {
-        self.0.in_array = true;
-        Events(self.0).visit_seq(events)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut found = false;
-        while let Some(key) = map.next_key::<String>()? {
-            if key == "traceEvents" {
-                found = true;
-                map.next_value_seed(Events(self.0))?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        match found {
-            true => Ok(()),
-            false => Err(A::Error::custom("the object has no `traceEvents`")),
-        }
-    }
-}
-
-/// The events, one after the other.
-struct Events<'a>(&'a mut Builder);
-
-impl<'de> DeserializeSeed<'de> for Events<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, events: D) -> Result<(), D::Error> {
-        events.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Events<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of events")
-    }
-
-    fn visit_seq<A: de::SeqAccess<'de>>(self, mut events: A) -> Result<(), A::Error> {
-        while let Some(event) = events.next_element::<Value>()? {
-            self.0.event(&event);
-        }
-        Ok(())
     }
 }
