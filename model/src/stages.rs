@@ -7,6 +7,7 @@
 
 mod list;
 mod run;
+mod values;
 
 use std::collections::BTreeMap;
 

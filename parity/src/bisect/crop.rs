@@ -6,7 +6,8 @@
 use model::{Array, Known, Stage, Values};
 
 use super::arrays::gather;
-use super::walk::{Given, JUNCTIONS, Recorded};
+use super::recorded::Recorded;
+use super::walk::{Given, JUNCTIONS};
 
 /// Positions that are tried on.
 const POSITIONS: usize = 512;

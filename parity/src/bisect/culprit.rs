@@ -9,8 +9,9 @@ use super::inputs::RESIDUAL;
 use super::kind::{MENDED, NAMED, Trial, ranked};
 use super::outputs::Outputs;
 use super::probe::Probe;
+use super::recorded::Recorded;
 use super::report::{Culprit, Row};
-use super::walk::{Given, Recorded, Walk};
+use super::walk::{Given, Walk};
 
 impl Walk<'_> {
     /// Tries what could be wrong with a module, given what was recorded of it and inside it and what it gives itself.

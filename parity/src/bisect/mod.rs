@@ -8,6 +8,8 @@ mod arrays;
 #[cfg(feature = "burn")]
 mod changes;
 #[cfg(feature = "burn")]
+mod channels;
+#[cfg(feature = "burn")]
 mod configurations;
 #[cfg(feature = "burn")]
 mod crop;
@@ -26,7 +28,11 @@ mod kind;
 #[cfg(feature = "burn")]
 mod outputs;
 #[cfg(feature = "burn")]
+mod pools;
+#[cfg(feature = "burn")]
 mod probe;
+#[cfg(feature = "burn")]
+mod recorded;
 mod report;
 #[cfg(feature = "burn")]
 mod search;
