@@ -11,6 +11,7 @@ mod layers;
 mod products;
 mod rounded;
 mod sequence;
+mod tf32;
 
 use burn::tensor::Tensor;
 use burn_flex::Flex;
@@ -19,7 +20,7 @@ use kernels::activation;
 use crate::layers::{Affine, Convolution, LayerNorm, Linear, Rotation};
 use crate::operations::{Activation, Gelu, Operations, Unscale};
 use crate::plain::{self, Sites};
-use crate::precision::{Rounding, Roundings};
+use crate::precision::{Products, Rounding, Roundings};
 use floats::Floats;
 
 impl Operations for Flex {
@@ -80,6 +81,10 @@ impl Operations for Flex {
         if rounds(roundings) {
             return rounded::project(x, linear, activation, roundings);
         }
+        if roundings.products == Products::Tf32 {
+            let (x, linear) = (tf32::operand(x), tf32::linear(linear));
+            return layers::project(x, &linear, activation);
+        }
         layers::project(x, linear, activation)
     }
 
@@ -90,6 +95,10 @@ impl Operations for Flex {
     ) -> Tensor<Self, 3> {
         if rounds(roundings) {
             return rounded::convolve(x, convolution, None, roundings);
+        }
+        if roundings.products == Products::Tf32 {
+            let (x, convolution) = (tf32::operand(x), tf32::convolution(convolution));
+            return layers::convolve(x, None, &convolution, None);
         }
         layers::convolve(x, None, convolution, None)
     }
@@ -104,6 +113,11 @@ impl Operations for Flex {
         if rounds(roundings) {
             let x = Self::normalise_gelu(x, norm, Gelu::Sigmoid, roundings);
             return rounded::convolve(x, convolution, residual, roundings);
+        }
+        if roundings.products == Products::Tf32 {
+            let x = Self::normalise_gelu(x, norm, Gelu::Sigmoid, roundings);
+            let (x, convolution) = (tf32::operand(x), tf32::convolution(convolution));
+            return layers::convolve(x, None, &convolution, residual);
         }
         layers::convolve(x, Some(norm), convolution, residual)
     }
@@ -173,7 +187,7 @@ impl Operations for Flex {
         positions: Tensor<Self, 3>,
         roundings: Roundings,
     ) -> Tensor<Self, 4> {
-        if rounds(roundings) {
+        if rounds(roundings) || roundings.products == Products::Tf32 {
             return plain::pair_products(queries, keys, query_bias, key_bias, positions, roundings);
         }
         products::pair_products(queries, keys, query_bias, key_bias, positions)

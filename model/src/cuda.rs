@@ -77,6 +77,7 @@ impl TryFrom<Arithmetic> for Precision {
     fn try_from(arithmetic: Arithmetic) -> Result<Self, CudaError> {
         match arithmetic {
             Arithmetic::XlaGpuF32 => Ok(Self::F32),
+            Arithmetic::XlaGpuTf32 => Ok(Self::Tf32),
             Arithmetic::XlaGpuBf16 => Ok(Self::Bf16),
             Arithmetic::XlaGpuBf16Strict => Ok(Self::Bf16Strict),
             Arithmetic::XlaCpuF32 | Arithmetic::XlaCpuBf16 => {
@@ -113,7 +114,7 @@ pub enum CudaError {
     Parameter(String),
     /// The arithmetic is XLA's on the CPU.
     #[error(
-        "`{0}` is the CPU's arithmetic: on a GPU, choose xla-gpu-bf16, xla-gpu-bf16-strict or xla-gpu-f32"
+        "`{0}` is the CPU's arithmetic: on a GPU, choose xla-gpu-bf16, xla-gpu-bf16-strict, xla-gpu-f32 or xla-gpu-tf32"
     )]
     Arithmetic(Arithmetic),
     /// The model's shape is not one that the kernels take.

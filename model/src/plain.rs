@@ -100,7 +100,8 @@ pub fn project<B: Backend>(
 ) -> Tensor<B, 3> {
     let [batch, length, channels] = x.dims();
     let rows = x.reshape([batch * length, channels]);
-    let products = rows.matmul(linear.weight.clone());
+    let operand = |x| roundings.products.apply(x);
+    let products = operand(rows).matmul(operand(linear.weight.clone()));
     let mut y = match &linear.bias {
         Some(bias) => {
             let products = roundings.values.apply(products);
@@ -122,7 +123,10 @@ pub fn convolution<B: Backend>(
     roundings: Roundings,
 ) -> Tensor<B, 3> {
     let width = convolution.weight.dims()[0];
-    let kernel = convolution.weight.clone().permute([2, 1, 0]);
+    let operand = roundings.products;
+    let kernel = operand.apply(convolution.weight.clone());
+    let kernel = kernel.permute([2, 1, 0]);
+    let x = operand.apply(x);
     let options = ConvOptions::new([1], [width / 2], [1], 1);
     let convolve = |bias: Option<Tensor<B, 1>>| {
         module::conv1d(x.swap_dims(1, 2), kernel, bias, options).swap_dims(1, 2)
@@ -293,16 +297,19 @@ pub fn pair_products<B: Backend>(
     roundings: Roundings,
 ) -> Tensor<B, 4> {
     let values = roundings.values;
+    let operand = roundings.products;
+    let positions = operand.apply(positions);
     let positions = positions.permute([1, 2, 0]).unsqueeze::<4>();
     let relative = |x: Tensor<B, 4>, bias: Tensor<B, 2>| {
-        let biased = values.apply(x + bias.unsqueeze::<4>());
+        let biased = operand.apply(values.apply(x + bias.unsqueeze::<4>()));
         shift(values.apply(biased.permute([0, 2, 1, 3]).matmul(positions.clone())))
     };
     let of_queries = relative(queries.clone(), query_bias);
     let of_keys = relative(keys.clone(), key_bias).swap_dims(2, 3);
-    let products = queries
+    let products = operand
+        .apply(queries)
         .permute([0, 2, 1, 3])
-        .matmul(keys.permute([0, 2, 3, 1]));
+        .matmul(operand.apply(keys).permute([0, 2, 3, 1]));
     // Halving is exact, so one rounding of the sum is enough.
     let relative = values.apply(of_queries + of_keys) * 0.5f32;
     add(values.apply(products), relative, roundings).permute([0, 2, 3, 1])

@@ -18,6 +18,8 @@ pub enum Arithmetic {
     XlaCpuF32,
     /// float32 as XLA compiles the model for a GPU at `jax_default_matmul_precision=highest`.
     XlaGpuF32,
+    /// float32 as XLA compiles the model for a GPU at JAX's default precision: products take TF32 operands.
+    XlaGpuTf32,
     /// bfloat16 as AlphaGenome ships and XLA compiles it for a GPU.
     XlaGpuBf16,
     /// bfloat16 as XLA compiles it for a GPU with `--xla_allow_excess_precision=false`.
@@ -28,9 +30,10 @@ pub enum Arithmetic {
 
 impl Arithmetic {
     /// Every choice there is.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::XlaCpuF32,
         Self::XlaGpuF32,
+        Self::XlaGpuTf32,
         Self::XlaGpuBf16,
         Self::XlaGpuBf16Strict,
         Self::XlaCpuBf16,
@@ -43,6 +46,7 @@ impl Arithmetic {
             values: ToBfloat16,
             result: ToBfloat16,
             operands: ToBfloat16,
+            products: Products::Float32,
             convolution_steps: None,
             squares: ToBfloat16,
             kernels_for_mean: None,
@@ -55,6 +59,11 @@ impl Arithmetic {
             Self::XlaCpuF32 => Roundings::FLOAT32,
             Self::XlaGpuF32 => Roundings {
                 operands: ToBfloat16,
+                ..Roundings::FLOAT32
+            },
+            Self::XlaGpuTf32 => Roundings {
+                operands: ToBfloat16,
+                products: Products::Tf32,
                 ..Roundings::FLOAT32
             },
             Self::XlaGpuBf16 => shipped,
@@ -89,6 +98,7 @@ impl Arithmetic {
         match self {
             Self::XlaCpuF32 => "xla-cpu-f32",
             Self::XlaGpuF32 => "xla-gpu-f32",
+            Self::XlaGpuTf32 => "xla-gpu-tf32",
             Self::XlaGpuBf16 => "xla-gpu-bf16",
             Self::XlaGpuBf16Strict => "xla-gpu-bf16-strict",
             Self::XlaCpuBf16 => "xla-cpu-bf16",
@@ -124,7 +134,7 @@ impl FromStr for Arithmetic {
     }
 }
 
-/// Where an arithmetic rounds to bfloat16; everywhere else numbers are float32.
+/// Where an arithmetic rounds, to bfloat16 unless said; everywhere else numbers are float32.
 ///
 /// Read off the programs that XLA compiled (H200 and CPU, JAX 0.11.2 and 0.10.2), and confirmed with recorded module
 /// outputs. Sums, means, softmax, attention logits, the heads and the junctions' rotary embedding are float32 in all.
@@ -141,6 +151,8 @@ pub struct Roundings {
     /// their rotary embedding. A GPU rounds them; the CPU takes them as float32, even the last addition
     /// that made keys and values.
     pub operands: Rounding,
+    /// The operands of all other products and of convolutions, the heads' included; sums are float32.
+    pub products: Products,
     /// A convolution's sums, and those with the bias, before the residual is added: cuDNN adds all three in float32.
     pub convolution_steps: Rounding,
     /// The squares whose mean a `LayerNorm` takes.
@@ -163,6 +175,7 @@ impl Roundings {
         values: Rounding::None,
         result: Rounding::None,
         operands: Rounding::None,
+        products: Products::Float32,
         convolution_steps: Rounding::None,
         squares: Rounding::None,
         kernels_for_mean: Rounding::None,
@@ -171,6 +184,14 @@ impl Roundings {
         learnt_scales: Rounding::None,
         usage_is_half: true,
     };
+
+    /// What is float32 under any policy takes: the operands of products alone may be rounded.
+    pub const fn in_float32(self) -> Self {
+        Self {
+            products: self.products,
+            ..Self::FLOAT32
+        }
+    }
 
     /// The same, with the last step left unrounded for what follows.
     pub const fn unfinished(self) -> Self {
@@ -220,6 +241,55 @@ impl Rounding {
     }
 }
 
+/// What the operands of a product are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Products {
+    /// As they are.
+    Float32,
+    /// Rounded to TF32, float32 with 10 bits of mantissa: to nearest, ties to even.
+    Tf32,
+}
+
+impl Products {
+    /// Rounds a tensor; its values pass through the host.
+    pub fn apply<B: Backend, const D: usize>(self, x: Tensor<B, D>) -> Tensor<B, D> {
+        match self {
+            Self::Float32 => x,
+            Self::Tf32 => {
+                let (dtype, device) = (x.dtype(), x.device());
+                let mut data = x.into_data().convert::<f32>();
+                let values = data.as_mut_slice::<f32>();
+                self.numbers(values.expect("the data was converted to float32"));
+                Tensor::from_data(data, (&device, dtype))
+            }
+        }
+    }
+
+    /// Rounds one number.
+    pub fn number(self, x: f32) -> f32 {
+        /// Bits of a float32's mantissa that TF32 does not have.
+        const CUT: u32 = 13;
+        match self {
+            Self::Tf32 if x.is_finite() => {
+                let bits = x.to_bits();
+                let even = (bits >> CUT) & 1;
+                let rounded = bits + ((1 << (CUT - 1)) - 1) + even;
+                f32::from_bits(rounded >> CUT << CUT)
+            }
+            _ => x,
+        }
+    }
+
+    /// Rounds numbers in place.
+    pub fn numbers(self, values: &mut [f32]) {
+        if self == Self::Tf32 {
+            for value in values {
+                *value = self.number(*value);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,7 +308,7 @@ mod tests {
     #[test]
     fn only_the_bfloat16_choices_round_values() {
         let bfloat16 = Arithmetic::ALL.map(Arithmetic::is_bfloat16);
-        assert_eq!(bfloat16, [false, false, true, true, true]);
+        assert_eq!(bfloat16, [false, false, false, true, true, true]);
         for arithmetic in Arithmetic::ALL {
             let roundings = arithmetic.roundings();
             assert_eq!(roundings.result, roundings.values);
@@ -268,5 +338,46 @@ mod tests {
         assert_eq!(numbers, nearest);
         let kept = Rounding::None.apply(x).into_data().to_vec::<f32>().unwrap();
         assert_eq!(kept, values);
+    }
+
+    #[test]
+    fn tf32_has_ten_bits_of_mantissa() {
+        let device = Default::default();
+        // Steps above 1 are 2^-10; half a step goes to the even neighbour.
+        let step = 1.0 / 1024.0;
+        let values = [1.0, 1.0 + step / 2.0, 1.0 + 1.5 * step, -1.0 - 0.6 * step];
+        let nearest = [1.0, 1.0, 1.0 + 2.0 * step, -1.0 - step];
+        let x = Tensor::<Flex, 1>::from_floats(values, &device);
+        let rounded = Products::Tf32.apply(x.clone()).into_data();
+        assert_eq!(rounded.to_vec::<f32>().unwrap(), nearest);
+        let kept = Products::Float32.apply(x).into_data();
+        assert_eq!(kept.to_vec::<f32>().unwrap(), values);
+        let tf32 = |x: f32| Products::Tf32.number(x);
+        assert_eq!(tf32(f32::MAX), f32::INFINITY);
+        assert_eq!(tf32(f32::NEG_INFINITY), f32::NEG_INFINITY);
+        assert_eq!(tf32(-0.0).to_bits(), (-0.0f32).to_bits());
+        assert!(tf32(f32::from_bits(0x7fff_ffff)).is_nan());
+    }
+
+    #[test]
+    fn only_the_products_of_tf32_differ_from_float32_on_a_gpu() {
+        let tf32 = Arithmetic::XlaGpuTf32.roundings();
+        let float32 = Arithmetic::XlaGpuF32.roundings();
+        assert_eq!(
+            tf32,
+            Roundings {
+                products: Products::Tf32,
+                ..float32
+            }
+        );
+        assert_eq!(tf32.in_float32().products, Products::Tf32);
+        assert_eq!(tf32.in_float32().operands, Rounding::None);
+        for arithmetic in Arithmetic::ALL {
+            let products = arithmetic.roundings().products;
+            assert_eq!(
+                products == Products::Tf32,
+                arithmetic == Arithmetic::XlaGpuTf32
+            );
+        }
     }
 }

@@ -399,6 +399,8 @@ pub enum Arithmetic {
     XlaCpuF32,
     /// float32 as XLA compiles it for a GPU at highest precision
     XlaGpuF32,
+    /// float32 as XLA compiles it for a GPU at JAX's default precision: products of TF32 operands
+    XlaGpuTf32,
     /// bfloat16 as AlphaGenome ships and XLA compiles it for a GPU
     XlaGpuBf16,
     /// bfloat16 as XLA compiles it for a GPU without excess precision
@@ -412,6 +414,7 @@ impl std::fmt::Display for Arithmetic {
         f.pad(match self {
             Self::XlaCpuF32 => "xla-cpu-f32",
             Self::XlaGpuF32 => "xla-gpu-f32",
+            Self::XlaGpuTf32 => "xla-gpu-tf32",
             Self::XlaGpuBf16 => "xla-gpu-bf16",
             Self::XlaGpuBf16Strict => "xla-gpu-bf16-strict",
             Self::XlaCpuBf16 => "xla-cpu-bf16",

@@ -7,11 +7,13 @@ use crate::heads::organism_linear;
 use crate::layers::Linear;
 use crate::operations::Operations;
 use crate::parameters::Loader;
+use crate::precision::Roundings;
 
 /// `ContactMapsHead`.
 #[derive(Clone, Debug)]
 pub struct ContactMapsHead<B: Operations> {
     linears: Vec<Linear<B>>,
+    roundings: Roundings,
 }
 
 impl<B: Operations> ContactMapsHead<B> {
@@ -26,6 +28,7 @@ impl<B: Operations> ContactMapsHead<B> {
         let channels = config.embedders.embeddings_pair;
         Self {
             linears: loader.organism_linear(&path, config.num_organisms, channels, tracks),
+            roundings: loader.roundings().in_float32(),
         }
     }
 
@@ -36,6 +39,7 @@ impl<B: Operations> ContactMapsHead<B> {
             pair.reshape([batch, rows * columns, channels]),
             &self.linears,
             organisms,
+            self.roundings,
         );
         let tracks = y.dims()[2];
         y.reshape([batch, rows, columns, tracks])

@@ -23,6 +23,7 @@ pub struct JunctionHead<B: Operations> {
     tissues: usize,
     inverse_frequencies: Vec<f32>,
     operands: Rounding,
+    roundings: Roundings,
     /// Sites chosen a kind.
     pub top_k: usize,
     /// The lowest probability of a site.
@@ -162,6 +163,7 @@ impl<B: Operations> JunctionHead<B> {
             tissues,
             inverse_frequencies: inverse_frequencies(hidden / 2, max_position, [Rounding::None; 2]),
             operands: loader.roundings().operands,
+            roundings: loader.roundings().in_float32(),
             top_k,
             threshold,
         }
@@ -233,7 +235,7 @@ impl<B: Operations> JunctionHead<B> {
                 chosen,
                 &organism.linear,
                 Activation::Identity,
-                Roundings::FLOAT32,
+                self.roundings,
             );
             let channels = hidden.dims()[2];
             let angles = side.iter().map(|&place| place as f32);

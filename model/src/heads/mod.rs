@@ -70,13 +70,14 @@ pub(crate) fn load<B: Operations>(
 
 /// `_MultiOrganismLinear`: each sequence of `[B, S, in]` through the layer of its organism, `[B, S, out]`.
 ///
-/// Its result is float32 under any policy.
+/// Its result is float32 under any policy; `roundings` are those of [`Roundings::in_float32`].
 pub(crate) fn organism_linear<B: Operations>(
     x: Tensor<B, 3>,
     linears: &[Linear<B>],
     organisms: &[usize],
+    roundings: Roundings,
 ) -> Tensor<B, 3> {
-    let project = |x, linear| B::project(x, linear, Activation::Identity, Roundings::FLOAT32);
+    let project = |x, linear| B::project(x, linear, Activation::Identity, roundings);
     let first = organisms[0];
     if organisms.iter().all(|&organism| organism == first) {
         return project(x, &linears[first]);

@@ -7,11 +7,13 @@ use crate::heads::organism_linear;
 use crate::layers::Linear;
 use crate::operations::Operations;
 use crate::parameters::Loader;
+use crate::precision::Roundings;
 
 /// `SpliceSitesClassificationHead`.
 #[derive(Clone, Debug)]
 pub struct ClassificationHead<B: Operations> {
     linears: Vec<Linear<B>>,
+    roundings: Roundings,
 }
 
 impl<B: Operations> ClassificationHead<B> {
@@ -24,12 +26,13 @@ impl<B: Operations> ClassificationHead<B> {
     ) -> Self {
         Self {
             linears: load_linears(loader, path, config, tracks),
+            roundings: loader.roundings().in_float32(),
         }
     }
 
     /// `[B, S, C]` to logits and probabilities `[B, S, 5]`: donor +, acceptor +, donor -, acceptor -, none.
     pub fn forward(&self, x: Tensor<B, 3>, organisms: &[usize]) -> [Tensor<B, 3>; 2] {
-        let logits = organism_linear(x, &self.linears, organisms);
+        let logits = organism_linear(x, &self.linears, organisms, self.roundings);
         [logits.clone(), B::probabilities(logits)]
     }
 }
@@ -38,6 +41,7 @@ impl<B: Operations> ClassificationHead<B> {
 #[derive(Clone, Debug)]
 pub struct UsageHead<B: Operations> {
     linears: Vec<Linear<B>>,
+    roundings: Roundings,
 }
 
 impl<B: Operations> UsageHead<B> {
@@ -50,12 +54,13 @@ impl<B: Operations> UsageHead<B> {
     ) -> Self {
         Self {
             linears: load_linears(loader, path, config, tracks),
+            roundings: loader.roundings().in_float32(),
         }
     }
 
     /// `[B, S, C]` to logits and usage `[B, S, tissues]`; the usage is yet to be rounded to float16.
     pub fn forward(&self, x: Tensor<B, 3>, organisms: &[usize]) -> [Tensor<B, 3>; 2] {
-        let logits = organism_linear(x, &self.linears, organisms);
+        let logits = organism_linear(x, &self.linears, organisms, self.roundings);
         [logits.clone(), B::logistic(logits)]
     }
 }

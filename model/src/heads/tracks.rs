@@ -8,6 +8,7 @@ use crate::layers::Linear;
 use crate::metadata::Metadata;
 use crate::operations::{Operations, Unscale};
 use crate::parameters::Loader;
+use crate::precision::Roundings;
 use crate::taps::{Taps, tap};
 
 /// `GenomeTracksHead`: one set of layers a resolution.
@@ -15,6 +16,7 @@ use crate::taps::{Taps, tap};
 pub struct GenomeTracksHead<B: Operations> {
     resolutions: Vec<Resolution<B>>,
     squashing: bool,
+    roundings: Roundings,
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +57,7 @@ impl<B: Operations> GenomeTracksHead<B> {
             _ => (&[][..], false),
         };
         let (organisms, tracks) = (config.num_organisms, head.tracks());
+        let roundings = loader.roundings().in_float32();
         let resolutions = resolutions.iter().map(|&base_pairs| {
             let path = format!("{path}/resolution_{base_pairs}");
             let channels = match base_pairs {
@@ -86,6 +89,7 @@ impl<B: Operations> GenomeTracksHead<B> {
         Self {
             resolutions: resolutions.collect(),
             squashing,
+            roundings,
         }
     }
 
@@ -109,7 +113,7 @@ impl<B: Operations> GenomeTracksHead<B> {
             .resolutions
             .iter()
             .find(|resolution| resolution.base_pairs == base_pairs)?;
-        let logits = organism_linear(x, &resolution.linears, organisms);
+        let logits = organism_linear(x, &resolution.linears, organisms, self.roundings);
         tap(taps, &resolution.path, &logits);
         let scale = resolution.scale.clone().select(0, organism_index.clone());
         let unscale = resolution.factor.clone().map(|factor| Unscale {

@@ -133,6 +133,7 @@ impl From<cli::Arithmetic> for Arithmetic {
         match named {
             cli::Arithmetic::XlaCpuF32 => Self::XlaCpuF32,
             cli::Arithmetic::XlaGpuF32 => Self::XlaGpuF32,
+            cli::Arithmetic::XlaGpuTf32 => Self::XlaGpuTf32,
             cli::Arithmetic::XlaGpuBf16 => Self::XlaGpuBf16,
             cli::Arithmetic::XlaGpuBf16Strict => Self::XlaGpuBf16Strict,
             cli::Arithmetic::XlaCpuBf16 => Self::XlaCpuBf16,

@@ -62,6 +62,9 @@ fn manifest(args: &Record, arithmetic: Arithmetic) -> Manifest {
             Arithmetic::XlaGpuF32 => {
                 "operands of BF16_BF16_F32 products rounded to bfloat16".into()
             }
+            Arithmetic::XlaGpuTf32 => {
+                "operands of BF16_BF16_F32 products rounded to bfloat16, of others to TF32".into()
+            }
             _ => "default".into(),
         }),
         xla_flags: None,

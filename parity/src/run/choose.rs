@@ -124,7 +124,12 @@ pub fn arithmetic_for(recording: &Recording) -> Result<Arithmetic> {
         .matmul_precision
         .as_deref()
         .is_some_and(|text| text.contains("rounded to bfloat16"));
-    Ok(if gpu || rounded {
+    // What JAX multiplies in on a GPU unless told otherwise. Other frameworks' defaults are their own.
+    let default =
+        manifest.framework == "jax" && manifest.matmul_precision.as_deref() == Some("default");
+    Ok(if gpu && default {
+        Arithmetic::XlaGpuTf32
+    } else if gpu || rounded {
         Arithmetic::XlaGpuF32
     } else {
         Arithmetic::XlaCpuF32
@@ -184,6 +189,26 @@ mod tests {
         };
         writer.case(case, &[0], &BTreeMap::new()).unwrap();
         writer.finish().unwrap();
+    }
+
+    #[test]
+    fn the_arithmetic_follows_from_what_made_a_recording() {
+        let folder = tempfile::tempdir().unwrap();
+        record(folder.path(), None);
+        let mut recording = Recording::open(folder.path()).unwrap();
+        for (framework, platform, precision, expected) in [
+            ("jax", "cpu", Some("default"), Arithmetic::XlaCpuF32),
+            ("jax", "gpu", Some("highest"), Arithmetic::XlaGpuF32),
+            ("jax", "gpu", Some("default"), Arithmetic::XlaGpuTf32),
+            ("torch", "gpu", Some("default"), Arithmetic::XlaGpuF32),
+            ("jax", "gpu", None, Arithmetic::XlaGpuF32),
+        ] {
+            recording.manifest.framework = framework.into();
+            recording.manifest.platform = Some(platform.into());
+            recording.manifest.matmul_precision = precision.map(Into::into);
+            let found = arithmetic_for(&recording).unwrap();
+            assert_eq!(found, expected, "{framework} {platform} {precision:?}");
+        }
     }
 
     #[test]
