@@ -2,7 +2,11 @@
 
 mod support;
 
-use model::{Array, Request, Sequence};
+use burn::backend::Flex;
+use burn::tensor::Tensor;
+use model::layers::Linear;
+use model::operations::Activation;
+use model::{Arithmetic, Array, Operations, Request, Sequence};
 use support::{distance, run, sequence, small_model};
 
 const TOLERANCE: f64 = 1e-6;
@@ -76,4 +80,30 @@ fn bases_matter_and_unknown_ones_are_no_base() {
             .to_f32()
     });
     assert!(distance(&unknown, &adenine) > 1e-6);
+}
+
+/// A product of as many rows as a batch has in all may be summed in another order: seen at 2,048 bp, which are one pair.
+#[test]
+fn a_linear_layer_gives_the_same_bits_alone_and_in_a_batch() {
+    for roundings in [
+        Arithmetic::XlaCpuF32,
+        Arithmetic::XlaGpuTf32,
+        Arithmetic::XlaGpuBf16,
+    ] {
+        let roundings = roundings.roundings();
+        for (length, inputs, outputs) in [(16, 1536, 1024), (1, 1536, 768), (256, 128, 256)] {
+            let x = support::random(1, [3, length, inputs]).0;
+            let linear = Linear {
+                weight: support::random(2, [inputs, outputs]).0,
+                bias: Some(support::random(3, [outputs]).0),
+            };
+            let project = |x: Tensor<Flex, 3>| {
+                let y = Flex::project(x, &linear, Activation::Identity, roundings);
+                y.into_data().to_vec::<f32>().unwrap()
+            };
+            let together = project(x.clone());
+            let alone = (0..3).flat_map(|place| project(x.clone().narrow(0, place, 1)));
+            assert!(alone.eq(together), "{length} x {inputs} x {outputs}");
+        }
+    }
 }

@@ -110,9 +110,13 @@ pub(super) fn project(
         residual: None,
         relu: activation == Activation::Relu,
     };
-    let shape = [batch * length, inputs, outputs];
+    let shape = [length, inputs, outputs];
     filled([batch, length, outputs], |y| {
-        linear::linear(y, x.as_slice(), weight.as_slice(), epilogue, shape);
+        // One product a sequence: a product of more rows may sum in another order.
+        for (sequence, y) in sequences(y, length * outputs).enumerate() {
+            let x = part(&x, sequence, batch);
+            linear::linear(y, x, weight.as_slice(), epilogue, shape);
+        }
     })
 }
 

@@ -60,11 +60,14 @@ pub(super) fn project(
         relu: activation == Activation::Relu,
     };
     let sums = sums(roundings.values, roundings);
-    let shape = [batch * length, inputs, outputs];
+    let shape = [length, inputs, outputs];
     filled([batch, length, outputs], |y| {
-        let (x, weight) = (x.as_slice(), weight.as_slice());
-        linear::linear(y, x, weight, Epilogue::default(), shape);
-        bfloat16::finish(y, outputs, epilogue, sums);
+        // As in float32: one product a sequence.
+        for (sequence, y) in sequences(y, length * outputs).enumerate() {
+            let x = part(&x, sequence, batch);
+            linear::linear(y, x, weight.as_slice(), Epilogue::default(), shape);
+            bfloat16::finish(y, outputs, epilogue, sums);
+        }
     })
 }
 
