@@ -8,9 +8,20 @@ use crate::faults::{self, Fault};
 use crate::layers::{Affine, LayerNorm, Linear, Rotation};
 use crate::operations::{Activation, Gelu, Operations};
 use crate::parameters::Loader;
+use crate::plain;
 use crate::precision::Roundings;
 use crate::taps::{Taps, tap};
 use crate::tower::PATH;
+
+/// How the attention of the sequence runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AttentionForm {
+    /// The backend's own form: without all logits in memory, where it has one.
+    #[default]
+    Fused,
+    /// The definition: logits, softmax and weights in memory, one after the other.
+    Plain,
+}
 
 /// `MHABlock`: many query heads, one shared key head and one shared value head.
 #[derive(Clone, Debug)]
@@ -27,6 +38,7 @@ pub struct MhaBlock<B: Operations> {
     last_norm: Affine<B>,
     heads: usize,
     soft_cap: f32,
+    pub(crate) form: AttentionForm,
     roundings: Roundings,
 }
 
@@ -53,6 +65,7 @@ impl<B: Operations> MhaBlock<B> {
             last_norm: loader.rms_batch_norm(&format!("{path}/rms_batch_norm_1"), channels),
             heads,
             soft_cap: config.soft_cap,
+            form: AttentionForm::default(),
             roundings: loader.roundings(),
             path,
         }
@@ -89,7 +102,11 @@ impl<B: Operations> MhaBlock<B> {
             B::rotate(keys, rotation, of_products)
         };
         let keys = keys.reshape([batch, length, width]);
-        let y = B::sequence_attention(queries, keys, values, bias, self.soft_cap, roundings);
+        let attention = match self.form {
+            AttentionForm::Fused => B::sequence_attention,
+            AttentionForm::Plain => plain::sequence_attention,
+        };
+        let y = attention(queries, keys, values, bias, self.soft_cap, roundings);
         let y = B::project(y, &self.embedding, Activation::Identity, roundings);
         let y = B::normalise(y, &self.last_norm, roundings);
         tap(taps, &self.path, &y);

@@ -6,6 +6,7 @@ use std::path::Path;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::array::{Array, Values};
+use crate::attention::AttentionForm;
 use crate::batch::Batch;
 use crate::config::Config;
 use crate::decoder::SequenceDecoder;
@@ -125,6 +126,13 @@ impl<B: Operations> AlphaGenome<B> {
     /// The arithmetic that was chosen.
     pub fn arithmetic(&self) -> Arithmetic {
         self.arithmetic
+    }
+
+    /// Chooses how the attention of the sequence runs.
+    pub fn set_attention(&mut self, form: AttentionForm) {
+        for layer in &mut self.tower.layers {
+            layer.attention.form = form;
+        }
     }
 
     /// Runs a batch, and computes what the request asks for.

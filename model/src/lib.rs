@@ -57,6 +57,7 @@ pub use self::cuda::{
     AttentionForm, CudaAlphaGenome, CudaError, CudaOutputs, ModuleCost, NonFinite, Precision,
 };
 pub use array::{Array, Values};
+pub use attention::AttentionForm;
 pub use batch::Batch;
 pub use config::Config;
 pub use forward::AlphaGenome;

@@ -133,6 +133,26 @@ impl Metadata {
             .map_or(&[], Vec::as_slice)
     }
 
+    /// The channel of the other strand for every channel of an output: the first `+` track and the first `-` track change
+    /// places, and so on; tracks without a strand keep theirs. Nothing if the strands have not as many tracks.
+    pub fn strand_reindexing(&self, organism: usize, output_type: &str) -> Option<Vec<usize>> {
+        let tracks = self.tracks(organism, output_type);
+        let of = |strand: &str| -> Vec<usize> {
+            let on = |index: &usize| tracks[*index].strand.as_deref() == Some(strand);
+            (0..tracks.len()).filter(on).collect()
+        };
+        let (positive, negative) = (of("+"), of("-"));
+        if positive.len() != negative.len() {
+            return None;
+        }
+        let mut channels: Vec<usize> = (0..tracks.len()).collect();
+        for (&positive, &negative) in positive.iter().zip(&negative) {
+            channels[positive] = negative;
+            channels[negative] = positive;
+        }
+        Some(channels)
+    }
+
     /// The mean of each track: NaN for a track without one, but 1 where none has.
     pub fn means(&self, organism: usize, output_type: &str) -> Vec<f32> {
         let tracks = self.tracks(organism, output_type);
@@ -143,5 +163,40 @@ impl Metadata {
             .iter()
             .map(|track| track.nonzero_mean.map_or(f32::NAN, |mean| mean as f32))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata(strands: &[&str]) -> Metadata {
+        let track = |strand: &&str| Track {
+            name: String::new(),
+            strand: Some(strand.to_string()),
+            ontology_curie: None,
+            biosample_name: None,
+            nonzero_mean: None,
+            padding: false,
+        };
+        let tracks = strands.iter().map(track).collect();
+        let organism = Organism {
+            name: "human".into(),
+            index: 0,
+            outputs: BTreeMap::from([("CAGE".into(), tracks)]),
+        };
+        Metadata {
+            format_version: FORMAT_VERSION,
+            organisms: vec![organism],
+        }
+    }
+
+    #[test]
+    fn strands_change_places_in_order() {
+        let of = |strands: &[&str]| metadata(strands).strand_reindexing(0, "CAGE");
+        let found = of(&["+", "+", ".", "-", "-", "."]);
+        assert_eq!(found, Some(vec![3, 4, 2, 0, 1, 5]));
+        assert_eq!(of(&["-", "+"]), Some(vec![1, 0]));
+        assert_eq!(of(&["+", "."]), None);
     }
 }

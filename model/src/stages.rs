@@ -11,11 +11,13 @@ mod values;
 
 use std::collections::BTreeMap;
 
+pub use self::list::of;
 use self::run::Run;
 use crate::array::Array;
 use crate::batch::Batch;
 use crate::forward::AlphaGenome;
 use crate::operations::Operations;
+use crate::precision::Arithmetic;
 
 /// Haiku's path of the organisms' embedding.
 pub(crate) const EMBED: &str = "alphagenome/embed";
@@ -83,6 +85,22 @@ impl<B: Operations> AlphaGenome<B> {
         self.run_of(path, batch, known, |run| run.run())
     }
 
+    /// [`run_stage`](Self::run_stage) within a model of another arithmetic: the sums that stand before the module are rounded
+    /// as there.
+    ///
+    /// # Errors
+    /// As [`run_stage`](Self::run_stage).
+    pub fn run_stage_between(
+        &self,
+        path: &str,
+        batch: &Batch,
+        known: &Known,
+        sums: Arithmetic,
+    ) -> Result<Vec<(String, Array)>, StageError> {
+        let sums = sums.roundings();
+        self.run_of(path, batch, known, |run| Run { sums, ..run }.run())
+    }
+
     /// The splice sites that the head at `path` chooses on `known` outputs of others, int32 `[B, 4, K]`: those of a
     /// probability below `threshold` left out, by default the configuration's. Nothing where the model has no such heads.
     ///
@@ -115,6 +133,7 @@ impl<B: Operations> AlphaGenome<B> {
             stage,
             batch,
             known,
+            sums: self.arithmetic().roundings(),
         })
     }
 }

@@ -1,11 +1,17 @@
 //! The command line.
 
+#[cfg(feature = "burn")]
+mod conditions;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::device::Device;
 use crate::recording::DType;
+
+#[cfg(feature = "burn")]
+pub use conditions::{Attention, Invariance, Precision};
 
 /// Compares AlphaGenome in Burn with recordings of the JAX model, or any two recordings, and gives a verdict.
 ///
@@ -53,6 +59,15 @@ pub enum Command {
     Explain(Explain),
     /// Time the model at several sequence lengths, beside the work that it does
     Bench(Bench),
+    /// Change what predictions should not depend on: batch, order, threads, strand, device
+    #[cfg(feature = "burn")]
+    Invariance(Invariance),
+    /// Show where each arithmetic loses precision, and what single blocks in float32 would win and cost
+    #[cfg(feature = "burn")]
+    Precision(Precision),
+    /// Hold the fused attention to the plain one: numbers, time, memory, and what it does to predictions
+    #[cfg(feature = "burn")]
+    Attention(Attention),
 }
 
 /// What is compared and how.

@@ -7,8 +7,12 @@
 #![forbid(unsafe_code)]
 
 pub mod align;
+#[cfg(feature = "burn")]
+pub mod attention;
 pub mod bisect;
 pub mod cli;
+#[cfg(feature = "burn")]
+pub mod closeness;
 pub mod commands;
 pub mod compare;
 pub mod decision;
@@ -17,9 +21,13 @@ pub mod exit;
 pub mod explain;
 pub mod fasta;
 pub mod floor;
+#[cfg(feature = "burn")]
+pub mod invariance;
 pub mod levels;
 pub mod order;
 pub mod outputs;
+#[cfg(feature = "burn")]
+pub mod precision;
 mod progress;
 pub mod recording;
 pub mod report;

@@ -9,6 +9,7 @@ use crate::heads::Head;
 use crate::heads::junctions::SpliceSitePositions;
 use crate::operations::Operations;
 use crate::outputs::{Output, Outputs};
+use crate::precision::Roundings;
 use crate::taps::NoTaps;
 use crate::tower::PATH as TOWER;
 
@@ -18,6 +19,8 @@ pub(super) struct Run<'a, B: Operations> {
     pub(super) stage: &'a Stage,
     pub(super) batch: &'a Batch,
     pub(super) known: &'a Known,
+    /// Of the sums between modules.
+    pub(super) sums: Roundings,
 }
 
 impl<B: Operations> Run<'_, B> {

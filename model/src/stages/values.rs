@@ -10,7 +10,7 @@ use crate::operations::Operations;
 impl<B: Operations> Run<'_, B> {
     /// The trunk `[B, S / 128, C]`: the pooled encoder, the organism, and what every block added.
     pub(super) fn trunk(&self, parts: &[String]) -> Result<Tensor<B, 3>, StageError> {
-        let roundings = self.model.arithmetic().roundings();
+        let roundings = self.sums;
         let [encoded, embed, rest @ ..] = parts else {
             return Err(StageError::Unknown(self.stage.path.clone()));
         };
@@ -25,7 +25,7 @@ impl<B: Operations> Run<'_, B> {
 
     /// The pair `[B, P, P, F]`: what every block added.
     pub(super) fn pair_sum(&self, parts: &[String]) -> Result<Tensor<B, 4>, StageError> {
-        let roundings = self.model.arithmetic().roundings();
+        let roundings = self.sums;
         let (first, rest) = parts
             .split_first()
             .ok_or_else(|| StageError::Unknown(self.stage.path.clone()))?;

@@ -1,6 +1,8 @@
 //! The commands: each takes its arguments, prints, and says how it ended.
 
 #[cfg(feature = "burn")]
+mod attention;
+#[cfg(feature = "burn")]
 mod bench;
 #[cfg(feature = "burn")]
 mod bench_forms;
@@ -10,7 +12,11 @@ mod drift;
 mod explain;
 pub mod floor;
 #[cfg(feature = "burn")]
+mod invariance;
+#[cfg(feature = "burn")]
 mod level;
+#[cfg(feature = "burn")]
+mod precision;
 #[cfg(feature = "burn")]
 mod record;
 #[cfg(feature = "burn")]
@@ -53,6 +59,9 @@ fn with_model(command: Command) -> Result<Exit> {
         Command::Record(args) => record::run(&args),
         Command::Smoke(args) => smoke::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Invariance(args) => invariance::run(&args),
+        Command::Attention(args) => attention::run(&args),
+        Command::Precision(args) => precision::run(&args),
         Command::Compare(_)
         | Command::Floor(_)
         | Command::Verdict(_)

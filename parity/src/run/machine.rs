@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use burn::backend::Flex;
-use model::{AlphaGenome, Arithmetic, Batch, Request, Taps};
+use model::metadata::Metadata;
+use model::{AlphaGenome, Arithmetic, AttentionForm, Batch, Config, Request, Taps};
 
 use crate::device::Device;
 
@@ -73,6 +74,51 @@ impl Machine {
         self.arithmetic
     }
 
+    /// The model, where it runs on the CPU.
+    pub fn on_cpu(&self) -> Option<&AlphaGenome<Flex>> {
+        match &self.form {
+            Form::Cpu(model) => Some(model),
+            #[cfg(any(feature = "cuda", feature = "burn-cuda"))]
+            _ => None,
+        }
+    }
+
+    /// Its configuration, and what its tracks are.
+    pub fn describe(&self) -> (Config, Option<Metadata>) {
+        match &self.form {
+            Form::Cpu(model) => (model.config().clone(), model.metadata().cloned()),
+            #[cfg(feature = "cuda")]
+            Form::Cuda(model) => {
+                let model = model.borrow();
+                (model.config().clone(), model.metadata().cloned())
+            }
+            #[cfg(feature = "burn-cuda")]
+            Form::BurnCuda(model) => (model.config().clone(), model.metadata().cloned()),
+        }
+    }
+
+    /// Chooses how the attention of the sequence runs, and gives the form that runs then: a device may have one alone.
+    pub fn set_attention(&mut self, form: AttentionForm) -> AttentionForm {
+        match &mut self.form {
+            Form::Cpu(model) => model.set_attention(form),
+            #[cfg(feature = "cuda")]
+            Form::Cuda(_) => return AttentionForm::Plain,
+            // Burn's own operations are the definition.
+            #[cfg(feature = "burn-cuda")]
+            Form::BurnCuda(_) => return AttentionForm::Plain,
+        }
+        form
+    }
+
+    /// Bytes of the parameters and of the tensors of the pass that ran last; nothing where the device does not tell.
+    pub fn memory(&self) -> Option<u64> {
+        match &self.form {
+            #[cfg(feature = "cuda")]
+            Form::Cuda(model) => Some(model.borrow().memory().iter().sum()),
+            _ => None,
+        }
+    }
+
     /// The platform as recordings name it, and the device's name.
     pub fn place(&self) -> (&'static str, String) {
         match &self.form {
@@ -82,6 +128,27 @@ impl Machine {
             #[cfg(feature = "burn-cuda")]
             Form::BurnCuda(_) => ("gpu", "burn-cuda".into()),
         }
+    }
+
+    /// Milliseconds of every module of a pass on the device, by the module's path; nothing where the device does not tell.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn profile(&self, batch: &Batch, request: &Request) -> Result<Option<Vec<(String, f64)>>> {
+        #[cfg(feature = "cuda")]
+        if let Form::Cuda(model) = &self.form {
+            let mut model = model.borrow_mut();
+            model.prepare(batch, request, false)?;
+            // The first pass warms up, the second is captured as a graph.
+            model.run()?;
+            model.run()?;
+            let costs = model.profile()?.into_iter();
+            return Ok(Some(
+                costs.map(|cost| (cost.module, cost.milliseconds)).collect(),
+            ));
+        }
+        let _ = (batch, request);
+        Ok(None)
     }
 
     /// Runs a batch and brings all outputs to the host.

@@ -1,0 +1,129 @@
+//! The arguments of the commands that try a model under conditions.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Arithmetic;
+use crate::device::Device;
+use crate::invariance::Condition;
+use crate::precision::By;
+
+/// `parity invariance`.
+#[derive(Args, Clone, Debug)]
+pub struct Invariance {
+    /// The folder that `convert` wrote
+    #[arg(long, value_name = "DIR", default_value = "alphagenome-model")]
+    pub model: PathBuf,
+    /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations)
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub device: Device,
+    /// How the model computes [default: xla-cpu-f32 on the CPU, xla-gpu-bf16 on a GPU]
+    #[arg(long, value_enum)]
+    pub arithmetic: Option<Arithmetic>,
+    /// Sequence lengths in base pairs, multiples of 2,048
+    #[arg(
+        long,
+        value_name = "BP",
+        value_delimiter = ',',
+        default_value = "2048,4096"
+    )]
+    pub lengths: Vec<usize>,
+    /// The organism, by number: 0 human, 1 mouse
+    #[arg(long, default_value_t = 0)]
+    pub organism: usize,
+    /// Sequences of a batch; the sequence in question takes every place
+    #[arg(long, default_value_t = 3)]
+    pub batch: usize,
+    /// Only these conditions
+    #[arg(long, value_enum, value_name = "CONDITION", value_delimiter = ',')]
+    pub only: Vec<Condition>,
+    /// The largest relative L2 of a batch that passes [default: equal bits on the CPU, on a GPU the noise of the arithmetic]
+    #[arg(long, value_name = "L2")]
+    pub batch_limit: Option<f64>,
+    /// The largest relative L2 between the CUDA device and the CPU that passes [default: the noise of the arithmetic]
+    #[arg(long, value_name = "L2")]
+    pub device_limit: Option<f64>,
+    /// Demand that a run of N behind the sequence moves outputs by no more than this
+    #[arg(long, value_name = "L2")]
+    pub padding_limit: Option<f64>,
+    /// Demand that the other strand's outputs are no farther than this
+    #[arg(long, value_name = "L2")]
+    pub reverse_complement_limit: Option<f64>,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `parity precision`.
+#[derive(Args, Clone, Debug)]
+pub struct Precision {
+    /// The folder that `convert` wrote
+    #[arg(long, value_name = "DIR", default_value = "alphagenome-model")]
+    pub model: PathBuf,
+    /// Where the model runs: cpu, cuda, cuda:N. On a GPU errors are propagated ones and times the device's; what blocks win
+    /// is computed on the CPU
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub device: Device,
+    /// The arithmetics that are compared with float32; blocks are switched in the last one
+    #[arg(
+        long,
+        value_enum,
+        value_name = "ARITHMETIC",
+        value_delimiter = ',',
+        default_value = "xla-gpu-f32,xla-gpu-tf32,xla-gpu-bf16-strict,xla-gpu-bf16"
+    )]
+    pub arithmetics: Vec<Arithmetic>,
+    /// Sequence length in base pairs, a multiple of 2,048
+    #[arg(long, value_name = "BP", default_value_t = 4096)]
+    pub length: usize,
+    /// The organism, by number: 0 human, 1 mouse
+    #[arg(long, default_value_t = 0)]
+    pub organism: usize,
+    /// What is switched to float32 at once
+    #[arg(long, value_enum, value_name = "HOW", default_value = "block")]
+    pub by: By,
+    /// Switch only blocks whose name, or whose module's, holds this text
+    #[arg(long, value_name = "TEXT", value_delimiter = ',')]
+    pub modules: Vec<String>,
+    /// Do not switch blocks
+    #[arg(long)]
+    pub no_switches: bool,
+    /// Print JSON instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `parity attention`.
+#[derive(Args, Clone, Debug)]
+pub struct Attention {
+    /// The folder that `convert` wrote
+    #[arg(long, value_name = "DIR", default_value = "alphagenome-model")]
+    pub model: PathBuf,
+    /// Where the model runs: cpu, cuda, cuda:N
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub device: Device,
+    /// How the model computes [default: xla-cpu-f32 on the CPU, xla-gpu-bf16 on a GPU]
+    #[arg(long, value_enum)]
+    pub arithmetic: Option<Arithmetic>,
+    /// Sequence lengths in base pairs, multiples of 2,048
+    #[arg(
+        long,
+        value_name = "BP",
+        value_delimiter = ',',
+        default_value = "2048,4096,16384"
+    )]
+    pub lengths: Vec<usize>,
+    /// The organism, by number: 0 human, 1 mouse
+    #[arg(long, default_value_t = 0)]
+    pub organism: usize,
+    /// How often each form is timed
+    #[arg(long, default_value_t = 3)]
+    pub repeats: usize,
+    /// The largest relative L2 of an attention block that passes [default: 1e-5 in xla-cpu-f32, 1e-2 where operands are rounded]
+    #[arg(long, value_name = "L2")]
+    pub limit: Option<f64>,
+    /// Print JSON instead of tables
+    #[arg(long)]
+    pub json: bool,
+}

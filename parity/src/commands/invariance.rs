@@ -1,0 +1,168 @@
+//! `parity invariance`: what may change without a prediction changing.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use model::sequence::{LENGTH_STEP, LONGEST};
+
+use super::write::print;
+use crate::cli::Invariance;
+use crate::device::Device;
+use crate::exit::Exit;
+use crate::invariance::{
+    Condition, Limits, Report, Runner, SCHEMA, SCHEMA_VERSION, Verdict, write,
+};
+use crate::progress;
+use crate::report::grid::terminal_width;
+use crate::run::Machine;
+
+/// Tries the conditions; disagrees where one fails.
+///
+/// # Errors
+/// Where the arguments do not fit one another, the model cannot be loaded, or the device fails.
+pub fn run(args: &Invariance) -> Result<Exit> {
+    check(args)?;
+    let arithmetic = args.arithmetic.map_or_else(
+        || match args.device {
+            Device::Cpu => model::Arithmetic::XlaCpuF32,
+            _ => model::Arithmetic::XlaGpuBf16,
+        },
+        Into::into,
+    );
+    let machine = Machine::load(&args.model, arithmetic, args.device)?;
+    let mut conditions = args.only.clone();
+    if conditions.is_empty() {
+        conditions = Condition::value_variants().to_vec();
+    }
+    let cpu = match args.device {
+        Device::Cpu => None,
+        _ if !conditions.contains(&Condition::Device) => None,
+        _ => Some(Machine::load(&args.model, arithmetic, Device::Cpu)?),
+    };
+    let noise = noise(arithmetic);
+    let bar = progress::bar(0);
+    let runner = Runner {
+        described: machine.describe(),
+        device: args.device,
+        dir: args.model.clone(),
+        organism: args.organism,
+        batch: args.batch,
+        limits: Limits {
+            repeat: 0.0,
+            batch: args.batch_limit.unwrap_or(match args.device {
+                Device::Cpu => 0.0,
+                _ => noise,
+            }),
+            device: args.device_limit.unwrap_or(noise),
+            padding: args.padding_limit,
+            reverse_complement: args.reverse_complement_limit,
+        },
+        progress: &|what| {
+            bar.set_message(what.to_string());
+            bar.inc(1);
+        },
+        machine,
+        cpu,
+    };
+    if args.organism >= runner.described.0.num_organisms {
+        bail!(
+            "--organism {}: the model has {}",
+            args.organism,
+            runner.described.0.num_organisms
+        );
+    }
+    let obstacle = |condition: &Condition| {
+        let why = runner.obstacle(*condition)?;
+        Some(format!("{}: {why}", condition.name()))
+    };
+    let skipped: Vec<String> = conditions.iter().filter_map(obstacle).collect();
+    conditions.retain(|condition| runner.obstacle(*condition).is_none());
+    let (started, mut rows) = (Instant::now(), Vec::new());
+    let mut lengths = args.lengths.clone();
+    lengths.sort_unstable();
+    lengths.dedup();
+    for (index, &length) in lengths.iter().enumerate() {
+        let (reference, seconds) = runner.reference(length)?;
+        if index == 0 {
+            let left = estimate(&lengths, &conditions, args.batch) * seconds / length as f64;
+            eprintln!(
+                "parity: {} conditions at {} lengths: about {}, judged by the first pass",
+                conditions.len(),
+                lengths.len(),
+                progress::duration(left)
+            );
+        }
+        for &condition in &conditions {
+            rows.extend(runner.rows(condition, length, &reference)?);
+        }
+    }
+    bar.finish_and_clear();
+    let first_failure = rows.iter().position(|row| row.verdict == Verdict::Fail);
+    let report = Report {
+        schema: SCHEMA,
+        schema_version: SCHEMA_VERSION,
+        model: args.model.display().to_string(),
+        device: runner.machine.place().1,
+        arithmetic: arithmetic.to_string(),
+        batch: args.batch,
+        seconds: started.elapsed().as_secs_f64(),
+        rows,
+        skipped,
+        agree: first_failure.is_none(),
+        first_failure,
+    };
+    match args.json {
+        true => print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?,
+        false => print(&write(&report, terminal_width()))?,
+    }
+    Ok(Exit::of(report.agree))
+}
+
+fn check(args: &Invariance) -> Result<()> {
+    let fits = |length: &usize| (1..LONGEST).contains(length) && length.is_multiple_of(LENGTH_STEP);
+    if let Some(length) = args.lengths.iter().find(|length| !fits(length)) {
+        bail!("--lengths {length}: expected multiples of {LENGTH_STEP} below {LONGEST}");
+    }
+    if args.batch == 0 {
+        bail!("--batch 0: expected at least 1");
+    }
+    let limits = [
+        ("--batch-limit", args.batch_limit),
+        ("--device-limit", args.device_limit),
+        ("--padding-limit", args.padding_limit),
+        ("--reverse-complement-limit", args.reverse_complement_limit),
+    ];
+    for (name, limit) in limits {
+        if let Some(limit) = limit.filter(|limit| !(0.0..=f64::MAX).contains(limit)) {
+            bail!("{name} {limit}: expected a distance of 0 or more");
+        }
+    }
+    Ok(())
+}
+
+/// Base pairs of all passes, the first of every length included.
+fn estimate(lengths: &[usize], conditions: &[Condition], batch: usize) -> f64 {
+    let passes = |length: usize| {
+        let passes = conditions
+            .iter()
+            .map(|condition| condition.passes(length, batch));
+        1.0 + passes.sum::<f64>()
+    };
+    lengths
+        .iter()
+        .map(|&length| length as f64 * passes(length))
+        .sum()
+}
+
+/// How far sums in another order move an output, where that is all that differs.
+fn noise(arithmetic: model::Arithmetic) -> f64 {
+    use model::Arithmetic::{XlaCpuF32, XlaGpuF32, XlaGpuTf32};
+    match arithmetic {
+        XlaCpuF32 => 1e-5,
+        // Float32 noise tips operands over a rounding edge of bfloat16, or of TF32 too.
+        XlaGpuF32 => 5e-4,
+        XlaGpuTf32 => 2e-3,
+        _ => 5e-2,
+    }
+}
