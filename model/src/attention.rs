@@ -16,10 +16,11 @@ use crate::tower::PATH;
 /// How the attention of the sequence runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum AttentionForm {
-    /// The backend's own form: without all logits in memory, where it has one.
+    /// Without all logits in memory, where there is such a form: on the CPU, and on Hopper in bfloat16. Elsewhere as
+    /// [`Self::Plain`].
     #[default]
     Fused,
-    /// The definition: logits, softmax and weights in memory, one after the other.
+    /// Logits, softmax and weights in memory, one after the other.
     Plain,
 }
 

@@ -29,6 +29,7 @@ use std::path::Path;
 use ::cuda::{Device, Element};
 use burn::backend::Flex;
 
+use crate::attention::AttentionForm;
 use crate::batch::Batch;
 use crate::config::Config;
 use crate::forward::AlphaGenome;
@@ -85,16 +86,6 @@ impl TryFrom<Arithmetic> for Precision {
             }
         }
     }
-}
-
-/// How the attention of the sequence runs on a GPU.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum AttentionForm {
-    /// One kernel without logits in memory, where there is one: on Hopper, in bfloat16. Elsewhere as [`Self::Plain`].
-    #[default]
-    Fused,
-    /// Logits, softmax and weights in memory, one after the other.
-    Plain,
 }
 
 /// Why the model does not run on a GPU.

@@ -53,9 +53,7 @@ pub mod taps;
 pub mod tower;
 
 #[cfg(feature = "cuda")]
-pub use self::cuda::{
-    AttentionForm, CudaAlphaGenome, CudaError, CudaOutputs, ModuleCost, NonFinite, Precision,
-};
+pub use self::cuda::{CudaAlphaGenome, CudaError, CudaOutputs, ModuleCost, NonFinite, Precision};
 pub use array::{Array, Values};
 pub use attention::AttentionForm;
 pub use batch::Batch;

@@ -75,7 +75,11 @@ pub(super) fn median(repeats: usize, mut run: impl FnMut()) -> Option<f64> {
         run();
         started.elapsed().as_secs_f64() * 1e3
     });
-    let mut times: Vec<f64> = times.collect();
+    middle(times.collect())
+}
+
+/// The median.
+pub(super) fn middle(mut times: Vec<f64>) -> Option<f64> {
     times.sort_by(f64::total_cmp);
-    times.get(repeats / 2).copied()
+    times.get(times.len() / 2).copied()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use model::{Array, AttentionForm, Batch, Known, NoTaps, Request};
 
-use super::alone::median;
+use super::alone::{median, middle};
 use super::memory::peak;
 use super::{Cost, Length, Pair};
 use crate::closeness::{Closeness, floats};
@@ -61,10 +61,13 @@ pub fn blocks(machine: &mut Machine, given: &Blocks<'_>, alone: Option<Pair>) ->
         machine.set_attention(form);
         let (outputs, bytes) = peak(|| machine.run(&given.batch, &request, &mut NoTaps));
         let outputs = outputs?;
-        let time = median(given.repeats, || {
-            // It ran just now.
-            let _ = machine.run(&given.batch, &request, &mut NoTaps);
-        });
+        let time = match machine.times(&given.batch, &request, given.repeats)? {
+            Some(times) => middle(times),
+            None => median(given.repeats, || {
+                // It ran just now.
+                let _ = machine.run(&given.batch, &request, &mut NoTaps);
+            }),
+        };
         Ok((outputs, time, machine.memory().or(bytes)))
     };
     let (a, fused_milliseconds, fused_bytes) = pass(AttentionForm::Fused, "fused, whole passes")?;

@@ -102,7 +102,11 @@ impl Machine {
         match &mut self.form {
             Form::Cpu(model) => model.set_attention(form),
             #[cfg(feature = "cuda")]
-            Form::Cuda(_) => return AttentionForm::Plain,
+            Form::Cuda(model) => {
+                let model = model.get_mut();
+                model.set_attention(form);
+                return model.attention();
+            }
             // Burn's own operations are the definition.
             #[cfg(feature = "burn-cuda")]
             Form::BurnCuda(_) => return AttentionForm::Plain,
@@ -138,16 +142,34 @@ impl Machine {
         #[cfg(feature = "cuda")]
         if let Form::Cuda(model) = &self.form {
             let mut model = model.borrow_mut();
-            model.prepare(batch, request, false)?;
-            // The first pass warms up, the second is captured as a graph.
-            model.run()?;
-            model.run()?;
+            warm(&mut model, batch, request)?;
             let costs = model.profile()?.into_iter();
             return Ok(Some(
                 costs.map(|cost| (cost.module, cost.milliseconds)).collect(),
             ));
         }
         let _ = (batch, request);
+        Ok(None)
+    }
+
+    /// Milliseconds of some passes, outputs left on the device; nothing where outputs are on the host.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn times(
+        &self,
+        batch: &Batch,
+        request: &Request,
+        count: usize,
+    ) -> Result<Option<Vec<f64>>> {
+        #[cfg(feature = "cuda")]
+        if let Form::Cuda(model) = &self.form {
+            let mut model = model.borrow_mut();
+            warm(&mut model, batch, request)?;
+            let times = (0..count).map(|_| Ok(f64::from(model.time()?)));
+            return times.collect::<Result<_>>().map(Some);
+        }
+        let _ = (batch, request, count);
         Ok(None)
     }
 
@@ -172,4 +194,12 @@ impl Machine {
             Form::BurnCuda(model) => Ok(model.forward(batch, request, taps)?.into_arrays()),
         }
     }
+}
+
+/// Runs a pass twice: the first one warms up, the second is captured as a graph.
+#[cfg(feature = "cuda")]
+fn warm(model: &mut model::CudaAlphaGenome, batch: &Batch, request: &Request) -> Result<()> {
+    model.prepare(batch, request, &Default::default())?;
+    model.run()?;
+    Ok(model.run()?)
 }
