@@ -199,7 +199,7 @@ fn switch(
     let mut rows = Vec::new();
     for group in groups {
         bar.set_message(format!("{} in float32", group.0));
-        rows.push(mix.switch(group, [&float32, &times])?);
+        rows.push(mix.switch(group, args.by, [&float32, &times])?);
         bar.inc(1);
     }
     rows.sort_by(|a, b| b.wins.total_cmp(&a.wins));

@@ -7,7 +7,7 @@ use anyhow::Result;
 use burn::backend::Flex;
 use model::{AlphaGenome, Array, Batch, Known, Request, SpliceSitePositions, Stage, Taps};
 
-use super::modules::distance;
+use super::modules::{bare, distance};
 use super::{Loss, Module, Output};
 use crate::closeness::{Closeness, floats};
 use crate::outputs::{Kind, kind_of, reading_order};
@@ -82,10 +82,11 @@ pub fn values(machine: &Machine, subject: &Subject) -> Result<Values> {
     })
 }
 
-/// The module that a part of it belongs to: the longest path that begins it.
+/// The module that a part of it belongs to: the longest path that begins it. A GPU's profile leaves the root out.
 fn owner(path: &str, stages: &[Stage]) -> Option<String> {
+    let path = bare(path);
     let begins = |stage: &&Stage| {
-        let rest = path.strip_prefix(stage.path.as_str());
+        let rest = path.strip_prefix(bare(&stage.path));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let stage = stages

@@ -75,20 +75,23 @@ impl<'a> Mix<'a> {
         EMBEDDINGS.map(|name| self.errors.get(name).copied())
     }
 
-    /// The blocks in the order of the data, each with its modules; those whose name holds one of `only`, if it holds any.
+    /// The blocks in the order of the data, each with its modules; if `only` holds any text, those that hold one of them in
+    /// their name or a module's.
     pub fn groups(&self, by: By, only: &[String]) -> Vec<(String, Vec<String>)> {
         let mut groups: Vec<(String, Vec<String>)> = Vec::new();
         for stage in &self.subject.stages {
             let group = group_of(&stage.path, by);
-            let wanted = |text: &String| group.contains(text) || stage.path.contains(text);
-            if !only.is_empty() && !only.iter().any(wanted) {
-                continue;
-            }
             match groups.iter_mut().find(|(name, _)| *name == group) {
                 Some((_, modules)) => modules.push(stage.path.clone()),
                 None => groups.push((group, vec![stage.path.clone()])),
             }
         }
+        groups.retain(|(group, modules)| {
+            let held = |text: &String| {
+                group.contains(text) || modules.iter().any(|path| path.contains(text))
+            };
+            only.is_empty() || only.iter().any(held)
+        });
         groups
     }
 
@@ -99,14 +102,14 @@ impl<'a> Mix<'a> {
     pub fn switch(
         &mut self,
         (block, modules): (String, Vec<String>),
+        by: By,
         times: [&BTreeMap<String, f64>; 2],
     ) -> Result<Switch> {
         let effect = self.rerun(&modules, BTreeMap::new())?;
+        // Heads that run together on a GPU have a time together.
         let sum = |times: &BTreeMap<String, f64>| {
-            modules
-                .iter()
-                .filter_map(|path| times.get(path))
-                .sum::<f64>()
+            let ours = times.iter().filter(|(path, _)| group_of(path, by) == block);
+            ours.map(|(_, time)| time).sum::<f64>()
         };
         let [float32_milliseconds, milliseconds] = times.map(sum);
         Ok(Switch {

@@ -15,9 +15,14 @@ pub fn distance(a: &Array, b: &Array) -> Option<f64> {
     Closeness::of(a.iter().copied().zip(b.iter().copied())).relative_l2
 }
 
+/// A module's path below the model's.
+pub fn bare(path: &str) -> &str {
+    path.strip_prefix(ROOT).unwrap_or(path)
+}
+
 /// What a module is switched with.
 pub fn group_of(path: &str, by: By) -> String {
-    let path = path.strip_prefix(ROOT).unwrap_or(path);
+    let path = bare(path);
     let first = path.split('/').next().unwrap_or(path);
     match by {
         By::Module => path.into(),
