@@ -62,6 +62,18 @@ impl Closeness {
         }
     }
 
+    /// As far apart as can be: `values` that have nothing to be compared with.
+    pub fn lost(values: u64) -> Self {
+        Self {
+            values,
+            differing: values.max(1),
+            not_finite: 0,
+            cosine: None,
+            relative_l2: None,
+            largest: 0.0,
+        }
+    }
+
     /// Whether every value is the same.
     pub fn equal(&self) -> bool {
         self.differing == 0

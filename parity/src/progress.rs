@@ -33,3 +33,8 @@ pub fn duration(seconds: f64) -> String {
         _ => format!("{:.1} h", seconds / 3600.0),
     }
 }
+
+/// `1 length`, `2 lengths`.
+pub fn counted(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}

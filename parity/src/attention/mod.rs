@@ -8,6 +8,7 @@ mod table;
 use serde::Serialize;
 
 use crate::closeness::Closeness;
+use crate::exit::Exit;
 use crate::invariance::Compared;
 
 pub use alone::alone;
@@ -41,8 +42,15 @@ pub struct Report {
     pub one_form: Option<String>,
     /// One a length.
     pub lengths: Vec<Length>,
-    /// Whether the forms agree.
-    pub agree: bool,
+    /// Whether the forms agree; nothing where there is nothing to compare.
+    pub agree: Option<bool>,
+}
+
+impl Report {
+    /// Where nothing was compared, nothing can be said.
+    pub fn exit(&self) -> Exit {
+        self.agree.map_or(Exit::CouldNotRun, Exit::of)
+    }
 }
 
 /// One length.
@@ -87,11 +95,42 @@ pub struct Cost {
 }
 
 impl Length {
-    /// The largest distance of a block, or of the operation alone.
+    /// The largest distance of a block, or of the operation alone; infinite where no block was compared.
     pub fn distance(&self) -> f64 {
+        if self.blocks.is_empty() {
+            return f64::INFINITY;
+        }
         let pairs = self.alone.iter().chain(&self.blocks);
         pairs
             .map(|pair| pair.closeness.distance())
             .fold(0.0, f64::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_form_agrees_with_nothing() {
+        let mut report = Report {
+            schema: SCHEMA,
+            schema_version: SCHEMA_VERSION,
+            model: "model".into(),
+            device: "device".into(),
+            arithmetic: "xla-gpu-f32".into(),
+            command: String::new(),
+            limit: 1e-2,
+            one_form: Some("has one form of attention only".into()),
+            lengths: Vec::new(),
+            agree: None,
+        };
+        assert_eq!(report.exit(), Exit::CouldNotRun);
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json["agree"], serde_json::Value::Null);
+        let table = write(&report, None);
+        assert!(table.contains("nothing to compare: has one form of attention only"));
+        report.agree = Some(false);
+        assert_eq!(report.exit(), Exit::Disagree);
     }
 }

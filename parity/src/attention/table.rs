@@ -37,7 +37,7 @@ pub fn write(report: &Report, width: Option<usize>) -> String {
         .iter()
         .map(Length::distance)
         .fold(0.0, f64::max);
-    let line = match report.agree {
+    let line = match report.agree == Some(true) {
         true => format!(
             "the forms agree: no block is farther than {most:.1e} (limit {:.1e})",
             report.limit

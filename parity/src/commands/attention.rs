@@ -26,6 +26,9 @@ pub fn run(args: &Attention) -> Result<Exit> {
     if let Some(length) = args.lengths.iter().find(|length| !fits(length)) {
         bail!("--lengths {length}: expected multiples of {LENGTH_STEP} up to {LONGEST}");
     }
+    if let Some(limit) = args.limit.filter(|limit| !(0.0..=f64::MAX).contains(limit)) {
+        bail!("--limit {limit}: expected a distance of 0 or more");
+    }
     if args.repeats == 0 {
         bail!("--repeats 0: expected at least 1");
     }
@@ -85,14 +88,15 @@ pub fn run(args: &Attention) -> Result<Exit> {
             let all: usize = lengths.iter().sum();
             let left = started.elapsed().as_secs_f64() * (all - length) as f64 / length as f64;
             eprintln!(
-                "parity: {} more lengths: about {}",
-                lengths.len() - 1,
+                "parity: {} more: about {}",
+                progress::counted(lengths.len() - 1, "length"),
                 progress::duration(left)
             );
         }
     }
     bar.finish_and_clear();
-    let agree = found.iter().all(|length| length.distance() <= limit);
+    let within = |length: &Length| length.distance() <= limit;
+    let agree = (!found.is_empty()).then(|| found.iter().all(within));
     let report = Report {
         schema: SCHEMA,
         schema_version: SCHEMA_VERSION,
@@ -109,7 +113,10 @@ pub fn run(args: &Attention) -> Result<Exit> {
         true => print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?,
         false => print(&write(&report, terminal_width()))?,
     }
-    Ok(Exit::of(report.agree))
+    if let (Some(why), true) = (&report.one_form, args.json) {
+        eprintln!("parity: nothing to compare: {why}");
+    }
+    Ok(report.exit())
 }
 
 fn command(args: &Attention, arithmetic: Arithmetic) -> String {

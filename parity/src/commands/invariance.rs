@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::invariance::{
     Condition, Limits, Report, Runner, SCHEMA, SCHEMA_VERSION, Verdict, write,
 };
-use crate::progress;
+use crate::progress::{self, counted};
 use crate::report::grid::terminal_width;
 use crate::run::Machine;
 
@@ -76,24 +76,41 @@ pub fn run(args: &Invariance) -> Result<Exit> {
         let why = runner.obstacle(*condition)?;
         Some(format!("{}: {why}", condition.name()))
     };
-    let skipped: Vec<String> = conditions.iter().filter_map(obstacle).collect();
+    let mut skipped: Vec<String> = conditions.iter().filter_map(obstacle).collect();
     conditions.retain(|condition| runner.obstacle(*condition).is_none());
-    let (started, mut rows) = (Instant::now(), Vec::new());
     let mut lengths = args.lengths.clone();
     lengths.sort_unstable();
     lengths.dedup();
-    for (index, &length) in lengths.iter().enumerate() {
+    let mut plan = Vec::new();
+    for length in lengths {
+        let (fit, others): (Vec<_>, Vec<_>) = conditions
+            .iter()
+            .partition(|condition| condition.fits(length));
+        skipped.extend(others.into_iter().map(|condition: Condition| {
+            let name = condition.name();
+            format!("{name} at {length} bp: the model takes up to {LONGEST} bp")
+        }));
+        if !fit.is_empty() {
+            plan.push((length, fit));
+        }
+    }
+    if plan.is_empty() {
+        bail!("nothing to try: {}", skipped.join("; "));
+    }
+    let (started, mut rows) = (Instant::now(), Vec::new());
+    for (index, (length, conditions)) in plan.iter().enumerate() {
+        let length = *length;
         let (reference, seconds) = runner.reference(length)?;
         if index == 0 {
-            let left = estimate(&lengths, &conditions, args.batch) * seconds / length as f64;
+            let left = estimate(&plan, args.batch) * seconds / length as f64;
             eprintln!(
-                "parity: {} conditions at {} lengths: about {}, judged by the first pass",
-                conditions.len(),
-                lengths.len(),
+                "parity: {} at {}: about {}, judged by the first pass",
+                counted(conditions.len(), "condition"),
+                counted(plan.len(), "length"),
                 progress::duration(left)
             );
         }
-        for &condition in &conditions {
+        for &condition in conditions {
             rows.extend(runner.rows(condition, length, &reference)?);
         }
     }
@@ -119,13 +136,20 @@ pub fn run(args: &Invariance) -> Result<Exit> {
     Ok(Exit::of(report.agree))
 }
 
+/// Sequences of a batch at most: passes grow with its square.
+const MOST_SEQUENCES: usize = 64;
+
 fn check(args: &Invariance) -> Result<()> {
-    let fits = |length: &usize| (1..LONGEST).contains(length) && length.is_multiple_of(LENGTH_STEP);
+    let fits =
+        |length: &usize| (1..=LONGEST).contains(length) && length.is_multiple_of(LENGTH_STEP);
     if let Some(length) = args.lengths.iter().find(|length| !fits(length)) {
-        bail!("--lengths {length}: expected multiples of {LENGTH_STEP} below {LONGEST}");
+        bail!("--lengths {length}: expected multiples of {LENGTH_STEP} up to {LONGEST}");
     }
     if args.batch == 0 {
         bail!("--batch 0: expected at least 1");
+    }
+    if args.batch > MOST_SEQUENCES {
+        bail!("--batch {}: expected up to {MOST_SEQUENCES}", args.batch);
     }
     let limits = [
         ("--batch-limit", args.batch_limit),
@@ -142,17 +166,14 @@ fn check(args: &Invariance) -> Result<()> {
 }
 
 /// Base pairs of all passes, the first of every length included.
-fn estimate(lengths: &[usize], conditions: &[Condition], batch: usize) -> f64 {
-    let passes = |length: usize| {
+fn estimate(plan: &[(usize, Vec<Condition>)], batch: usize) -> f64 {
+    let of = |(length, conditions): &(usize, Vec<Condition>)| {
         let passes = conditions
             .iter()
-            .map(|condition| condition.passes(length, batch));
-        1.0 + passes.sum::<f64>()
+            .map(|condition| condition.passes(*length, batch));
+        *length as f64 * (1.0 + passes.sum::<f64>())
     };
-    lengths
-        .iter()
-        .map(|&length| length as f64 * passes(length))
-        .sum()
+    plan.iter().map(of).sum()
 }
 
 /// How far sums in another order move an output, where that is all that differs.

@@ -61,21 +61,49 @@ pub struct Compared {
 pub struct Output {
     /// Its name.
     pub name: String,
+    /// Whether one pass alone has it, or each in another shape: then it is infinitely far.
+    pub lost: bool,
     /// How near it is.
     #[serde(flatten)]
     pub closeness: Closeness,
 }
 
+impl Output {
+    /// One that both passes have.
+    pub fn new(name: &str, closeness: Closeness) -> Self {
+        let (name, lost) = (name.into(), false);
+        Self {
+            name,
+            lost,
+            closeness,
+        }
+    }
+
+    /// One that has nothing to be compared with.
+    pub fn lost(name: &str, array: &Array) -> Self {
+        Self {
+            lost: true,
+            ..Self::new(name, Closeness::lost(array.values.len() as u64))
+        }
+    }
+
+    /// Positions and masks are no quantities: equal or not, and junctions are compared where both have the positions.
+    fn is_measured(&self) -> bool {
+        let kind = kind_of(&self.name).kind;
+        self.lost || !matches!(kind, Kind::SplicePositions | Kind::JunctionMask)
+    }
+}
+
 impl Compared {
     /// Puts outputs together.
     pub fn new(outputs: Vec<Output>) -> Self {
-        let measured = || outputs.iter().filter(|output| is_measured(&output.name));
+        let measured = || outputs.iter().filter(|output| output.is_measured());
         let farther =
             |a: &&Output, b: &&Output| a.closeness.distance().total_cmp(&b.closeness.distance());
         let worst = measured().max_by(farther);
         let cosines = measured().filter_map(|output| output.closeness.cosine);
         Self {
-            equal: outputs.iter().all(|output| output.closeness.equal()),
+            equal: !outputs.is_empty() && outputs.iter().all(|output| output.closeness.equal()),
             cosine: cosines.min_by(f64::total_cmp),
             relative_l2: worst.and_then(|output| output.closeness.relative_l2),
             worst: worst
@@ -101,29 +129,27 @@ impl Compared {
             if output.closeness.distance() > known.closeness.distance() {
                 known.closeness = output.closeness;
             }
+            known.lost |= output.lost;
             known.closeness.values = values;
             known.closeness.differing = differing;
         }
         Self::new(outputs)
     }
 
-    /// The largest relative L2 distance.
+    /// Whether there is no output, or one that has nothing to be compared with.
+    pub fn incomplete(&self) -> bool {
+        self.outputs.is_empty() || self.outputs.iter().any(|output| output.lost)
+    }
+
+    /// The largest relative L2 distance; infinite where nothing was compared.
     pub fn distance(&self) -> f64 {
-        let distances = self
-            .outputs
-            .iter()
-            .filter(|output| is_measured(&output.name));
+        if self.incomplete() {
+            return f64::INFINITY;
+        }
+        let distances = self.outputs.iter().filter(|output| output.is_measured());
         let distances = distances.map(|output| output.closeness.distance());
         distances.fold(0.0, f64::max)
     }
-}
-
-/// Positions and masks are no quantities: equal or not, and junctions are compared where both have the positions.
-fn is_measured(name: &str) -> bool {
-    !matches!(
-        kind_of(name).kind,
-        Kind::SplicePositions | Kind::JunctionMask
-    )
 }
 
 /// Compares one sequence in two passes, output by output; junctions at the splice sites that both have.
@@ -131,12 +157,16 @@ pub fn compare(reference: Element<'_>, candidate: Element<'_>) -> Compared {
     let mut outputs = Vec::new();
     for (name, a) in reference.outputs {
         let Some(b) = candidate.outputs.get(name) else {
+            outputs.push(Output::lost(name, a));
             continue;
         };
-        let (_, from_a, size) = reference.part(a);
-        let (_, from_b, _) = candidate.part(b);
+        let (shape_a, from_a, size) = reference.part(a);
+        let (shape_b, from_b, _) = candidate.part(b);
         let closeness = if name == JUNCTIONS && !same_sites(reference, candidate) {
             junctions(reference, candidate)
+        } else if shape_a != shape_b {
+            outputs.push(Output::lost(name, a));
+            continue;
         } else {
             let (a, b) = (
                 floats(&a.values, from_a, size),
@@ -144,9 +174,11 @@ pub fn compare(reference: Element<'_>, candidate: Element<'_>) -> Compared {
             );
             Closeness::of(a.iter().copied().zip(b.iter().copied()))
         };
-        let name = name.clone();
-        outputs.push(Output { name, closeness });
+        outputs.push(Output::new(name, closeness));
     }
+    let more = candidate.outputs.iter();
+    let more = more.filter(|(name, _)| !reference.outputs.contains_key(*name));
+    outputs.extend(more.map(|(name, b)| Output::lost(name, b)));
     Compared::new(outputs)
 }
 
@@ -154,7 +186,10 @@ pub fn compare(reference: Element<'_>, candidate: Element<'_>) -> Compared {
 pub fn beginning(reference: &Outputs, longer: &Outputs) -> Compared {
     let mut outputs = Vec::new();
     for (name, a) in reference {
-        let Some(b) = longer.get(name) else { continue };
+        let Some(b) = longer.get(name) else {
+            outputs.push(Output::lost(name, a));
+            continue;
+        };
         // Junctions are at given sites, so they have the same shape; pairs are longer on two axes.
         let (rows, row_a, row_b) = match (&a.shape[..], &b.shape[..]) {
             (a, b) if a == b => (1, a.iter().product(), 0),
@@ -162,7 +197,10 @@ pub fn beginning(reference: &Outputs, longer: &Outputs) -> Compared {
             (&[1, rows, columns, channels], &[_, _, wider, _]) => {
                 (rows, columns * channels, wider * channels)
             }
-            _ => continue,
+            _ => {
+                outputs.push(Output::lost(name, a));
+                continue;
+            }
         };
         let values: Vec<_> = (0..rows)
             .map(|row| {
@@ -175,8 +213,7 @@ pub fn beginning(reference: &Outputs, longer: &Outputs) -> Compared {
         let pairs = values
             .iter()
             .flat_map(|(a, b)| a.iter().copied().zip(b.iter().copied()));
-        let (name, closeness) = (name.clone(), Closeness::of(pairs));
-        outputs.push(Output { name, closeness });
+        outputs.push(Output::new(name, Closeness::of(pairs)));
     }
     Compared::new(outputs)
 }
@@ -195,6 +232,11 @@ fn same_sites(a: Element<'_>, b: Element<'_>) -> bool {
 
 /// Counts at the positions that both have.
 fn junctions(a: Element<'_>, b: Element<'_>) -> Closeness {
+    let has_sites = |element: Element<'_>| element.outputs.contains_key(SITES);
+    if !(has_sites(a) && has_sites(b)) {
+        // Counts between sites that nobody knows.
+        return Closeness::of(std::iter::once((1.0, f32::NAN)));
+    }
     let side = |element: Element<'_>| {
         let array = |name: &str| {
             let array = &element.outputs[name];
@@ -220,6 +262,7 @@ fn junctions(a: Element<'_>, b: Element<'_>) -> Closeness {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::invariance::Verdict;
 
     fn outputs(values: &[f32], sites: [i32; 8], counts: [f32; 8]) -> Outputs {
         let shape = vec![values.len() / 2, 2, 1];
@@ -246,8 +289,14 @@ mod tests {
     fn a_sequence_is_found_at_its_place() {
         let a = outputs(&[1.0, 2.0], PLACES, [1.0; 8]);
         let mut b = outputs(&[5.0, 5.0, 1.0, 2.0], PLACES, [1.0; 8]);
+        let twice = |values: &Values| match values {
+            Values::F32(values) => Values::F32(values.repeat(2)),
+            Values::I32(places) => Values::I32(places.repeat(2)),
+            _ => unreachable!("counts and places"),
+        };
         for name in [SITES, JUNCTIONS] {
-            b.remove(name);
+            let array = b.get_mut(name).unwrap();
+            (array.shape[0], array.values) = (2, twice(&array.values));
         }
         let at = |place| compare(Element::alone(&a), Element { outputs: &b, place });
         assert!(at(1).equal && at(1).worst.is_none());
@@ -281,6 +330,8 @@ mod tests {
             }
         };
         let name = |name: &str, array| Outputs::from([(name.to_string(), array)]);
+        let gone = beginning(&name("a", array(vec![1, 2, 3])), &Outputs::new());
+        assert!(gone.outputs[0].lost && !gone.equal);
         let of = |a: &Outputs, b: &Outputs| beginning(a, b).outputs[0].closeness.clone();
         let (a, b) = (array(vec![1, 2, 3]), array(vec![1, 4, 3]));
         assert!(of(&name("embeddings_128bp", a), &name("embeddings_128bp", b)).equal());
@@ -291,10 +342,47 @@ mod tests {
     }
 
     #[test]
+    fn what_one_pass_alone_has_is_infinitely_far() {
+        let a = outputs(&[1.0, 2.0], PLACES, [1.0; 8]);
+        let found = |b: &Outputs| {
+            let [one, other] =
+                [(&a, b), (b, &a)].map(|(a, b)| compare(Element::alone(a), Element::alone(b)));
+            for found in [&one, &other] {
+                assert_eq!((found.equal, found.distance()), (false, f64::INFINITY));
+                assert_eq!(Verdict::of(found, Some(1.0)), Verdict::Fail);
+                assert_eq!(Verdict::of(found, None), Verdict::Fail);
+            }
+            one
+        };
+        for name in ["embeddings_1bp", SITES, JUNCTIONS] {
+            let mut b = a.clone();
+            b.remove(name);
+            let lost = found(&b).outputs;
+            let lost = lost.iter().find(|output| output.name == name).unwrap();
+            assert!(lost.lost && lost.closeness.relative_l2.is_none(), "{name}");
+        }
+        let mut b = a.clone();
+        b.get_mut("embeddings_1bp").unwrap().shape = vec![1, 1, 2];
+        assert_eq!(found(&b).worst.as_deref(), Some("embeddings_1bp"));
+    }
+
+    #[test]
+    fn no_output_at_all_is_no_agreement() {
+        let nothing = Outputs::new();
+        for found in [
+            compare(Element::alone(&nothing), Element::alone(&nothing)),
+            Compared::merge(Vec::new()),
+        ] {
+            assert_eq!((found.equal, found.relative_l2), (false, None));
+            assert_eq!(Verdict::of(&found, Some(0.0)), Verdict::Fail);
+        }
+    }
+
+    #[test]
     fn several_comparisons_tell_the_farthest() {
-        let output = |b: f32| Output {
-            name: "embeddings_1bp".into(),
-            closeness: Closeness::of(std::iter::once((1.0, b))),
+        let output = |b: f32| {
+            let pairs = std::iter::once((1.0, b));
+            Output::new("embeddings_1bp", Closeness::of(pairs))
         };
         let all = [2.0, 4.0, 1.0].map(|b| Compared::new(vec![output(b)]));
         let merged = Compared::merge(all.into());

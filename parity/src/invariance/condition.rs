@@ -1,6 +1,7 @@
 //! The conditions.
 
 use clap::ValueEnum;
+use model::sequence::{LENGTH_STEP, LONGEST};
 use serde::Serialize;
 
 /// A change that the model's predictions should not see.
@@ -43,6 +44,11 @@ impl Condition {
         }
     }
 
+    /// Whether it can be tried at a length that the model takes.
+    pub fn fits(self, length: usize) -> bool {
+        self != Self::Padding || length + LENGTH_STEP <= LONGEST
+    }
+
     /// Passes over a sequence of `length`, in units of that length, beside the pass that all are compared with.
     pub fn passes(self, length: usize, batch: usize) -> f64 {
         match self {
@@ -57,7 +63,7 @@ impl Condition {
             }
             // On the CPU, whose time nothing here tells.
             Self::Device => 0.0,
-            Self::Padding => 1.0 + model::sequence::LENGTH_STEP as f64 / length as f64,
+            Self::Padding => 1.0 + LENGTH_STEP as f64 / length as f64,
         }
     }
 }

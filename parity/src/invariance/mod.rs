@@ -84,6 +84,8 @@ impl Verdict {
     /// Judges what was found.
     pub fn of(compared: &Compared, limit: Option<f64>) -> Self {
         match limit {
+            // Where an output is lost there is nothing to inform about.
+            _ if compared.incomplete() => Self::Fail,
             None => Self::Information,
             Some(_) if compared.equal => Self::Pass,
             // Written so that NaN fails; a limit of zero has demanded equal bits.

@@ -47,10 +47,15 @@ pub fn compare(
     let mut outputs = Vec::new();
     for (name, a) in reference {
         let head = head_of(name).and_then(|head| config.heads.get(head));
-        let (Some(head), Some(b)) = (head, other.get(name)) else {
+        let Some(head) = head else { continue };
+        let (output_type, junctions) = (head.output_type(), name.starts_with(HEAD));
+        if junctions && name != JUNCTIONS {
+            continue;
+        }
+        let Some(b) = other.get(name).filter(|b| b.shape == a.shape) else {
+            outputs.push(Output::lost(name, a));
             continue;
         };
-        let (output_type, junctions) = (head.output_type(), name.starts_with(HEAD));
         let closeness = match (name.as_str(), &a.shape[..]) {
             (JUNCTIONS, &[1, donors, acceptors, channels]) => {
                 let half = channels / 2;
@@ -82,8 +87,7 @@ pub fn compare(
             }
             _ => continue,
         };
-        let name = name.clone();
-        outputs.push(Output { name, closeness });
+        outputs.push(Output::new(name, closeness));
     }
     Compared::new(outputs)
 }
@@ -184,6 +188,11 @@ mod tests {
         assert!(found.equal, "{found:?}");
         assert_eq!(found.outputs.len(), 5);
         assert!(!compare(&forward, &forward, (&config, &metadata), 0).equal);
+        let mut less = backward.clone();
+        less.remove("contact_maps/predictions");
+        let found = compare(&forward, &less, (&config, &metadata), 0);
+        assert_eq!((found.equal, found.outputs.len()), (false, 5));
+        assert_eq!(found.worst.as_deref(), Some("contact_maps/predictions"));
     }
 
     #[test]
