@@ -55,7 +55,7 @@ pub enum Command {
     Bisect(Bisect),
     /// Compare two profiler traces by module and kernel
     TraceDiff(TraceDiff),
-    /// Say in plain sentences what a result of --json means, and what to run next
+    /// Say in plain sentences what a result of level1 to level4 or compare means, and what to run next
     Explain(Explain),
     /// Time the model at several sequence lengths, beside the work that it does
     Bench(Bench),
@@ -175,7 +175,7 @@ pub struct FloorArgs {
 /// `parity verdict`.
 #[derive(Args, Clone, Debug)]
 pub struct VerdictArgs {
-    /// Results of --json; without one, level 2 is run first
+    /// Results of level1 to level4 or compare, as --json gives them; without one, level 2 is run first
     pub results: Vec<PathBuf>,
     /// What is run without a result.
     #[command(flatten)]
@@ -338,7 +338,7 @@ pub enum TracePlace {
 /// `parity explain`.
 #[derive(Args, Clone, Debug)]
 pub struct Explain {
-    /// A result of --json
+    /// A result of level1 to level4 or compare, as --json gives it
     pub result: PathBuf,
     /// Print JSON instead of sentences
     #[arg(long)]
@@ -354,7 +354,7 @@ pub struct Bench {
     /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations)
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub device: Device,
-    /// A second form to time in the same run, side by side: the Burn modules on `cpu` or `burn-cuda`, say
+    /// A second form to time in the same run, one after the other: the Burn modules on `cpu` or `burn-cuda`, say
     #[arg(long, value_name = "DEVICE")]
     pub beside: Option<Device>,
     /// Sequence lengths in base pairs, multiples of 2,048

@@ -202,7 +202,7 @@ fn verdict_and_drift_read_results() {
     // A result of something else is told apart.
     let other = parity(&["verdict", &format!("{f64_}/manifest.json")]);
     assert_eq!(other.status.code(), Some(2));
-    assert!(text(&other.stderr).contains("no result of `parity ... --json`"));
+    assert!(text(&other.stderr).contains("no result of level1 to level4 or compare"));
 }
 
 #[test]

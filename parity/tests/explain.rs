@@ -73,4 +73,21 @@ fn what_is_no_result_is_told() {
         assert_eq!(output.status.code(), Some(2));
         assert!(String::from_utf8(output.stderr).unwrap().contains(path));
     }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("invariance.json");
+    let document = r#"{"schema": "parity-invariance", "schema_version": 1, "agree": true}"#;
+    std::fs::write(&path, document).unwrap();
+    for command in ["explain", "verdict"] {
+        let output = parity(&[command, &path.display().to_string()]);
+        assert_eq!(output.status.code(), Some(2));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            text.contains("no result of level1 to level4 or compare"),
+            "{text}"
+        );
+        assert!(
+            text.contains("`parity-invariance` is another document"),
+            "{text}"
+        );
+    }
 }

@@ -107,13 +107,16 @@ fn what_is_demanded_and_does_not_hold_is_named_with_its_command() {
     for words in [
         "NOT invariant: the first that breaks is reverse-complement at 2048 bp",
         "parity invariance --model model --device cpu --arithmetic xla-cpu-f32",
-        "--lengths 2048 --only reverse-complement",
+        "--lengths 2048 --only reverse-complement --reverse-complement-limit 0.01",
     ] {
         assert!(outcome.stdout.contains(words), "{words}: {outcome}");
     }
     outcome.expect_message(&["2 conditions at 1 length: about"]);
     let report = json(scratch.path(), &demanding, 1);
     assert_eq!(report["first_failure"], 2);
+    let again = "parity invariance --model model --device cpu --arithmetic xla-cpu-f32 --organism 0 --batch 3 --lengths 2048 \
+        --only repeat,reverse-complement --reverse-complement-limit 0.01";
+    assert_eq!(report["command"], again);
     let outputs = rows(&report, "reverse-complement")[0]["outputs"].clone();
     let names = outputs.as_array().expect("outputs").iter();
     let names: Vec<&str> = names.filter_map(|output| output["name"].as_str()).collect();
@@ -204,6 +207,11 @@ fn the_block_that_rounds_wins_everything() {
     let scratch = model();
     let arguments = "precision --length 2048 --by part --arithmetics xla-gpu-f32";
     let report = json(scratch.path(), arguments, 0);
+    let command = report["command"].as_str().expect("a command");
+    assert!(
+        command.ends_with("--arithmetics xla-gpu-f32 --by part"),
+        "{command}"
+    );
     let rows = report["switches"]["rows"].as_array().expect("rows");
     let row = |block: &str| {
         let mut rows = rows.iter().filter(|row| row["block"] == block);
@@ -257,8 +265,6 @@ fn two_forms_of_attention_agree() {
             assert!(distance > 0.0 && distance < 1e-6, "{pair}");
         };
         near(&length["alone"]);
-        let bytes = &length["alone"]["plain_bytes"];
-        assert!(bytes.is_null() || number(bytes) > 0.0, "{bytes}");
         let blocks = length["blocks"].as_array().expect("blocks");
         assert_eq!(blocks.len(), 9);
         blocks.iter().for_each(near);
@@ -276,8 +282,29 @@ fn two_forms_of_attention_agree() {
         outcome.stdout.contains("parity attention --model model"),
         "{outcome}"
     );
-    for wrong in ["--lengths 100", "--limit nan"] {
+    let options = "--lengths 2048,4096 --repeats 1 --limit 0";
+    assert!(outcome.stdout.contains(options), "{outcome}");
+    for (wrong, words) in [
+        ("--lengths 100", "--lengths 100"),
+        ("--limit nan", "--limit NaN: expected a distance"),
+    ] {
         let outcome = parity(scratch.path(), &format!("attention {wrong}"));
-        outcome.expect_code(2).expect_message(&[wrong]);
+        outcome.expect_code(2).expect_message(&[words]);
+    }
+}
+
+#[test]
+fn a_bench_that_cannot_be_is_refused_before_it_is_timed() {
+    let scratch = model();
+    for (wrong, words) in [
+        ("--repeats 0", "--repeats 0: expected at least 1"),
+        ("--tune", "--tune: expected --device cuda"),
+        ("--trace trace.json", "--trace: expected --device cuda"),
+        // The organism is refused by the first pass.
+        ("--beside burn-cuda --organism 9", "burn-cuda"),
+    ] {
+        let arguments = format!("bench --lengths 2048 {wrong}");
+        let outcome = parity(scratch.path(), &arguments);
+        outcome.expect_code(2).expect_message(&[words]);
     }
 }

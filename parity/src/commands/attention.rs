@@ -103,7 +103,7 @@ pub fn run(args: &Attention) -> Result<Exit> {
         model: args.model.display().to_string(),
         device: machine.place().1,
         arithmetic: arithmetic.to_string(),
-        command: command(args, arithmetic),
+        command: command(args, arithmetic, limit),
         limit,
         one_form,
         lengths: found,
@@ -119,13 +119,14 @@ pub fn run(args: &Attention) -> Result<Exit> {
     Ok(report.exit())
 }
 
-fn command(args: &Attention, arithmetic: Arithmetic) -> String {
+fn command(args: &Attention, arithmetic: Arithmetic, limit: f64) -> String {
     let lengths: Vec<String> = args.lengths.iter().map(usize::to_string).collect();
     format!(
-        "parity attention --model {} --device {} --arithmetic {arithmetic} --organism {} --lengths {}",
+        "parity attention --model {} --device {} --arithmetic {arithmetic} --organism {} --lengths {} --repeats {} --limit {limit}",
         args.model.display(),
         args.device,
         args.organism,
-        lengths.join(",")
+        lengths.join(","),
+        args.repeats
     )
 }

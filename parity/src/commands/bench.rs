@@ -11,6 +11,7 @@ use crate::device::Device;
 use crate::exit::Exit;
 use crate::progress;
 
+use super::bench_forms::Form;
 use super::write::print;
 
 /// What a bench found.
@@ -113,10 +114,26 @@ pub fn run(args: &Bench) -> Result<Exit> {
     {
         bail!("a sequence of {length} bp does not run: lengths are multiples of 2,048 bp");
     }
-    let (load_s, (arithmetic, device), lengths) = measure(args, args.device)?;
-    let beside = match args.beside {
-        Some(second) => {
-            let (load_s, (arithmetic, device), lengths) = measure(args, second)?;
+    if args.repeats == 0 {
+        bail!("--repeats 0: expected at least 1");
+    }
+    let is_cuda = |device| matches!(device, Device::Cuda(_));
+    if args.tune && !is_cuda(args.device) && !args.beside.is_some_and(is_cuda) {
+        bail!("--tune: expected --device cuda, algorithms are chosen there alone");
+    }
+    if args.trace.is_some() && !is_cuda(args.device) {
+        bail!("--trace: expected --device cuda, operations are timed there alone");
+    }
+    // A device that is not there is told before anything is timed.
+    let (load_s, form) = load(args, args.device)?;
+    let second = match args.beside {
+        Some(second) => Some((second, load(args, second)?)),
+        None => None,
+    };
+    let ((arithmetic, device), lengths) = measure(args, form, args.device)?;
+    let beside = match second {
+        Some((second, (load_s, form))) => {
+            let ((arithmetic, device), lengths) = measure(args, form, second)?;
             Some(Beside {
                 device: format!("{device} ({second})"),
                 arithmetic,
@@ -145,19 +162,31 @@ pub fn run(args: &Bench) -> Result<Exit> {
         true => print(&format!("{}\n", serde_json::to_string_pretty(&document)?))?,
         false => print(&table(&document, args.device))?,
     }
-    Ok(Exit::of(
-        document
-            .lengths
-            .iter()
-            .all(|measured| measured.non_finite == 0),
-    ))
+    Ok(Exit::of(document.finite()))
 }
 
-/// Seconds to load a form, its arithmetic and device, and what was found at every length.
-fn measure(args: &Bench, device: Device) -> Result<(f64, (String, String), Vec<Measured>)> {
+impl Document {
+    /// Whether every form gave numbers at every length.
+    fn finite(&self) -> bool {
+        let beside = self.beside.iter().flat_map(|beside| &beside.lengths);
+        let mut all = self.lengths.iter().chain(beside);
+        all.all(|measured| measured.non_finite == 0)
+    }
+}
+
+/// Seconds to load a form, and the form.
+fn load(args: &Bench, device: Device) -> Result<(f64, Form)> {
     let started = Instant::now();
-    let mut form = super::bench_forms::load(args, device)?;
-    let load_s = started.elapsed().as_secs_f64();
+    let form = super::bench_forms::load(args, device)?;
+    Ok((started.elapsed().as_secs_f64(), form))
+}
+
+/// A form's arithmetic and device, and what was found at every length.
+fn measure(
+    args: &Bench,
+    mut form: Form,
+    device: Device,
+) -> Result<((String, String), Vec<Measured>)> {
     let bar = progress::bar(args.lengths.len());
     let mut lengths = Vec::new();
     for &length in &args.lengths {
@@ -167,7 +196,7 @@ fn measure(args: &Bench, device: Device) -> Result<(f64, (String, String), Vec<M
         bar.inc(1);
     }
     bar.finish_and_clear();
-    Ok((load_s, form.describe(), lengths))
+    Ok((form.describe(), lengths))
 }
 
 /// Bases without a pattern, the same on every machine.

@@ -123,6 +123,7 @@ pub fn run(args: &Invariance) -> Result<Exit> {
         device: runner.machine.place().1,
         arithmetic: arithmetic.to_string(),
         batch: args.batch,
+        command: command(args, arithmetic),
         seconds: started.elapsed().as_secs_f64(),
         rows,
         skipped,
@@ -151,18 +152,43 @@ fn check(args: &Invariance) -> Result<()> {
     if args.batch > MOST_SEQUENCES {
         bail!("--batch {}: expected up to {MOST_SEQUENCES}", args.batch);
     }
-    let limits = [
-        ("--batch-limit", args.batch_limit),
-        ("--device-limit", args.device_limit),
-        ("--padding-limit", args.padding_limit),
-        ("--reverse-complement-limit", args.reverse_complement_limit),
-    ];
-    for (name, limit) in limits {
+    for (name, limit) in limits(args) {
         if let Some(limit) = limit.filter(|limit| !(0.0..=f64::MAX).contains(limit)) {
             bail!("{name} {limit}: expected a distance of 0 or more");
         }
     }
     Ok(())
+}
+
+fn limits(args: &Invariance) -> [(&'static str, Option<f64>); 4] {
+    [
+        ("--batch-limit", args.batch_limit),
+        ("--device-limit", args.device_limit),
+        ("--padding-limit", args.padding_limit),
+        ("--reverse-complement-limit", args.reverse_complement_limit),
+    ]
+}
+
+fn command(args: &Invariance, arithmetic: model::Arithmetic) -> String {
+    let lengths: Vec<String> = args.lengths.iter().map(usize::to_string).collect();
+    let mut text = format!(
+        "parity invariance --model {} --device {} --arithmetic {arithmetic} --organism {} --batch {} --lengths {}",
+        args.model.display(),
+        args.device,
+        args.organism,
+        args.batch,
+        lengths.join(",")
+    );
+    if !args.only.is_empty() {
+        let names: Vec<&str> = args.only.iter().map(|condition| condition.name()).collect();
+        text.push_str(&format!(" --only {}", names.join(",")));
+    }
+    for (name, limit) in limits(args) {
+        if let Some(limit) = limit {
+            text.push_str(&format!(" {name} {limit}"));
+        }
+    }
+    text
 }
 
 /// Base pairs of all passes, the first of every length included.

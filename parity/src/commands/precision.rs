@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 use indicatif::ProgressBar;
 use model::sequence::{LENGTH_STEP, LONGEST};
 use model::{Arithmetic, Array, Batch};
@@ -46,6 +47,7 @@ pub fn run(args: &Precision) -> Result<Exit> {
         _ => Arithmetic::XlaGpuF32,
     };
     let reference = load(exact, args.device)?;
+    let device = reference.place().1;
     let mut subject = subject(args, &reference)?;
     let started = Instant::now();
     bar.set_message(format!("{exact}: the reference"));
@@ -114,7 +116,7 @@ pub fn run(args: &Precision) -> Result<Exit> {
         schema: SCHEMA,
         schema_version: SCHEMA_VERSION,
         model: args.model.display().to_string(),
-        device: args.device.to_string(),
+        device,
         length: args.length,
         organism: args.organism,
         reference: exact.to_string(),
@@ -216,12 +218,21 @@ fn switch(
 
 fn command(args: &Precision) -> String {
     let names: Vec<String> = args.arithmetics.iter().map(ToString::to_string).collect();
-    format!(
-        "parity precision --model {} --device {} --length {} --organism {} --arithmetics {}",
+    let by = args.by.to_possible_value();
+    let mut text = format!(
+        "parity precision --model {} --device {} --length {} --organism {} --arithmetics {} --by {}",
         args.model.display(),
         args.device,
         args.length,
         args.organism,
-        names.join(",")
-    )
+        names.join(","),
+        by.as_ref().map_or("block", |by| by.get_name())
+    );
+    if !args.modules.is_empty() {
+        text.push_str(&format!(" --modules {}", args.modules.join(",")));
+    }
+    if args.no_switches {
+        text.push_str(" --no-switches");
+    }
+    text
 }

@@ -34,6 +34,8 @@ pub struct Report {
     pub arithmetic: String,
     /// Sequences of a batch.
     pub batch: usize,
+    /// What shows it again.
+    pub command: String,
     /// Seconds of everything after loading.
     pub seconds: f64,
     /// One a condition and length.

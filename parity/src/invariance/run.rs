@@ -272,14 +272,28 @@ impl Runner<'_> {
     }
 
     fn command(&self, condition: Condition, length: usize) -> String {
+        let limits = &self.limits;
+        let limit = match condition {
+            Condition::Batch | Condition::Order | Condition::Organisms => {
+                Some(("batch", limits.batch))
+            }
+            Condition::Device => Some(("device", limits.device)),
+            Condition::Padding => limits.padding.map(|limit| ("padding", limit)),
+            Condition::ReverseComplement => limits
+                .reverse_complement
+                .map(|limit| ("reverse-complement", limit)),
+            Condition::Repeat | Condition::Letters | Condition::Threads => None,
+        };
+        let limit = limit.map(|(name, limit)| format!(" --{name}-limit {limit}"));
         format!(
-            "parity invariance --model {} --device {} --arithmetic {} --organism {} --batch {} --lengths {length} --only {}",
+            "parity invariance --model {} --device {} --arithmetic {} --organism {} --batch {} --lengths {length} --only {}{}",
             self.dir.display(),
             self.device,
             self.machine.arithmetic(),
             self.organism,
             self.batch,
-            condition.name()
+            condition.name(),
+            limit.unwrap_or_default()
         )
     }
 }

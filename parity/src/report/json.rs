@@ -1,5 +1,7 @@
 //! The result as JSON; `schema/result.schema.json` describes it.
 
+use serde::Deserialize;
+
 use crate::result::{Report, SCHEMA, SCHEMA_VERSION};
 
 /// The schema of what [`write()`] gives.
@@ -12,10 +14,19 @@ pub fn write(report: &Report) -> String {
 
 /// Why a result could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("{name}: no result of `parity ... --json`, version {SCHEMA_VERSION}: {message}")]
+#[error(
+    "{name}: no result of level1 to level4 or compare, as --json gives it (version {SCHEMA_VERSION}): {message}"
+)]
 pub struct ResultError {
     name: String,
     message: String,
+}
+
+/// What all documents begin with.
+#[derive(Deserialize)]
+struct Document {
+    schema: Option<String>,
+    schema_version: Option<u32>,
 }
 
 /// Reads what [`write()`] gave; `name` is only named in errors.
@@ -27,12 +38,15 @@ pub fn read(text: &str, name: &str) -> Result<Report, ResultError> {
         name: name.into(),
         message,
     };
-    let report: Report = serde_json::from_str(text).map_err(|e| fault(e.to_string()))?;
-    if report.schema != SCHEMA || report.schema_version != SCHEMA_VERSION {
-        return Err(fault(format!(
-            "found {} version {}",
-            report.schema, report.schema_version
-        )));
+    let document: Document = serde_json::from_str(text).map_err(|e| fault(e.to_string()))?;
+    match document.schema {
+        Some(schema) if schema != SCHEMA => {
+            return Err(fault(format!("`{schema}` is another document")));
+        }
+        _ => {}
     }
-    Ok(report)
+    if let Some(version) = document.schema_version.filter(|&of| of != SCHEMA_VERSION) {
+        return Err(fault(format!("found version {version}")));
+    }
+    serde_json::from_str(text).map_err(|e| fault(e.to_string()))
 }
