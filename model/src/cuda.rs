@@ -133,7 +133,9 @@ impl CudaAlphaGenome {
     /// Whether there is a kernel for all of the attention.
     fn fuses(&self) -> bool {
         let architecture = self.device.properties().architecture;
-        (architecture.major, architecture.minor) == (9, 0) && self.precision.is_bf16()
+        (architecture.major, architecture.minor) == (9, 0)
+            && self.precision.is_bf16()
+            && tower::has_fused_widths(&self.config)
     }
 
     /// Widths, heads and organisms.

@@ -149,10 +149,10 @@ fn check_positions(positions: &SpliceSitePositions, batch: &Batch) -> Result<(),
     match positions
         .places
         .iter()
-        .position(|&place| place >= length as i32)
+        .position(|&place| !(-1..length as i32).contains(&place))
     {
         Some(index) => Err(format!(
-            "place {} of kind {} in sequence {} is {}, beyond {length} bp",
+            "place {} of kind {} in sequence {} is {}, expected -1 (none) or a place within {length} bp",
             index % count,
             index / count % 4,
             index / count / 4,

@@ -25,7 +25,7 @@ pub(super) struct Forward<'a> {
     pub(super) given_positions: u64,
     /// Whether XLA may leave out roundings (excess precision).
     pub(super) excess: bool,
-    /// Whether the sequence attention runs as one kernel where that is possible.
+    /// Whether the sequence attention runs as one kernel.
     pub(super) fused_attention: bool,
     /// Names of the module outputs that are kept; of all, where this is nothing.
     pub(super) wanted: Option<BTreeSet<String>>,

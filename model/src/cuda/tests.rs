@@ -43,7 +43,7 @@ fn stored(
         organism_indices: 1,
         given_positions: 1,
         excess: true,
-        fused_attention: true,
+        fused_attention: element == 2 && super::tower::has_fused_widths(&config),
         wanted: None,
         taps: taps.then(Vec::new),
     };

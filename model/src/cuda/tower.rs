@@ -2,6 +2,7 @@
 
 use super::forward::{Forward, arguments};
 use super::steps::{Id, Place, Product};
+use crate::config::Config;
 
 /// Logits of as many queries at a time as keep them within this many bytes, so that they stay in the cache.
 const LOGIT_BYTES: usize = 32 << 20;
@@ -11,6 +12,13 @@ const FUSED_WIDTHS: [usize; 4] = [8, 128, 192, 16];
 /// Rows (a query of a head each) of a block there, and its shared memory: four tiles of 64 keys with their values.
 const FUSED_ROWS: usize = 128;
 const FUSED_SHARED: u32 = (4 * 64 * (128 + 192) * 2 + 2048) as u32;
+
+/// Whether a model has the widths that the attention as one kernel is written for.
+pub(super) fn has_fused_widths(config: &Config) -> bool {
+    let tower = &config.tower;
+    let (w, v, pool) = (tower.head_width, tower.value_width, config.pair.pool);
+    [tower.heads, w, v, pool] == FUSED_WIDTHS
+}
 
 impl Forward<'_> {
     /// The trunk `[B, s, C]` through all layers; the trunk and the pairs `[B, P, P, F]`.
@@ -170,25 +178,13 @@ impl Forward<'_> {
             ],
         );
         let out = self.stored(rows * heads * v);
-        if self.fuses_attention() {
+        if self.fused_attention {
             self.fused_attention([queries, keys, values, bias, out]);
         } else {
             self.plain_attention([queries, keys, values, bias, out]);
         }
         let w = self.weights.stored(&format!("{path}/linear_embedding/w"));
         self.linear(out, w, rows, heads * v, c)
-    }
-
-    /// Whether the attention runs as one kernel, which is written for the widths of the model and for Hopper.
-    fn fuses_attention(&self) -> bool {
-        let tower = &self.config.tower;
-        let widths = [
-            tower.heads,
-            tower.head_width,
-            tower.value_width,
-            self.config.pair.pool,
-        ];
-        self.fused_attention && self.element == 2 && widths == FUSED_WIDTHS
     }
 
     /// Without logits in memory: weights are rounded before they are divided by their sum.

@@ -1,7 +1,10 @@
 //! The models that the kernels take.
 
 use super::CudaError;
-use crate::config::Config;
+use crate::config::{Config, Head};
+
+/// Classes that one thread of `head_outputs` has.
+const CLASSES: usize = 8;
 
 /// Whether the kernels take a model of these widths.
 pub(super) fn check(config: &Config) -> Result<(), CudaError> {
@@ -24,6 +27,19 @@ pub(super) fn check(config: &Config) -> Result<(), CudaError> {
             .iter()
             .map(|&c| ("encoder.channels", c)),
     );
+    for head in config.heads.values() {
+        match head {
+            Head::SpliceSitesJunction { hidden, .. } => {
+                widths.push(("the hidden width of a junction head", *hidden));
+            }
+            Head::SpliceSitesClassification { tracks, .. } if *tracks > CLASSES => {
+                return Err(CudaError::Shape(format!(
+                    "there are {tracks} classes of splice sites, expected at most {CLASSES}"
+                )));
+            }
+            _ => {}
+        }
+    }
     if let Some((name, width)) = widths.iter().find(|(_, width)| !width.is_multiple_of(8)) {
         return Err(CudaError::Shape(format!(
             "{name} is {width}, expected a multiple of 8"
@@ -46,4 +62,36 @@ pub(super) fn check(config: &Config) -> Result<(), CudaError> {
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::config::{Config, Head};
+
+    #[test]
+    fn a_model_that_the_kernels_do_not_take_is_refused() {
+        let full = Config::parse(include_str!("../../tests/data/full_config.json")).unwrap();
+        assert!(check(&full).is_ok());
+        let refused = |change: &dyn Fn(&mut Head)| {
+            let mut config = full.clone();
+            config.heads.values_mut().for_each(change);
+            check(&config).unwrap_err().to_string()
+        };
+        let classes = refused(&|head| {
+            if let Head::SpliceSitesClassification { tracks, .. } = head {
+                *tracks = 9;
+            }
+        });
+        assert!(classes.contains("9 classes of splice sites"), "{classes}");
+        let hidden = refused(&|head| {
+            if let Head::SpliceSitesJunction { hidden, .. } = head {
+                *hidden = 12;
+            }
+        });
+        assert!(
+            hidden.contains("is 12, expected a multiple of 8"),
+            "{hidden}"
+        );
+    }
 }

@@ -33,7 +33,7 @@ impl Walk<'_> {
                 && recorded.full_shape == ours.shape
                 && places
                     .iter()
-                    .all(|&place| (place as i64) < self.batch.length() as i64)
+                    .all(|&place| (-1..self.batch.length() as i64).contains(&i64::from(place)))
             {
                 sites.values = Values::I32(places.clone());
                 self.sites = Some(places.clone());

@@ -51,3 +51,32 @@ pub fn agrees_with_the_modules() -> Result<(), Failed> {
     succeed(compare)?;
     Ok(())
 }
+
+/// The full model in bfloat16: the attention as one kernel gives what its definition gives, for one tile of keys and for many.
+pub fn forms_of_attention_agree() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let root = fixtures::repository();
+    let Some(snapshot) = env::var_os("ALPHAGENOME_MODEL_PATH") else {
+        return Err(
+            "ALPHAGENOME_MODEL_PATH is not set: it must name a snapshot of the full model".into(),
+        );
+    };
+    let mut convert = program::command(CONVERT, &root, ["--snapshot"]);
+    convert
+        .arg(root.join(snapshot))
+        .arg("--out")
+        .arg(folder.path().join("model"));
+    succeed(convert)?;
+    // 16 keys, 48, one tile of 64, and two of them.
+    let arguments = [
+        "attention",
+        "--device",
+        "cuda",
+        "--lengths",
+        "2048,6144,8192,16384",
+    ];
+    let mut attention = program::command(PARITY, &root, arguments);
+    attention.arg("--model").arg(folder.path().join("model"));
+    succeed(attention)?;
+    Ok(())
+}

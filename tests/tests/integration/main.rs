@@ -32,6 +32,10 @@ fn main() {
             "cuda::agrees_with_the_modules",
             cuda::agrees_with_the_modules,
         ),
+        cuda::gated(
+            "cuda::forms_of_attention_agree",
+            cuda::forms_of_attention_agree,
+        ),
         gate::full("conversion::verifies", conversion::verifies),
         gate::full(
             "conversion::equals_an_independent_reading",

@@ -1,6 +1,7 @@
 // The sequence attention without logits in memory, on Hopper's tensor cores (wgmma): queries with keys, soft-capped softmax,
-// weights with values, 64 keys at a time. Two warpgroups of a block multiply, a third brings keys and values. No logit exceeds the cap, so exponentials need no largest one: sums of them and of
-// their products with the values are divided at the end. Weights are rounded to bfloat16 before that division.
+// weights with values, 64 keys at a time. Two warpgroups of a block multiply, a third brings keys and values. No logit exceeds
+// the cap, so exponentials need no largest one: sums of them and of their products with the values are divided at the end.
+// Weights are rounded to bfloat16 before that division.
 #if BF16 && defined(__CUDA_ARCH_FEAT_SM90_ALL)
 
 // Rows (a query of a head each) of a block; keys of a tile; widths of heads and values; tiles in shared memory.
@@ -45,6 +46,12 @@ static __device__ __forceinline__ void products_commit() { asm volatile("wgmma.c
 template <int PENDING>
 static __device__ __forceinline__ void products_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory");
+}
+// Registers that products still write or read, as far as the compiler knows: nothing moves over this.
+template <int N>
+static __device__ __forceinline__ void settle(float (&values)[N]) {
+#pragma unroll
+  for (int i = 0; i < N; i++) asm volatile("" : "+f"(values[i])::"memory");
 }
 // A matrix in shared memory: lines of 128 bytes, eight lines every `stride` bytes; the next 64 channels `leading` bytes on.
 static __device__ __forceinline__ u64 matrix(u32 address, u32 leading, u32 stride) {
@@ -237,6 +244,7 @@ extern "C" __launch_bounds__(384, 1) __global__ void fused_attention(const u16* 
     for (int i = 0; i < 32; i++) logits[i] = 0.0f;
     attention.products(logits, q, 0);
     products_wait<0>();
+    settle(logits);
     attention.exponentials(logits, biases, 0, sums);
 #pragma unroll
     for (int i = 0; i < 16; i++) weights[i] = pack(logits[2 * i], logits[2 * i + 1]);
@@ -248,6 +256,7 @@ extern "C" __launch_bounds__(384, 1) __global__ void fused_attention(const u16* 
       attention.load_bias(next, tile + 2);
       // Exponentials of the next tile while this one's products with the values run.
       products_wait<1>();
+      settle(logits);
       attention.exponentials(logits, biases, tile + 1, sums);
       products_wait<0>();
       if (lane == 0) barrier_arrive(empty(barriers, tile));
@@ -256,6 +265,7 @@ extern "C" __launch_bounds__(384, 1) __global__ void fused_attention(const u16* 
     }
     attention.outputs(o, weights, count - 1);
     products_wait<0>();
+    settle(o);
 #pragma unroll
     for (int h = 0; h < 2; h++) {
       sums[h] += __shfl_xor_sync(~0u, sums[h], 1);
@@ -268,4 +278,15 @@ extern "C" __launch_bounds__(384, 1) __global__ void fused_attention(const u16* 
     }
   }
 }
+#undef ROWS
+#undef KEYS
+#undef WIDTH
+#undef VALUE_WIDTH
+#undef SLOTS
+#undef KEY_BYTES
+#undef VALUE_BYTES
+#undef TILE_BYTES
+#undef TWO
+#undef EIGHT
+#undef THIRTY_TWO
 #endif

@@ -83,8 +83,9 @@ static __device__ __forceinline__ void store_some(T* p, const V8& x, int n, bool
 // The outputs of all heads on one embedding: x [rows, columns] are their products, float32. `all` positions in the batch, of
 // which these begin at `begin`; `half`: usage goes through float16. A thread has eight columns of every eighth row of
 // `each`; blocks of (32, 8) threads, blockIdx.x along the columns.
-extern "C" __launch_bounds__(256, 4) __global__ void head_outputs(const float* x, const __grid_constant__ Segments segments, i64 rows, int columns,
-                                        i64 all, i64 begin, int half, int each) {
+extern "C" __launch_bounds__(256, 4) __global__ void head_outputs(const float* x, const __grid_constant__ Segments segments,
+                                                                  i64 rows, int columns, i64 all, i64 begin, int half,
+                                                                  int each) {
   int at = (blockIdx.x * 32 + threadIdx.x) * 8, which = 0;
   if (at >= columns) return;
 #pragma unroll

@@ -137,13 +137,13 @@ extern "C" __global__ void place_best(const float* probabilities, const u32* sta
     for (int i = all_above + min(all_equal, kept_ties) + threadIdx.x; i < k; i += blockDim.x) to[i] = -1;
 }
 
-// Rows of x [n, c] at positions [count] (negative ones count from the end, as in jnp.take) to y [count, c].
+// Rows of x [n, c] at positions [count] (-1 is the last, as in jnp.take) to y [count, c].
 extern "C" __global__ void gather_rows(const T* x, const int* positions, T* y, int count, i64 n, int c) {
   int parts = c / 8;
   GRID_STRIDE(i, (i64)count * parts) {
     int row = (int)(i / parts), at = (int)(i % parts) * 8;
     i64 from = positions[row];
-    if (from < 0) from += n;
+    if (from < 0) from = n - 1;
     store8(y + (i64)row * c + at, load8(x + from * c + at));
   }
 }
