@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use converter::{parallel::DEFAULT_MEMORY, tensor::Dtype, text::parse_bytes};
+use terminal::{Loudness, Manual};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -13,6 +14,21 @@ Examples:
   convert verify alphagenome-model --snapshot checkpoint
 
 Exit codes: 0 done; 1 `verify` or `diff` found differences; 2 nothing could be done (arguments, input, disk).";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  convert inspect --snapshot checkpoint
+  convert inspect --hub google/alphagenome-all-folds --json";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  convert verify alphagenome-model --snapshot checkpoint
+  convert verify alphagenome-model --hub google/alphagenome-all-folds --metadata metadata/ --json";
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  convert diff old-checkpoint new-checkpoint
+  convert diff alphagenome-model fine-tuned-model --top 5";
 
 /// Convert an AlphaGenome checkpoint from JAX (Orbax) to safetensors.
 ///
@@ -26,16 +42,23 @@ pub struct Arguments {
     pub command: Option<Command>,
     #[command(flatten)]
     pub convert: ConvertArguments,
+    #[command(flatten)]
+    pub loudness: Loudness,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show a checkpoint's tree: shapes, types, bytes and chunks
+    #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArguments),
     /// Recompute every tensor of a converted folder from its checkpoint and compare
+    #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArguments),
     /// Compare two checkpoints, or two converted folders
+    #[command(after_help = DIFF_EXAMPLES)]
     Diff(DiffArguments),
+    #[command(flatten)]
+    Manual(Manual),
 }
 
 /// The checkpoint.
@@ -160,8 +183,10 @@ pub struct DiffArguments {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum FloatType {
     /// float32
+    #[value(alias = "float32")]
     F32,
     /// bfloat16, rounded to nearest even
+    #[value(alias = "bfloat16")]
     Bf16,
 }
 

@@ -1,9 +1,6 @@
 //! `convert`, and `convert --dry-run`.
 
-use std::{
-    io::{self, Write},
-    time::Instant,
-};
+use std::{io::Write as _, time::Instant};
 
 use converter::{
     checkpoint::Checkpoint,
@@ -15,6 +12,7 @@ use converter::{
     text,
 };
 use serde_json::json;
+use terminal::{Speech, note};
 
 use super::{
     Outcome, arguments::ConvertArguments, print_json, progress::Progress, source, table::Table,
@@ -39,10 +37,23 @@ pub fn run(arguments: &ConvertArguments) -> anyhow::Result<Outcome> {
     let tracks = match &arguments.metadata {
         Some(dir) => Some(source::tracks(dir, &spec, &plan)?),
         None => {
-            eprintln!("note: unscaled tracks are {NO_TRACKS}");
+            note(
+                Speech::Normal,
+                &format!("note: unscaled tracks are {NO_TRACKS}"),
+            );
             None
         }
     };
+    let leaves = text::counted(checkpoint.leaves().len(), "leaf", "leaves");
+    note(
+        Speech::Verbose,
+        &format!(
+            "note: {} ({leaves}, {}) by the spec `{}`",
+            snapshot.dir.display(),
+            checkpoint.inner().layout(),
+            spec.name
+        ),
+    );
     if arguments.dry_run {
         show_plan(&plan, &checkpoint, arguments.json)?;
         return Ok(Outcome::Fine);
@@ -76,11 +87,10 @@ pub fn run(arguments: &ConvertArguments) -> anyhow::Result<Outcome> {
     } else {
         let tensors = text::counted(ledger.output.tensors, "tensor", "tensors");
         let size = text::bytes(ledger.output.bytes);
-        writeln!(
-            io::stdout(),
-            "{tensors}, {size}, in {seconds:.1} s: {}",
+        terminal::print(&format!(
+            "{tensors}, {size}, in {seconds:.1} s: {}\n",
             out.display()
-        )?;
+        ))?;
     }
     Ok(Outcome::Fine)
 }
@@ -163,7 +173,7 @@ fn show_plan(plan: &Plan, checkpoint: &dyn Checkpoint, as_json: bool) -> anyhow:
             ]);
         }
     }
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = terminal::stdout();
     table.write(&mut out)?;
     for &leaf in &plan.ignored {
         writeln!(out, "{}  ignored", leaves[leaf].name)?;

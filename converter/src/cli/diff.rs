@@ -1,9 +1,6 @@
 //! `convert diff`.
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::{io::Write as _, path::Path};
 
 use converter::{
     diff::{Difference, Side, diff},
@@ -29,7 +26,7 @@ pub fn run(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
     if arguments.json {
         print_json(&json!({ "a": arguments.a, "b": arguments.b, "differences": differences }))?;
     } else {
-        let mut out = io::BufWriter::new(io::stdout().lock());
+        let mut out = terminal::stdout();
         if differences.is_empty() {
             writeln!(
                 out,

@@ -1,6 +1,6 @@
 //! `convert inspect`.
 
-use std::io::{self, Write};
+use std::io::Write as _;
 
 use converter::{tensor::Shape, text};
 use orbax::{Key, ZarrVersion};
@@ -79,7 +79,7 @@ pub fn run(arguments: &InspectArguments) -> anyhow::Result<Outcome> {
             version(leaf).to_string(),
         ]);
     }
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = terminal::stdout();
     table.write(&mut out)?;
     let count = text::counted(leaves.len(), "leaf", "leaves");
     let sizes = format!("{} ({} stored)", text::bytes(bytes), text::bytes(stored));

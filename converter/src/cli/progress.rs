@@ -38,7 +38,7 @@ impl Progress {
     /// So many bytes more are done.
     pub fn add(&self, bytes: u64) {
         self.bar.inc(bytes);
-        if self.start.elapsed() >= PATIENCE {
+        if self.start.elapsed() >= PATIENCE && terminal::speech() > terminal::Speech::Quiet {
             self.shown
                 .call_once(|| self.bar.set_draw_target(ProgressDrawTarget::stderr()));
         }

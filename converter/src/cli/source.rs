@@ -15,6 +15,7 @@ use converter::{
     text,
 };
 use serde_json::Value;
+use terminal::Speech;
 
 use super::arguments::{ResourceArguments, SourceArguments, SpecArguments};
 
@@ -26,6 +27,9 @@ pub fn snapshot(arguments: &SourceArguments) -> anyhow::Result<Snapshot> {
     let revision = arguments.revision.as_deref();
     match (&arguments.snapshot, &arguments.hub) {
         (Some(path), _) => Ok(snapshot::resolve(path, revision)?),
+        (None, Some(repo)) if terminal::speech() == Speech::Quiet => {
+            Ok(hub::download(repo, revision, hub::Silent)?)
+        }
         (None, Some(repo)) => Ok(hub::download(repo, revision, hub::Bar::new(repo))?),
         (None, None) => anyhow::bail!("neither --snapshot nor --hub was given"),
     }
@@ -42,9 +46,12 @@ pub fn checkpoint(snapshot: &Snapshot) -> anyhow::Result<OrbaxCheckpoint> {
         }
     })?;
     if checkpoint.inner().layout().storage == orbax::Storage::OcdbtProcesses {
-        eprintln!(
-            "warning: {dir}: manifest.ocdbt is missing, so the values come from the folders of the processes: the checkpoint \
+        terminal::note(
+            Speech::Normal,
+            &format!(
+                "warning: {dir}: manifest.ocdbt is missing, so the values come from the folders of the processes: the checkpoint \
              was not finished, or not copied whole"
+            ),
         );
     }
     let unlisted = checkpoint.inner().unlisted();
@@ -56,7 +63,10 @@ pub fn checkpoint(snapshot: &Snapshot) -> anyhow::Result<OrbaxCheckpoint> {
             .collect::<Vec<_>>()
             .join(", ");
         let keys = text::counted(unlisted.len(), "key", "keys");
-        eprintln!("warning: the checkpoint holds {keys} that its tree does not list: {some}");
+        terminal::note(
+            Speech::Normal,
+            &format!("warning: the checkpoint holds {keys} that its tree does not list: {some}"),
+        );
     }
     Ok(checkpoint)
 }

@@ -17,7 +17,11 @@ impl Table {
 
     /// Adds a row.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.to_vec());
+        self.rows.push(
+            cells
+                .map(|cell| terminal::line(&cell).into_owned())
+                .to_vec(),
+        );
     }
 
     /// Writes the table; columns are two spaces apart, nothing stands behind the last.

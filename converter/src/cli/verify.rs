@@ -1,6 +1,6 @@
 //! `convert verify`.
 
-use std::io::{self, Write};
+use std::io::Write as _;
 
 use converter::{
     checkpoint::Checkpoint,
@@ -63,7 +63,7 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
             "differences": differences,
         }))?;
     } else {
-        let mut out = io::stdout().lock();
+        let mut out = terminal::stdout();
         for difference in &differences {
             writeln!(out, "{difference}")?;
         }
@@ -81,6 +81,7 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
                 text::counted(differences.len(), "difference", "differences")
             )?;
         }
+        out.flush()?;
     }
     Ok(if differences.is_empty() {
         Outcome::Fine

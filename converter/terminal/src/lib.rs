@@ -1,0 +1,14 @@
+//! What both programs say to a terminal: text without control characters, errors, manuals and completions.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod error;
+mod escape;
+mod manual;
+mod output;
+
+pub use error::{is_broken_pipe, message};
+pub use escape::{line, text};
+pub use manual::Manual;
+pub use output::{Loudness, Speech, note, print, speech, stdout};
