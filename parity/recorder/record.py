@@ -35,10 +35,11 @@ def parse_arguments() -> argparse.Namespace:
         help="jax_default_matmul_precision; float32 on a GPU is TF32 unless this is `highest`")
     add("--metadata", type=pathlib.Path, help="folder of track metadata (default: the package's)")
     add("--case", action="append", default=[], metavar="PATTERN:LENGTH:ORGANISM",
-        help="a made-up sequence, as rand42:4096:0; may be repeated")
+        help="a made-up sequence, as rand42:4096:human; may be repeated")
     add("--suite", action="store_true", help="the 13 patterns for both organisms at 4,096 bp")
     add("--fasta", type=pathlib.Path, help="record every sequence of this file")
-    add("--organism", type=int, choices=(0, 1), default=0, help="of --fasta: 0 human, 1 mouse")
+    add("--organism", type=sequences.organism_index, default=0, metavar="ORGANISM",
+        help="of --fasta: human (default), mouse, or the index")
     add("--variant", action="append", default=[], metavar="CASE@OFFSET:REF>ALT",
         help="record REF and ALT, as rand42:4096:0@2048:.>A; may be repeated")
     add("--taps", action="store_true", help="also record the output of every block")
@@ -134,6 +135,11 @@ def source_digest(conversion: pathlib.Path) -> str:
 def record(args: argparse.Namespace, cases: list[sequences.Case]) -> None:
     import jax
 
+    device = jax.devices()[0]
+    try:
+        sequences.check_platform(cases, device.platform)
+    except sequences.CaseError as error:
+        sys.exit(str(error))
     jax.config.update(
         "jax_default_matmul_precision", None if args.precision == "default" else args.precision
     )
@@ -145,7 +151,6 @@ def record(args: argparse.Namespace, cases: list[sequences.Case]) -> None:
             "in AG_SRC (see README.md)"
         ) from error
 
-    device = jax.devices()[0]
     manifest = {
         "format": FORMAT,
         "framework": "jax",

@@ -45,6 +45,22 @@ class Case:
             )
 
 
+def organism_index(text: str) -> int:
+    """Returns the index of an organism that is given by name or by index."""
+    names = [*ORGANISMS, *map(str, range(len(ORGANISMS)))]
+    return names.index(text.lower()) % len(ORGANISMS)
+
+
+def check_platform(cases: list[Case], platform: str) -> None:
+    """Raises where XLA cannot run a case: on a CPU it refuses the products of one pair position."""
+    short = [case.name for case in cases if len(case.sequence) == STEP]
+    if platform == "cpu" and short:
+        raise CaseError(
+            f"{', '.join(short)}: {STEP} bp are one pair position, which XLA does not run on a CPU; "
+            f"record {2 * STEP} bp or more, or on a GPU"
+        )
+
+
 def one_hot(sequence: np.ndarray) -> np.ndarray:
     """Returns float32 [S, 4]."""
     rows = np.zeros((OTHER + 1, 4), np.float32)
@@ -102,13 +118,13 @@ def patterned(text: str) -> Case:
         pattern, length, organism = text.split(":")
         name = next(name for name in PATTERNS if pattern.startswith(name))
         sequence = PATTERNS[name](int(length), pattern[len(name) :])
-        label = ORGANISMS[int(organism)]
-    except (ValueError, StopIteration, IndexError) as error:
+        index = organism_index(organism)
+    except (ValueError, StopIteration) as error:
         known = ", ".join(PATTERNS)
         raise CaseError(
-            f"{text!r} is no PATTERN:LENGTH:ORGANISM; patterns: {known}; organisms: 0 human, 1 mouse"
+            f"{text!r} is no PATTERN:LENGTH:ORGANISM; patterns: {known}; organisms: human, mouse, or 0, 1"
         ) from error
-    return Case(f"{pattern}_{length}_{label}", sequence.astype(np.uint8), int(organism))
+    return Case(f"{pattern}_{length}_{ORGANISMS[index]}", sequence.astype(np.uint8), index)
 
 
 def suite() -> list[Case]:
