@@ -32,11 +32,17 @@ fn two_recordings_show_the_propagated_error_alone() {
         table.contains("needs a model that can be run") && !table.contains("at fault is"),
         "{table}"
     );
-    let page = std::fs::read_to_string(html).unwrap();
+    let page = std::fs::read_to_string(&html).unwrap();
     assert!(
         page.contains("<svg") && page.contains("no module is at fault"),
         "{page}"
     );
+    // Where nothing differs, a line says so: zero has no place on the axis.
+    assert!(!page.contains(">0</text>"), "{page}");
+    let arguments = ["--recording", &f32_, "--against", &f32_, "--html", &html];
+    assert_eq!(bisect(&arguments).status.code(), Some(0));
+    let page = std::fs::read_to_string(&html).unwrap();
+    assert!(page.contains(">0</text>"), "{page}");
     let json = bisect(&["--recording", &f32_, "--against", &bf16, "--json"]);
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();
     let rows = json["cases"][0]["rows"].as_array().unwrap();

@@ -23,7 +23,12 @@ pub fn write(report: &Report, width: Option<usize>) -> String {
             line(&mut text, &format!("  {note}"), width);
         }
         match &case.culprit {
-            Some(culprit) => name(&mut text, case, culprit, width),
+            Some(culprit) => {
+                for (index, found) in finding(case, culprit).iter().enumerate() {
+                    let indent = if index == 0 { "  " } else { "    " };
+                    line(&mut text, &format!("{indent}{found}"), width);
+                }
+            }
             None => line(&mut text, &format!("  {}", clean(report, case)), width),
         }
     }
@@ -36,6 +41,17 @@ fn line(text: &mut String, line: &str, width: Option<usize>) {
 }
 
 fn grid(text: &mut String, case: &Case, width: Option<usize>) {
+    let grid = Grid {
+        rows: cells(case),
+        droppable: &["n", "limit", "gain", "input", "floor"],
+    };
+    if grid.write(text, width) {
+        text.push_str("  columns are left out for want of width; --json has all\n");
+    }
+}
+
+/// The figures: titles, then a row a module. The name stands first, the remark last.
+pub(crate) fn cells(case: &Case) -> Vec<Vec<String>> {
     let with_local = case.rows.iter().any(|row| row.local.is_some());
     let titles: &[&str] = match with_local {
         true => &[
@@ -68,13 +84,7 @@ fn grid(text: &mut String, case: &Case, width: Option<usize>) {
         }
         rows.push(cells);
     }
-    let grid = Grid {
-        rows,
-        droppable: &["n", "limit", "gain", "input", "floor"],
-    };
-    if grid.write(text, width) {
-        text.push_str("  columns are left out for want of width; --json has all\n");
-    }
+    rows
 }
 
 fn short(module: &str) -> String {
@@ -122,7 +132,8 @@ fn mark<'a>(case: &'a Case, row: &Row) -> &'a str {
     }
 }
 
-fn name(text: &mut String, case: &Case, culprit: &Culprit, width: Option<usize>) {
+/// What is said of a module at fault: which one first, then the evidence.
+pub(crate) fn finding(case: &Case, culprit: &Culprit) -> Vec<String> {
     let shows = culprit.seen_in.as_ref().unwrap_or(&culprit.module);
     let row = case
         .rows
@@ -136,79 +147,56 @@ fn name(text: &mut String, case: &Case, culprit: &Culprit, width: Option<usize>)
             row.ratio.map_or("-".into(), ratio)
         )
     });
-    line(
-        text,
-        &format!("  the first module at fault is {}{figures}", culprit.module),
-        width,
-    );
+    let mut lines = vec![format!(
+        "the first module at fault is {}{figures}",
+        culprit.module
+    )];
     if let Some(input) = row
         .and_then(|row| row.input.as_ref())
         .filter(|input| !input.completed.is_empty())
     {
-        line(
-            text,
-            &format!(
-                "    of what it reads {:.0} % was recorded; the rest is the model's own, and the floor allows for what that is off",
-                100.0 * input.recorded
-            ),
-            width,
-        );
+        lines.push(format!(
+            "of what it reads {:.0} % was recorded; the rest is the model's own, and the floor allows for what that is off",
+            100.0 * input.recorded
+        ));
     }
     if let Some(reader) = &culprit.seen_in {
-        line(
-            text,
-            &format!(
-                "    its own output is right; what it is added to is not, as {reader} shows, the first to read the sum"
-            ),
-            width,
-        );
+        lines.push(format!(
+            "its own output is right; what it is added to is not, as {reader} shows, the first to read the sum"
+        ));
     }
-    match culprit.kind {
-        Some(kind) => line(
-            text,
-            &format!(
-                "    likely kind: {}; of the squared difference the trials explain",
-                kind.words()
-            ),
-            width,
+    lines.push(match culprit.kind {
+        Some(kind) => format!(
+            "likely kind: {}; of the squared difference the trials explain",
+            kind.words()
         ),
-        None => line(
-            text,
-            "    likely kind: none of those tried explains half of the difference; another activation or another order of \
-             operations is left",
-            width,
-        ),
-    }
+        None => "likely kind: none of those tried explains half of the difference; another activation or another order of \
+                 operations is left"
+            .into(),
+    });
     for trial in &culprit.trials {
         let share = match trial.explained {
             Some(explained) => format!("{:>6.1} %", 100.0 * explained),
             None => format!("{:>8}", "-"),
         };
-        line(
-            text,
-            &format!("    {share}  {}: {}", trial.kind.words(), trial.what),
-            width,
-        );
+        lines.push(format!("{share}  {}: {}", trial.kind.words(), trial.what));
     }
     if !culprit.weights.is_empty() {
-        line(
-            text,
-            &format!("    its weights: {}", culprit.weights.join(", ")),
-            width,
-        );
+        lines.push(format!("its weights: {}", culprit.weights.join(", ")));
     }
     if !case.also.is_empty() {
         let also: Vec<String> = case.also.iter().map(|module| short(module)).collect();
-        line(
-            text,
-            &format!("    further modules leave their floor: {}", also.join(", ")),
-            width,
-        );
+        lines.push(format!(
+            "further modules leave their floor: {}",
+            also.join(", ")
+        ));
     }
-    line(text, &format!("    again: {}", culprit.command), width);
+    lines.push(format!("again: {}", culprit.command));
+    lines
 }
 
-fn clean(report: &Report, case: &Case) -> String {
+/// What is said where no module is named.
+pub(crate) fn clean(report: &Report, case: &Case) -> String {
     if report.arithmetic.is_none() {
         return "two recordings show the propagated error alone: the local one needs a model that can be run (--model), so no \
                 module is named"

@@ -55,4 +55,12 @@
   };
   addEventListener("hashchange", open);
   open();
+
+  // What is wider than a sheet becomes smaller on paper, as far as its smaller text there is not enough.
+  const sheet = 0.97 * (186 / 25.4) * 96 * (13 / 9);
+  const tables = document.querySelectorAll(".scroll > table");
+  addEventListener("beforeprint", () => {
+    for (const table of tables) table.style.zoom = Math.min(1, sheet / table.offsetWidth);
+  });
+  addEventListener("afterprint", () => { for (const table of tables) table.style.zoom = ""; });
 })();

@@ -4,18 +4,16 @@ use std::fmt::Write;
 
 use parity_stats::Stat;
 
-/// `text` with what HTML and SVG give a meaning replaced; characters that HTML forbids become U+FFFD.
+/// `text` with what HTML and SVG give a meaning replaced; what HTML forbids, or turns the order of text, is written as `\u001b`.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in terminal::text(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -123,7 +121,7 @@ mod tests {
     fn markup_is_escaped() {
         assert_eq!(
             escape("<script>\"a\" & 'b'\0"),
-            "&lt;script&gt;&quot;a&quot; &amp; &#39;b&#39;\u{fffd}"
+            "&lt;script&gt;&quot;a&quot; &amp; &#39;b&#39;\\u0000"
         );
     }
 
