@@ -2,13 +2,17 @@
 
 #[cfg(feature = "burn")]
 mod conditions;
+mod examples;
+mod values;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use terminal::{Loudness, Manual};
 
 use crate::device::Device;
 use crate::recording::DType;
+use values::{base_pairs, organism};
 
 #[cfg(feature = "burn")]
 pub use conditions::{Attention, Invariance, Precision};
@@ -22,6 +26,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// How much is said beside the result.
+    #[command(flatten)]
+    pub loudness: Loudness,
 }
 
 /// The commands.
@@ -32,42 +39,62 @@ pub struct Cli {
 )]
 pub enum Command {
     /// Shapes, and NaN and infinity in the same places
+    #[command(after_help = examples::LEVEL)]
     Level1(Level),
     /// float32: 99 % within 1e-2, correlation 0.9999; bfloat16: 95 % within 5e-2, correlation 0.9995
+    #[command(after_help = examples::LEVEL)]
     Level2(Level),
     /// 95 % within 1e-3
+    #[command(after_help = examples::LEVEL)]
     Level3(Level),
     /// 90 % within 1e-4
+    #[command(after_help = examples::LEVEL)]
     Level4(Level),
-    /// Compare two recordings of any frameworks
+    /// Compare two recordings of any frameworks, or two folders of them
+    #[command(after_help = examples::COMPARE)]
     Compare(Compare),
     /// Measure how far reference recordings are from each other, for --floor
+    #[command(after_help = examples::FLOOR)]
     Floor(FloorArgs),
     /// Accept, validate or fall back
+    #[command(after_help = examples::VERDICT)]
     Verdict(VerdictArgs),
     /// Compare two results of --json
+    #[command(after_help = examples::DRIFT)]
     Drift(Drift),
     /// Record the Burn model's outputs
+    #[command(after_help = examples::RECORD)]
     Record(Record),
     /// Run the Burn model on many sequences and count those that give sound predictions
+    #[command(after_help = examples::SMOKE)]
     Smoke(Smoke),
     /// Find the module that is wrong: the error handed on and the error made, module by module
+    #[command(after_help = examples::BISECT)]
     Bisect(Bisect),
     /// Compare two profiler traces by module and kernel
+    #[command(after_help = examples::TRACE_DIFF)]
     TraceDiff(TraceDiff),
     /// Say in plain sentences what a result of level1 to level4 or compare means, and what to run next
+    #[command(after_help = examples::EXPLAIN)]
     Explain(Explain),
     /// Time the model at several sequence lengths, beside the work that it does
+    #[command(after_help = examples::BENCH)]
     Bench(Bench),
     /// Change what predictions should not depend on: batch, order, threads, strand, device
     #[cfg(feature = "burn")]
+    #[command(after_help = examples::INVARIANCE)]
     Invariance(Invariance),
     /// Show where each arithmetic loses precision, and what single blocks in float32 would win and cost
     #[cfg(feature = "burn")]
+    #[command(after_help = examples::PRECISION)]
     Precision(Precision),
     /// Hold the fused attention to the plain one: numbers, time, memory, and what it does to predictions
     #[cfg(feature = "burn")]
+    #[command(after_help = examples::ATTENTION)]
     Attention(Attention),
+    /// The program itself.
+    #[command(flatten)]
+    Manual(Manual),
 }
 
 /// What is compared and how.
@@ -113,6 +140,13 @@ pub struct Writing {
     pub html: Option<PathBuf>,
 }
 
+impl Writing {
+    /// The files that are to be written.
+    pub fn files(&self) -> [Option<&PathBuf>; 3] {
+        [&self.junit, &self.mqc, &self.html].map(Option::as_ref)
+    }
+}
+
 /// `parity level1` to `level4`.
 #[derive(Args, Clone, Debug)]
 pub struct Level {
@@ -143,9 +177,9 @@ pub struct Level {
 /// `parity compare`.
 #[derive(Args, Clone, Debug)]
 pub struct Compare {
-    /// The reference recording
+    /// The reference recording, or a folder of recordings
     pub reference: PathBuf,
-    /// The candidate recording
+    /// The candidate recording, or a folder of recordings, which are then compared by name
     pub candidate: PathBuf,
     /// The level whose bounds count
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=4))]
@@ -213,8 +247,8 @@ pub struct Record {
     /// Sequences to record, a FASTA file
     #[arg(long, value_name = "FASTA")]
     pub sequences: Option<PathBuf>,
-    /// The organism of the sequences, by number: 0 human, 1 mouse
-    #[arg(long, default_value_t = 0)]
+    /// The organism of the sequences: human, mouse, or its index
+    #[arg(long, value_parser = organism, default_value = "human")]
     pub organism: usize,
     /// How the model computes
     #[arg(long, value_enum, default_value_t = Arithmetic::XlaCpuF32)]
@@ -251,11 +285,17 @@ pub struct Smoke {
     /// How many of them
     #[arg(long, default_value_t = 1000)]
     pub n: usize,
-    /// The organism, by number: 0 human, 1 mouse
-    #[arg(long, default_value_t = 0)]
+    /// The organism: human, mouse, or its index
+    #[arg(long, value_parser = organism, default_value = "human")]
     pub organism: usize,
     /// Longest sequence in base pairs; longer ones are cut
-    #[arg(long, default_value_t = 2048)]
+    #[arg(
+        long,
+        visible_alias = "lengths",
+        value_name = "BP",
+        value_parser = base_pairs,
+        default_value = "2048"
+    )]
     pub length: usize,
     /// How the model computes
     #[arg(long, value_enum, default_value_t = Arithmetic::XlaCpuF32)]
@@ -357,10 +397,12 @@ pub struct Bench {
     /// A second form to time in the same run, one after the other: the Burn modules on `cpu` or `burn-cuda`, say
     #[arg(long, value_name = "DEVICE")]
     pub beside: Option<Device>,
-    /// Sequence lengths in base pairs, multiples of 2,048
+    /// Sequence lengths in base pairs, multiples of 2,048: 4096, 128k, 1M
     #[arg(
-        long,
+        long = "length",
+        visible_alias = "lengths",
         value_name = "BP",
+        value_parser = base_pairs,
         value_delimiter = ',',
         default_value = "4096,16384"
     )]
@@ -371,8 +413,8 @@ pub struct Bench {
     /// How the model computes [default: as XLA does on the device, in the dtype]
     #[arg(long, value_enum, conflicts_with = "dtype")]
     pub arithmetic: Option<Arithmetic>,
-    /// The organism, by number: 0 human, 1 mouse
-    #[arg(long, default_value_t = 0)]
+    /// The organism: human, mouse, or its index
+    #[arg(long, value_parser = organism, default_value = "human")]
     pub organism: usize,
     /// How often the steady state is timed
     #[arg(long, default_value_t = 10)]
@@ -392,8 +434,10 @@ pub struct Bench {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Dtype {
     /// float32
+    #[value(alias = "float32")]
     F32,
     /// bfloat16
+    #[value(alias = "bfloat16")]
     Bf16,
 }
 

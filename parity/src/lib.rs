@@ -20,6 +20,7 @@ pub mod device;
 pub mod exit;
 pub mod explain;
 pub mod fasta;
+pub mod file;
 pub mod floor;
 #[cfg(feature = "burn")]
 pub mod invariance;

@@ -1,4 +1,6 @@
-//! JAX against JAX on recordings of the full model, which are not shipped.
+//! JAX against JAX on recordings of the full model, which are not shipped; and reports in the programs that read them.
+//!
+//! `ALPHAGENOME_MULTIQC` names MultiQC's program (`make integration` installs it).
 //!
 //! `ALPHAGENOME_RECORDINGS` names their folder. Without it every test is skipped and says so, but for
 //! `ALPHAGENOME_RUN_INTEGRATION_TESTS=1`, with which that is a failure, as it is when none of the pairs is there. A pair of
@@ -8,6 +10,7 @@ mod distances;
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use distances::{Row, check};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -120,7 +123,148 @@ fn main() {
         })
         .collect();
     trials.push(Trial::ignorable_test("distances::some_pair_is_there", some));
+    trials.push(Trial::ignorable_test(
+        "multiqc::has_every_row_and_failure",
+        multiqc,
+    ));
+    trials.push(Trial::ignorable_test(
+        "recorder::tells_what_xla_does_not_run",
+        recorder,
+    ));
     libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// A program that a variable names, or why the test is skipped.
+fn program(variable: &str) -> Result<Result<std::ffi::OsString, Completion>, Failed> {
+    match env::var_os(variable).filter(|value| !value.is_empty()) {
+        Some(program) => Ok(Ok(program)),
+        None if demanded() => Err(format!("{variable} is not set: it must name a program").into()),
+        None => Ok(Err(Completion::ignored_with(format!(
+            "{variable} is not set"
+        )))),
+    }
+}
+
+/// One pair position on a CPU ends before anything is loaded, with one sentence.
+fn recorder() -> Result<Completion, Failed> {
+    let python = match program("ALPHAGENOME_PYTHON")? {
+        Ok(python) => python,
+        Err(skipped) => return Ok(skipped),
+    };
+    let folder = tempfile::tempdir()?;
+    let record = |case: &str| -> Result<String, Failed> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorder/record.py");
+        let output = Command::new(&python)
+            .arg(script)
+            .args(["--case", case, "--organism", "mouse", "--checkpoint"])
+            .arg(folder.path())
+            .arg("--out")
+            .arg(folder.path().join("out"))
+            .env("JAX_PLATFORMS", "cpu")
+            .env_remove("AG_SRC")
+            .output()?;
+        match output.status.success() {
+            true => Err("nothing was refused".into()),
+            false => Ok(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    };
+    let told = record("rand42:2048:human")?;
+    if !told.starts_with("rand42_2048_human: 2048 bp are one pair position")
+        || told.lines().count() != 1
+    {
+        return Err(told.into());
+    }
+    // What XLA runs is refused for want of a checkpoint or of the model code alone.
+    let told = record("rand42:4096:0")?;
+    match told.contains("pair position") {
+        true => Err(told.into()),
+        false => Ok(Completion::Completed),
+    }
+}
+
+/// Two candidates of one reference, and two levels in one file: MultiQC's own data has every row and every failure of JUnit.
+fn multiqc() -> Result<Completion, Failed> {
+    let program = match program("ALPHAGENOME_MULTIQC")? {
+        Ok(program) => program,
+        Err(skipped) => return Ok(skipped),
+    };
+    let folder = tempfile::tempdir()?;
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/recordings");
+    let recording = |name: &str| fixtures.join(name).display().to_string();
+    let parity = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_parity"))
+            .args(arguments)
+            .output()?;
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        match output.status.code() {
+            Some(0 | 1) => Ok(output.stdout),
+            _ => Err(Failed::from(told)),
+        }
+    };
+    let reference = recording("tiny_cpu_f64");
+    let (mut rows, mut failures, mut results) = (0, 0, Vec::new());
+    let mut count = |junit: &str| -> Result<(), Failed> {
+        let xml = std::fs::read_to_string(junit)?;
+        rows += xml.matches("<testcase ").count();
+        failures += xml.matches("<failure ").count();
+        Ok(())
+    };
+    for (level, name) in [
+        ("2", "tiny_cpu_f32"),
+        ("2", "tiny_cpu_bf16"),
+        ("4", "tiny_cpu_bf16"),
+    ] {
+        let candidate = recording(name);
+        let (mqc, junit) = (at(&format!("{name}_{level}_mqc.json")), at("junit.xml"));
+        let compared = [
+            "compare", &reference, &candidate, "--dtype", "f32", "--level", level, "--json",
+        ];
+        let reports = ["--mqc", &mqc, "--junit", &junit];
+        let result = at(&format!("{name}_{level}.result"));
+        std::fs::write(&result, parity(&[&compared[..], &reports].concat())?)?;
+        results.push(result);
+        count(&junit)?;
+    }
+    let (mqc, junit) = (at("all_mqc.json"), at("junit.xml"));
+    let all: Vec<&str> = results.iter().map(String::as_str).collect();
+    parity(&[&["verdict"], &all[..], &["--mqc", &mqc, "--junit", &junit]].concat())?;
+    count(&junit)?;
+    let output = Command::new(program)
+        .args(["--strict", "--force", "--outdir", &at("report")])
+        .arg(folder.path())
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
+    }
+    let (mut found, mut failed) = (0, 0);
+    for entry in std::fs::read_dir(folder.path().join("report/multiqc_data"))? {
+        let entry = entry?;
+        if entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with("multiqc_alphagenome_parity")
+        {
+            let table = std::fs::read_to_string(entry.path())?;
+            let mut lines = table
+                .lines()
+                .map(|line| line.split('\t').collect::<Vec<_>>());
+            let titles = lines.next().unwrap_or_default();
+            let verdict = titles.iter().position(|title| *title == "verdict");
+            let verdict = verdict.ok_or("MultiQC's table has no verdict")?;
+            for line in lines {
+                found += 1;
+                failed += usize::from(line.get(verdict) == Some(&"fail"));
+            }
+        }
+    }
+    match (found, failed) == (rows, failures) && failures > 0 {
+        true => Ok(Completion::Completed),
+        false => Err(format!(
+            "MultiQC has {found} rows and {failed} failures of {rows} and {failures}"
+        )
+        .into()),
+    }
 }
 
 fn demanded() -> bool {

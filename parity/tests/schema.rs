@@ -1,10 +1,14 @@
 //! Results fit `schema/result.schema.json`, and every property that the schema names is one that results have.
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use parity::recording::Values;
 use serde_json::Value;
+use support::Case;
 
 fn result(arguments: &[&str]) -> Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -136,6 +140,44 @@ fn results_and_schema_describe_each_other() {
         })
         .collect();
     assert_eq!(unmet, [""; 0]);
+}
+
+/// Squares and sums of such values have no place in a float64: the figures say so, as the schema lets them.
+#[test]
+fn values_at_the_end_of_float64_keep_the_schema() {
+    let schema: Value = serde_json::from_str(parity::report::json::RESULT_SCHEMA).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let values: Vec<f32> = (0..192).map(|i| (i as f32 * 0.7).sin()).collect();
+    let positive: Vec<f32> = values.iter().map(|x| x.abs()).collect();
+    let shape = |channels: usize| vec![1, 192 / channels, channels];
+    let case = Case::of(vec![
+        ("embeddings_1bp", shape(12), values.clone()),
+        ("atac/predictions_1bp", shape(12), positive.clone()),
+        ("splice_sites_classification/logits", shape(4), values),
+    ]);
+    let record = |name: &str, factor: f64| {
+        let far =
+            |values: &[f32]| Values::F64(values.iter().map(|&x| f64::from(x) * factor).collect());
+        case.record_as(&folder.path().join(name), far)
+    };
+    let sizes = [
+        ("big", 1.7e308),
+        ("turned", -1.7e308),
+        ("one", 1.0),
+        ("tiny", 5e-324),
+    ];
+    let recorded = sizes.map(|(name, factor)| record(name, factor));
+    let mut undefined = 0;
+    for (i, a) in recorded.iter().enumerate() {
+        for b in &recorded[i..] {
+            let result = result(&[a, b]);
+            check(&result, &schema, &schema, &mut BTreeSet::new())
+                .unwrap_or_else(|e| panic!("{a} {b}: {e}"));
+            undefined += result.to_string().matches("not_finite\"}").count();
+            parity::report::json::read(&result.to_string(), "a result").unwrap();
+        }
+    }
+    assert!(undefined > 0, "no figure exceeds a float64 here");
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn rows<'a>(report: &'a Value, condition: &str) -> Vec<&'a Value> {
 fn predictions_do_not_depend_on_batch_order_organism_or_threads() {
     let scratch = model();
     for arithmetic in ["xla-cpu-f32", "xla-gpu-bf16"] {
-        let arguments = format!("invariance --lengths 2048,4096 --arithmetic {arithmetic}");
+        let arguments = format!("invariance --length 2048,4096 --arithmetic {arithmetic}");
         let report = json(scratch.path(), &arguments, 0);
         assert_eq!(report["schema"], "parity-invariance");
         assert_eq!(report["agree"], true);
@@ -100,21 +100,21 @@ fn predictions_do_not_depend_on_batch_order_organism_or_threads() {
 #[test]
 fn what_is_demanded_and_does_not_hold_is_named_with_its_command() {
     let scratch = model();
-    let arguments = "invariance --lengths 2048 --only repeat,reverse-complement";
+    let arguments = "invariance --length 2048 --only repeat,reverse-complement";
     let demanding = format!("{arguments} --reverse-complement-limit 0.01");
     let outcome = parity(scratch.path(), &demanding);
     outcome.expect_code(1);
     for words in [
         "NOT invariant: the first that breaks is reverse-complement at 2048 bp",
         "parity invariance --model model --device cpu --arithmetic xla-cpu-f32",
-        "--lengths 2048 --only reverse-complement --reverse-complement-limit 0.01",
+        "--length 2048 --only reverse-complement --reverse-complement-limit 0.01",
     ] {
         assert!(outcome.stdout.contains(words), "{words}: {outcome}");
     }
     outcome.expect_message(&["2 conditions at 1 length: about"]);
     let report = json(scratch.path(), &demanding, 1);
     assert_eq!(report["first_failure"], 2);
-    let again = "parity invariance --model model --device cpu --arithmetic xla-cpu-f32 --organism 0 --batch 3 --lengths 2048 \
+    let again = "parity invariance --model model --device cpu --arithmetic xla-cpu-f32 --organism 0 --batch 3 --length 2048 \
         --only repeat,reverse-complement --reverse-complement-limit 0.01";
     assert_eq!(report["command"], again);
     let outputs = rows(&report, "reverse-complement")[0]["outputs"].clone();
@@ -125,14 +125,11 @@ fn what_is_demanded_and_does_not_hold_is_named_with_its_command() {
     assert!(names.contains(&"contact_maps/predictions"));
     assert!(names.contains(&"splice_sites_junction/predictions"));
     for (wrong, words) in [
-        (
-            "--lengths 3000",
-            "--lengths 3000: expected multiples of 2048",
-        ),
+        ("--length 3000", "--length 3000: expected multiples of 2048"),
         ("--batch 0", "--batch 0: expected at least 1"),
         ("--batch 65", "--batch 65: expected up to 64"),
         (
-            "--lengths 1050624",
+            "--length 1050624",
             "expected multiples of 2048 up to 1048576",
         ),
         (
@@ -144,7 +141,7 @@ fn what_is_demanded_and_does_not_hold_is_named_with_its_command() {
             "nothing to try: batch: needs --batch 2 or more; order: needs",
         ),
         (
-            "--only padding --lengths 1048576",
+            "--only padding --length 1048576",
             "nothing to try: padding at 1048576 bp: the model takes up to",
         ),
         ("--organism 7", "--organism 7: the model has 2"),
@@ -251,7 +248,7 @@ fn the_block_that_rounds_wins_everything() {
 #[test]
 fn two_forms_of_attention_agree() {
     let scratch = model();
-    let arguments = "attention --lengths 2048,4096 --repeats 1";
+    let arguments = "attention --length 2048,4096 --repeats 1";
     let report = json(scratch.path(), arguments, 0);
     assert_eq!(
         (&report["schema"], &report["agree"]),
@@ -282,10 +279,10 @@ fn two_forms_of_attention_agree() {
         outcome.stdout.contains("parity attention --model model"),
         "{outcome}"
     );
-    let options = "--lengths 2048,4096 --repeats 1 --limit 0";
+    let options = "--length 2048,4096 --repeats 1 --limit 0";
     assert!(outcome.stdout.contains(options), "{outcome}");
     for (wrong, words) in [
-        ("--lengths 100", "--lengths 100"),
+        ("--length 100", "--length 100"),
         ("--limit nan", "--limit NaN: expected a distance"),
     ] {
         let outcome = parity(scratch.path(), &format!("attention {wrong}"));
@@ -303,7 +300,7 @@ fn a_bench_that_cannot_be_is_refused_before_it_is_timed() {
         // The organism is refused by the first pass.
         ("--beside burn-cuda --organism 9", "burn-cuda"),
     ] {
-        let arguments = format!("bench --lengths 2048 {wrong}");
+        let arguments = format!("bench --length 2048 {wrong}");
         let outcome = parity(scratch.path(), &arguments);
         outcome.expect_code(2).expect_message(&[words]);
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Arithmetic;
+use super::values::{base_pairs, organism};
 use crate::device::Device;
 use crate::invariance::Condition;
 use crate::precision::By;
@@ -21,16 +22,18 @@ pub struct Invariance {
     /// How the model computes [default: xla-cpu-f32 on the CPU, xla-gpu-bf16 on a GPU]
     #[arg(long, value_enum)]
     pub arithmetic: Option<Arithmetic>,
-    /// Sequence lengths in base pairs, multiples of 2,048
+    /// Sequence lengths in base pairs, multiples of 2,048: 4096, 128k, 1M
     #[arg(
-        long,
+        long = "length",
+        visible_alias = "lengths",
         value_name = "BP",
+        value_parser = base_pairs,
         value_delimiter = ',',
         default_value = "2048,4096"
     )]
     pub lengths: Vec<usize>,
-    /// The organism, by number: 0 human, 1 mouse
-    #[arg(long, default_value_t = 0)]
+    /// The organism: human, mouse, or its index
+    #[arg(long, value_parser = organism, default_value = "human")]
     pub organism: usize,
     /// Sequences of a batch; the sequence in question takes every place
     #[arg(long, default_value_t = 3)]
@@ -75,10 +78,16 @@ pub struct Precision {
     )]
     pub arithmetics: Vec<Arithmetic>,
     /// Sequence length in base pairs, a multiple of 2,048
-    #[arg(long, value_name = "BP", default_value_t = 4096)]
+    #[arg(
+        long,
+        visible_alias = "lengths",
+        value_name = "BP",
+        value_parser = base_pairs,
+        default_value = "4096"
+    )]
     pub length: usize,
-    /// The organism, by number: 0 human, 1 mouse
-    #[arg(long, default_value_t = 0)]
+    /// The organism: human, mouse, or its index
+    #[arg(long, value_parser = organism, default_value = "human")]
     pub organism: usize,
     /// What is switched to float32 at once
     #[arg(long, value_enum, value_name = "HOW", default_value = "block")]
@@ -106,16 +115,18 @@ pub struct Attention {
     /// How the model computes [default: xla-cpu-f32 on the CPU, xla-gpu-bf16 on a GPU]
     #[arg(long, value_enum)]
     pub arithmetic: Option<Arithmetic>,
-    /// Sequence lengths in base pairs, multiples of 2,048
+    /// Sequence lengths in base pairs, multiples of 2,048: 4096, 128k, 1M
     #[arg(
-        long,
+        long = "length",
+        visible_alias = "lengths",
         value_name = "BP",
+        value_parser = base_pairs,
         value_delimiter = ',',
         default_value = "2048,4096,16384"
     )]
     pub lengths: Vec<usize>,
-    /// The organism, by number: 0 human, 1 mouse
-    #[arg(long, default_value_t = 0)]
+    /// The organism: human, mouse, or its index
+    #[arg(long, value_parser = organism, default_value = "human")]
     pub organism: usize,
     /// How often each form is timed
     #[arg(long, default_value_t = 3)]

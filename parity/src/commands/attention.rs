@@ -12,7 +12,7 @@ use crate::cli::Attention;
 use crate::device::Device;
 use crate::exit::Exit;
 use crate::invariance::sequences;
-use crate::progress;
+use crate::progress::{self, note};
 use crate::report::grid::terminal_width;
 use crate::run::Machine;
 
@@ -24,7 +24,7 @@ pub fn run(args: &Attention) -> Result<Exit> {
     let fits =
         |length: &usize| (1..=LONGEST).contains(length) && length.is_multiple_of(LENGTH_STEP);
     if let Some(length) = args.lengths.iter().find(|length| !fits(length)) {
-        bail!("--lengths {length}: expected multiples of {LENGTH_STEP} up to {LONGEST}");
+        bail!("--length {length}: expected multiples of {LENGTH_STEP} up to {LONGEST}");
     }
     if let Some(limit) = args.limit.filter(|limit| !(0.0..=f64::MAX).contains(limit)) {
         bail!("--limit {limit}: expected a distance of 0 or more");
@@ -79,7 +79,7 @@ pub fn run(args: &Attention) -> Result<Exit> {
             batch: Batch::new(vec![sequences::random(length, 0)?], vec![args.organism])?,
             repeats: args.repeats,
             progress: &|what| {
-                bar.set_message(format!("{length} bp: {what}"));
+                progress::step(&bar, &format!("{length} bp: {what}"));
                 bar.inc(1);
             },
         };
@@ -87,11 +87,11 @@ pub fn run(args: &Attention) -> Result<Exit> {
         if index == 0 && lengths.len() > 1 {
             let all: usize = lengths.iter().sum();
             let left = started.elapsed().as_secs_f64() * (all - length) as f64 / length as f64;
-            eprintln!(
-                "parity: {} more: about {}",
+            note(&format!(
+                "{} more: about {}",
                 progress::counted(lengths.len() - 1, "length"),
                 progress::duration(left)
-            );
+            ));
         }
     }
     bar.finish_and_clear();
@@ -114,7 +114,7 @@ pub fn run(args: &Attention) -> Result<Exit> {
         false => print(&write(&report, terminal_width()))?,
     }
     if let (Some(why), true) = (&report.one_form, args.json) {
-        eprintln!("parity: nothing to compare: {why}");
+        note(&format!("nothing to compare: {why}"));
     }
     Ok(report.exit())
 }
@@ -122,7 +122,7 @@ pub fn run(args: &Attention) -> Result<Exit> {
 fn command(args: &Attention, arithmetic: Arithmetic, limit: f64) -> String {
     let lengths: Vec<String> = args.lengths.iter().map(usize::to_string).collect();
     format!(
-        "parity attention --model {} --device {} --arithmetic {arithmetic} --organism {} --lengths {} --repeats {} --limit {limit}",
+        "parity attention --model {} --device {} --arithmetic {arithmetic} --organism {} --length {} --repeats {} --limit {limit}",
         args.model.display(),
         args.device,
         args.organism,

@@ -9,10 +9,10 @@ use serde::Serialize;
 use crate::cli::Bench;
 use crate::device::Device;
 use crate::exit::Exit;
-use crate::progress;
+use crate::progress::{self, note};
 
 use super::bench_forms::Form;
-use super::write::print;
+use super::write::both;
 
 /// What a bench found.
 #[derive(Debug, Serialize)]
@@ -143,10 +143,6 @@ pub fn run(args: &Bench) -> Result<Exit> {
         }
         None => None,
     };
-    if let Some(path) = &args.trace {
-        super::trace_events::write(path, &lengths)?;
-        eprintln!("parity: trace written to {}", path.display());
-    }
     let document = Document {
         schema: "parity-bench",
         schema_version: 1,
@@ -158,10 +154,18 @@ pub fn run(args: &Bench) -> Result<Exit> {
         lengths,
         beside,
     };
-    match args.json {
-        true => print(&format!("{}\n", serde_json::to_string_pretty(&document)?))?,
-        false => print(&table(&document, args.device))?,
-    }
+    let text = match args.json {
+        true => format!("{}\n", serde_json::to_string_pretty(&document)?),
+        false => table(&document, args.device),
+    };
+    both(&text, || {
+        let Some(path) = &args.trace else {
+            return Ok(());
+        };
+        super::trace_events::write(path, &document.lengths)?;
+        note(&format!("trace written to {}", path.display()));
+        Ok(())
+    })?;
     Ok(Exit::of(document.finite()))
 }
 
@@ -190,7 +194,7 @@ fn measure(
     let bar = progress::bar(args.lengths.len());
     let mut lengths = Vec::new();
     for &length in &args.lengths {
-        bar.set_message(format!("{length} bp on {device}"));
+        progress::step(&bar, &format!("{length} bp on {device}"));
         let batch = Batch::new(vec![sequence(length)?], vec![args.organism])?;
         lengths.push(form.measure(&batch, args)?);
         bar.inc(1);

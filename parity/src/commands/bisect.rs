@@ -2,11 +2,11 @@
 
 use anyhow::{Result, bail};
 
-use super::write::print;
+use super::write::{self, both};
 use crate::bisect::{Report, SCHEMA, SCHEMA_VERSION, two};
 use crate::cli::Bisect;
 use crate::exit::Exit;
-use crate::recording::{Recording, write_atomically};
+use crate::recording::Recording;
 use crate::report::grid::terminal_width;
 use crate::report::{html, path};
 
@@ -25,15 +25,14 @@ pub fn run(args: &Bisect) -> Result<Exit> {
         }
         None => model(args, &recording)?,
     };
-    if let Some(file) = &args.html {
-        let page = html::path(&report);
-        write_atomically(file, |out| std::io::Write::write_all(out, page.as_bytes()))?;
-    }
-    if args.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
-    } else {
-        print(&path::write(&report, terminal_width()))?;
-    }
+    let text = match args.json {
+        true => format!("{}\n", serde_json::to_string_pretty(&report)?),
+        false => path::write(&report, terminal_width()),
+    };
+    both(&text, || match &args.html {
+        Some(file) => Ok(write::text(file, &html::path(&report))?),
+        None => Ok(()),
+    })?;
     Ok(Exit::of(report.clean))
 }
 
@@ -113,7 +112,7 @@ fn model(_: &Bisect, _: &Recording) -> Result<Report> {
 #[cfg(feature = "burn")]
 fn model(args: &Bisect, recording: &Recording) -> Result<Report> {
     use crate::bisect::{Subject, search};
-    use crate::progress;
+    use crate::progress::{self, note};
 
     let arithmetic = match args.arithmetic {
         Some(named) => named.into(),
@@ -121,20 +120,20 @@ fn model(args: &Bisect, recording: &Recording) -> Result<Report> {
     };
     let names = cases(args, recording)?;
     let bar = progress::bar(names.len());
-    bar.set_message(format!("loading {}", args.model.display()));
+    progress::step(&bar, &format!("loading {}", args.model.display()));
     let subject = Subject::load(&args.model, arithmetic)?;
     let tell = |case: &str, what: &str| {
         let done = names.iter().position(|name| name == case);
         bar.set_position(done.unwrap_or(0) as u64);
-        bar.set_message(format!("{case}: {what}"));
+        progress::step(&bar, &format!("{case}: {what}"));
     };
     let estimate = |case: &str, seconds: f64| {
         bar.suspend(|| {
-            eprintln!(
-                "parity: {case}: about {:.0} s for the modules one by one; where one is at fault, trying what is wrong with it \
+            note(&format!(
+                "{case}: about {:.0} s for the modules one by one; where one is at fault, trying what is wrong with it \
                  takes up to minutes more",
                 seconds.max(1.0)
-            );
+            ));
         });
     };
     let limit = args.floor_limit;

@@ -8,7 +8,7 @@ use crate::compare::{CaseInfo, Settings, compare_case, compare_variant, variant_
 use crate::exit::Exit;
 use crate::floor::Floor;
 use crate::levels::Thresholds;
-use crate::progress;
+use crate::progress::{self, note};
 use crate::recording::{DType, Recording};
 use crate::result::{FloorUse, Provenance, Report, Run, SCHEMA, SCHEMA_VERSION, by_head};
 use crate::verdict::verdict;
@@ -19,22 +19,83 @@ use crate::weights::{Weights, short};
 /// # Errors
 /// Where a recording cannot be read or the two have no case in common.
 pub fn run(args: &Compare) -> Result<Exit> {
-    let reference = Recording::open(&args.reference)?;
-    let candidate = Recording::open(&args.candidate)?;
-    let settings = settings(
-        &args.judging,
-        args.level,
-        coarser(
-            reference.manifest.compute_dtype,
-            candidate.manifest.compute_dtype,
-        ),
-    )?;
-    if let Some(notice) = other_weights(&reference, &candidate) {
-        eprintln!("parity: notice: {notice}: differences may be the weights' own");
+    let (references, candidates) = (
+        Recording::discover(&args.reference)?,
+        Recording::discover(&args.candidate)?,
+    );
+    let mut settings = settings(&args.judging, args.level, DType::Float32)?;
+    let mut runs = Vec::new();
+    for (reference, candidate) in pairs(args, &references, &candidates)? {
+        if let Some(notice) = other_weights(reference, candidate) {
+            note(&format!(
+                "notice: {notice}: differences may be the weights' own"
+            ));
+        }
+        let both = [reference, candidate].map(|recording| recording.manifest.compute_dtype);
+        let named = args.judging.dtype.map(crate::cli::Dtype::dtype);
+        settings.dtype = named.unwrap_or(coarser(both[0], both[1]));
+        runs.push(recordings(
+            reference,
+            candidate,
+            &args.judging.case,
+            &settings,
+        )?);
     }
-    let run = recordings(&reference, &candidate, &args.judging.case, &settings)?;
-    let report = report("compare", &settings, vec![run]);
+    let report = report("compare", &settings, runs);
     write::report(&report, &args.writing)
+}
+
+/// What is compared with what: one recording with each of the other side's, folders of them by name.
+fn pairs<'a>(
+    args: &Compare,
+    references: &'a [Recording],
+    candidates: &'a [Recording],
+) -> Result<Vec<(&'a Recording, &'a Recording)>> {
+    if references.len() == 1 || candidates.len() == 1 {
+        let of = |reference| {
+            candidates
+                .iter()
+                .map(move |candidate| (reference, candidate))
+        };
+        return Ok(references.iter().flat_map(of).collect());
+    }
+    let named =
+        |recordings: &'a [Recording], name: &str| recordings.iter().find(|r| r.name() == name);
+    let mut pairs = Vec::new();
+    for reference in references {
+        match named(candidates, &reference.name()) {
+            Some(candidate) => pairs.push((reference, candidate)),
+            None => note(&format!(
+                "{} is not among the candidates: left out",
+                reference.path.display()
+            )),
+        }
+    }
+    for candidate in candidates {
+        if named(references, &candidate.name()).is_none() {
+            note(&format!(
+                "{} is not among the references: left out",
+                candidate.path.display()
+            ));
+        }
+    }
+    if pairs.is_empty() {
+        let names = |recordings: &[Recording]| {
+            recordings
+                .iter()
+                .map(Recording::name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        bail!(
+            "no recording of {} ({}) has the name of one in {} ({})",
+            args.reference.display(),
+            names(references),
+            args.candidate.display(),
+            names(candidates)
+        );
+    }
+    Ok(pairs)
 }
 
 /// What to say of two recordings of different checkpoints.
@@ -157,7 +218,7 @@ pub fn recordings(
             &mut b,
             settings,
             &mut |output| {
-                bar.set_message(format!("{} {output}", entry.name));
+                progress::step(&bar, &format!("{} {output}", entry.name));
             },
         )?);
         bar.inc(1);

@@ -1,17 +1,16 @@
 //! `parity floor`: how far recordings of one model are from each other.
 
-use std::io::Write;
-
 use anyhow::{Result, bail};
 
 use super::compare::{coarser, other_weights, recordings};
-use super::write::print;
+use super::write::{self, both};
 use crate::cli::FloorArgs;
 use crate::compare::Settings;
 use crate::exit::Exit;
 use crate::floor::{Floor, FloorEntry};
 use crate::levels::Thresholds;
-use crate::recording::{Recording, write_atomically};
+use crate::progress::note;
+use crate::recording::Recording;
 use crate::report::grid::{Grid, terminal_width, wrapped};
 
 /// Measures, writes the floor file and prints it.
@@ -26,13 +25,14 @@ pub fn run(args: &FloorArgs) -> Result<Exit> {
         .collect::<Result<Vec<_>, _>>()?;
     let floor = measure(&all)?;
     let text = serde_json::to_string_pretty(&floor)?;
-    write_atomically(&args.out, |file| writeln!(file, "{text}"))?;
-    if args.json {
-        print(&format!("{text}\n"))?;
-    } else {
-        print(&table(&floor))?;
-        eprintln!("parity: wrote {}", args.out.display());
-    }
+    let printed = match args.json {
+        true => format!("{text}\n"),
+        false => table(&floor),
+    };
+    both(&printed, || {
+        Ok(write::text(&args.out, &format!("{text}\n"))?)
+    })?;
+    note(&format!("wrote {}", args.out.display()));
     Ok(Exit::Agree)
 }
 

@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::invariance::{
     Condition, Limits, Report, Runner, SCHEMA, SCHEMA_VERSION, Verdict, write,
 };
-use crate::progress::{self, counted};
+use crate::progress::{self, counted, note};
 use crate::report::grid::terminal_width;
 use crate::run::Machine;
 
@@ -59,7 +59,7 @@ pub fn run(args: &Invariance) -> Result<Exit> {
             reverse_complement: args.reverse_complement_limit,
         },
         progress: &|what| {
-            bar.set_message(what.to_string());
+            progress::step(&bar, what);
             bar.inc(1);
         },
         machine,
@@ -103,12 +103,12 @@ pub fn run(args: &Invariance) -> Result<Exit> {
         let (reference, seconds) = runner.reference(length)?;
         if index == 0 {
             let left = estimate(&plan, args.batch) * seconds / length as f64;
-            eprintln!(
-                "parity: {} at {}: about {}, judged by the first pass",
+            note(&format!(
+                "{} at {}: about {}, judged by the first pass",
                 counted(conditions.len(), "condition"),
                 counted(plan.len(), "length"),
                 progress::duration(left)
-            );
+            ));
         }
         for &condition in conditions {
             rows.extend(runner.rows(condition, length, &reference)?);
@@ -144,7 +144,7 @@ fn check(args: &Invariance) -> Result<()> {
     let fits =
         |length: &usize| (1..=LONGEST).contains(length) && length.is_multiple_of(LENGTH_STEP);
     if let Some(length) = args.lengths.iter().find(|length| !fits(length)) {
-        bail!("--lengths {length}: expected multiples of {LENGTH_STEP} up to {LONGEST}");
+        bail!("--length {length}: expected multiples of {LENGTH_STEP} up to {LONGEST}");
     }
     if args.batch == 0 {
         bail!("--batch 0: expected at least 1");
@@ -172,7 +172,7 @@ fn limits(args: &Invariance) -> [(&'static str, Option<f64>); 4] {
 fn command(args: &Invariance, arithmetic: model::Arithmetic) -> String {
     let lengths: Vec<String> = args.lengths.iter().map(usize::to_string).collect();
     let mut text = format!(
-        "parity invariance --model {} --device {} --arithmetic {arithmetic} --organism {} --batch {} --lengths {}",
+        "parity invariance --model {} --device {} --arithmetic {arithmetic} --organism {} --batch {} --length {}",
         args.model.display(),
         args.device,
         args.organism,

@@ -10,7 +10,7 @@ use super::write;
 use crate::cli::{self, Judging, Level};
 use crate::compare::{CaseInfo, Settings, compare_case};
 use crate::exit::Exit;
-use crate::progress;
+use crate::progress::{self, note};
 use crate::recording::{DType, Recording};
 use crate::result::{CaseResult, Provenance, Report, Run};
 use crate::run::{Candidate, Chosen, Wish, choose, passes};
@@ -53,7 +53,7 @@ pub fn compare(args: &Level, level: u8, command: &str) -> Result<Report> {
     let bar = progress::bar(passes.len());
     for pass in &passes {
         if loaded.as_ref().map(Candidate::arithmetic) != Some(pass.arithmetic.name()) {
-            bar.set_message(format!("loading {}", args.model.display()));
+            progress::step(&bar, &format!("loading {}", args.model.display()));
             // One model at a time: the full one takes gigabytes.
             drop(loaded.take());
         }
@@ -67,7 +67,7 @@ pub fn compare(args: &Level, level: u8, command: &str) -> Result<Report> {
             cases.push(recording.case(&recording.manifest.cases[job.case].name)?);
         }
         let first = cases.first().map_or("", |case| case.entry().name.as_str());
-        bar.set_message(format!("{first}: forward pass"));
+        progress::step(&bar, &format!("{first}: forward pass"));
         let (outputs, seconds) = candidate.run_cases(&mut cases.iter_mut().collect::<Vec<_>>())?;
         let jobs = pass.jobs.iter().zip(&mut cases).zip(outputs);
         for (index, ((job, reference), mut outputs)) in jobs.enumerate() {
@@ -85,7 +85,7 @@ pub fn compare(args: &Level, level: u8, command: &str) -> Result<Report> {
             let place = format!("{} {}", recording.name(), entry.name);
             let mut case =
                 compare_case(&info, reference, &mut outputs, &settings, &mut |output| {
-                    bar.set_message(format!("{place} {output}"));
+                    progress::step(&bar, &format!("{place} {output}"));
                 })?;
             // A pass counts once.
             case.seconds = (index == 0).then_some(seconds);
@@ -118,13 +118,13 @@ fn dtype(judging: &Judging, recording: &Recording) -> DType {
 
 /// Says on stderr what is compared with what.
 fn announce(args: &Level, chosen: &Chosen) {
-    eprintln!("parity: model {}", args.model.display());
+    note(&format!("model {}", args.model.display()));
     for recording in &chosen.recordings {
-        eprintln!(
-            "parity: recording {} ({})",
+        note(&format!(
+            "recording {} ({})",
             recording.path.display(),
             chosen.source
-        );
+        ));
     }
 }
 

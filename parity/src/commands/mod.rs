@@ -37,7 +37,11 @@ use crate::exit::Exit;
 /// # Errors
 /// Where it could not run, with the reason.
 pub fn run(cli: Cli) -> Result<Exit> {
+    cli.loudness.set();
+    // Not only after the work.
+    crate::file::check(write::paths(&cli.command))?;
     match cli.command {
+        Command::Manual(manual) => manual.run::<Cli>().map(|()| Exit::Agree),
         Command::Compare(args) => compare::run(&args),
         Command::Floor(args) => floor::run(&args),
         Command::Verdict(args) => verdict::run(&args),
@@ -68,7 +72,8 @@ fn with_model(command: Command) -> Result<Exit> {
         | Command::Drift(_)
         | Command::Bisect(_)
         | Command::TraceDiff(_)
-        | Command::Explain(_) => {
+        | Command::Explain(_)
+        | Command::Manual(_) => {
             unreachable!("these need no model")
         }
     }

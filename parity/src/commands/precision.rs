@@ -18,7 +18,7 @@ use crate::precision::{
     Loss, Mix, Report, SCHEMA, SCHEMA_VERSION, Subject, Switches, Values, locally, loss, values,
     write,
 };
-use crate::progress;
+use crate::progress::{self, note};
 use crate::report::grid::terminal_width;
 use crate::run::Machine;
 
@@ -39,7 +39,7 @@ pub fn run(args: &Precision) -> Result<Exit> {
     };
     let bar = progress::bar(0);
     let load = |arithmetic, device| {
-        bar.set_message(format!("loading, {arithmetic}"));
+        progress::step(&bar, &format!("loading, {arithmetic}"));
         Machine::load(&args.model, arithmetic, device)
     };
     let exact = match args.device {
@@ -50,7 +50,7 @@ pub fn run(args: &Precision) -> Result<Exit> {
     let device = reference.place().1;
     let mut subject = subject(args, &reference)?;
     let started = Instant::now();
-    bar.set_message(format!("{exact}: the reference"));
+    progress::step(&bar, &format!("{exact}: the reference"));
     let mut truth = values(&reference, &subject)?;
     subject.sites = given_sites(&truth.known);
     announce(args, arithmetics.len(), started.elapsed().as_secs_f64());
@@ -66,7 +66,7 @@ pub fn run(args: &Precision) -> Result<Exit> {
         // The one before goes first: two models are enough.
         drop(coarse.take());
         let machine = load(arithmetic, args.device)?;
-        bar.set_message(format!("{arithmetic}: a pass"));
+        progress::step(&bar, &format!("{arithmetic}: a pass"));
         let mut found = values(&machine, &subject)?;
         let mut local = BTreeMap::new();
         if let Some(model) = machine.on_cpu() {
@@ -133,7 +133,7 @@ pub fn run(args: &Precision) -> Result<Exit> {
 }
 
 fn tell(bar: &ProgressBar, arithmetic: Arithmetic, path: &str) {
-    bar.set_message(format!("{arithmetic}: {path}"));
+    progress::step(bar, &format!("{arithmetic}: {path}"));
     bar.inc(1);
 }
 
@@ -165,11 +165,11 @@ fn announce(args: &Precision, arithmetics: usize, pass: f64) {
         false => BLOCKS,
     };
     let seconds = pass * (1.0 + 5.0 * arithmetics as f64 + switches);
-    eprintln!(
-        "parity: {arithmetics} arithmetics, {} bp: about {}, judged by the first pass",
+    note(&format!(
+        "{arithmetics} arithmetics, {} bp: about {}, judged by the first pass",
         args.length,
         progress::duration(seconds)
-    );
+    ));
 }
 
 /// Every block in float32, one after the other.
@@ -194,13 +194,13 @@ fn switch(
             args.modules.join(",")
         );
     }
-    bar.set_message("the noise of switching");
+    progress::step(bar, "the noise of switching");
     let noise = mix.noise()?;
     bar.set_length(groups.len() as u64);
     bar.set_position(0);
     let mut rows = Vec::new();
     for group in groups {
-        bar.set_message(format!("{} in float32", group.0));
+        progress::step(bar, &format!("{} in float32", group.0));
         rows.push(mix.switch(group, args.by, [&float32, &times])?);
         bar.inc(1);
     }

@@ -11,7 +11,7 @@ use crate::compare::GIVEN;
 use crate::device::Device;
 use crate::exit::Exit;
 use crate::fasta;
-use crate::progress;
+use crate::progress::{self, note};
 use crate::recording::{CaseEntry, FORMAT, Manifest, Recording, RecordingWriter, Variant};
 use crate::run::{Candidate, compute_dtype};
 use crate::weights::checkpoint_digest;
@@ -32,7 +32,7 @@ pub fn run(args: &Record) -> Result<Exit> {
         (None, None) => bail!("name what to record: --sequences FASTA, or --like RECORDING"),
     };
     let path = writer.finish()?;
-    eprintln!("parity: {cases} cases recorded, {}", path.display());
+    note(&format!("{cases} cases recorded, {}", path.display()));
     Ok(Exit::Agree)
 }
 
@@ -88,7 +88,7 @@ fn like_recording(
 ) -> Result<usize> {
     let bar = progress::bar(like.manifest.cases.len());
     for entry in &like.manifest.cases {
-        bar.set_message(entry.name.clone());
+        progress::step(&bar, &entry.name);
         let mut case = like.case(&entry.name)?;
         let sequence = case.sequence()?;
         let arrays = if args.taps == Some(TapChoice::Full) {
@@ -129,7 +129,7 @@ fn sequences(
         .collect::<Result<Vec<_>>>()?;
     let bar = progress::bar(records.len());
     for (record, sequence) in records.iter().zip(&sequences) {
-        bar.set_message(record.name.clone());
+        progress::step(&bar, &record.name);
         let arrays = candidate.record(sequence.indices(), args.organism, args.taps, args.budget)?;
         let name = file_name(&record.name);
         let entry = CaseEntry {

@@ -13,7 +13,7 @@ use crate::cli::Smoke;
 use crate::exit::Exit;
 use crate::fasta::{self, Record};
 use crate::outputs::{Kind, kind_of};
-use crate::progress;
+use crate::progress::{self, note};
 use crate::recording::{Array, Values};
 use crate::run::Candidate;
 
@@ -64,11 +64,11 @@ pub fn run(args: &Smoke) -> Result<Exit> {
         .with_context(|| args.sequences.display().to_string())?;
     let mut records = fasta::parse(&text).with_context(|| args.sequences.display().to_string())?;
     if records.len() < args.n {
-        eprintln!(
-            "parity: {} sequences in the file, {} asked for",
+        note(&format!(
+            "{} sequences in the file, {} asked for",
             records.len(),
             args.n
-        );
+        ));
     }
     records.truncate(args.n);
     let candidate = Candidate::load(&args.model, args.arithmetic.into(), args.device)?;
@@ -76,7 +76,7 @@ pub fn run(args: &Smoke) -> Result<Exit> {
     let bar = progress::bar(records.len());
     let mut failures = Vec::new();
     for record in &records {
-        bar.set_message(record.name.clone());
+        progress::step(&bar, &record.name);
         let faults = match sequence(record, args.length) {
             Err(error) => vec![error.to_string()],
             Ok(sequence) => {

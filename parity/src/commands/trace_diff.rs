@@ -76,7 +76,7 @@ pub fn run(args: &TraceDiff) -> Result<Exit> {
 fn read(path: &Path, args: &TraceDiff) -> Result<(Source, Groups)> {
     let bytes = fs::metadata(path).map_or(0, |file| file.len());
     let bar = progress::bytes(bytes);
-    bar.set_message(path.display().to_string());
+    progress::step(&bar, &path.display().to_string());
     let trace = Trace::read(path, &mut |read| bar.set_position(read))?;
     let groups = Groups::of(&trace, args.depth, args.exact_names);
     bar.finish_and_clear();

@@ -1,13 +1,11 @@
 //! A pass as a Chrome (Perfetto) trace: a slice a module, and below it its operations.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::bench::Measured;
-use crate::recording::write_atomically;
 
 /// Writes the trace of all lengths, a process each.
 pub(super) fn write(path: &Path, lengths: &[Measured]) -> Result<()> {
@@ -33,8 +31,7 @@ pub(super) fn write(path: &Path, lengths: &[Measured]) -> Result<()> {
         }
     }
     let trace = json!({"traceEvents": events, "displayTimeUnit": "ms"});
-    write_atomically(path, |file| writeln!(file, "{trace}"))?;
-    Ok(())
+    Ok(super::write::text(path, &format!("{trace}\n"))?)
 }
 
 fn slice(process: usize, thread: usize, name: &str, at: f64, micros: f64) -> Value {

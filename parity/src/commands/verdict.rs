@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::write::{self, print};
+use super::write::{self, both};
 use crate::cli::VerdictArgs;
 use crate::decision::{decide, word};
 use crate::exit::Exit;
@@ -30,8 +30,7 @@ pub fn run(args: &VerdictArgs) -> Result<Exit> {
             .reasons
             .extend(decided.evidence.iter().cloned());
     }
-    write::files(&reports, &args.level.writing)?;
-    if args.level.writing.json {
+    let text = if args.level.writing.json {
         let document = serde_json::json!({
             "schema": "parity-verdict",
             "schema_version": 1,
@@ -40,7 +39,7 @@ pub fn run(args: &VerdictArgs) -> Result<Exit> {
             "rule": thresholds.decision,
             "results": reports,
         });
-        print(&format!("{document:#}\n"))?;
+        format!("{document:#}\n")
     } else {
         let width = terminal_width();
         let mut text = String::new();
@@ -52,8 +51,9 @@ pub fn run(args: &VerdictArgs) -> Result<Exit> {
             text.push('\n');
         }
         text.push_str(&format!("verdict: {}\n", word(decided.decision)));
-        print(&text)?;
-    }
+        text
+    };
+    both(&text, || write::files(&reports, &args.level.writing))?;
     Ok(match decided.decision {
         Decision::Accept => Exit::Agree,
         Decision::Validate => Exit::Validate,

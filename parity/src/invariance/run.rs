@@ -286,7 +286,7 @@ impl Runner<'_> {
         };
         let limit = limit.map(|(name, limit)| format!(" --{name}-limit {limit}"));
         format!(
-            "parity invariance --model {} --device {} --arithmetic {} --organism {} --batch {} --lengths {length} --only {}{}",
+            "parity invariance --model {} --device {} --arithmetic {} --organism {} --batch {} --length {length} --only {}{}",
             self.dir.display(),
             self.device,
             self.machine.arithmetic(),

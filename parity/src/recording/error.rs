@@ -9,6 +9,8 @@ use std::path::PathBuf;
     reason = "the message of each variant says what its fields hold"
 )]
 pub enum RecordingError {
+    #[error(transparent)]
+    File(#[from] crate::file::FileError),
     #[error("{}: {source}", path.display())]
     Io {
         path: PathBuf,

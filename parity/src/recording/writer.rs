@@ -1,8 +1,7 @@
 //! Writes recordings: archives first, the manifest last, so that a folder with a manifest is complete.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use half::f16;
@@ -13,6 +12,7 @@ use npyz::{TypeStr, WriterBuilder};
 use super::manifest::{CaseEntry, Manifest, OutputEntry};
 use super::npy::numpy_type;
 use super::{Array, DType, RecordingError, Values};
+use crate::file;
 
 /// Writes one case's archive after another, then the manifest.
 pub struct RecordingWriter {
@@ -51,8 +51,8 @@ impl RecordingWriter {
         arrays: &BTreeMap<String, Array>,
     ) -> Result<(), RecordingError> {
         let path = self.folder.join(&entry.file);
-        write_atomically(&path, |file| {
-            let mut archive = npyz::npz::NpzWriter::new(file);
+        file::write(&path, |out| {
+            let mut archive = npyz::npz::NpzWriter::new(out);
             let zip = archive.zip_writer();
             start(zip, "sequence", &[sequence.len()], DType::Uint8)?;
             zip.write_all(sequence)?;
@@ -90,9 +90,9 @@ impl RecordingWriter {
                 source,
             }
         })?;
-        write_atomically(&path, |file| {
-            file.write_all(text.as_bytes())?;
-            file.write_all(b"\n")
+        file::write(&path, |out| {
+            out.write_all(text.as_bytes())?;
+            out.write_all(b"\n")
         })?;
         Ok(path)
     }
@@ -121,27 +121,6 @@ pub fn describe(array: &Array) -> OutputEntry {
         mean: (float && n > 0.0).then_some(mean),
         std: (float && n > 0.0).then(|| (squares / n).sqrt()),
     }
-}
-
-/// Writes `path` through a temporary file beside it, so that nobody sees half a file.
-pub fn write_atomically(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
-) -> Result<(), RecordingError> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".part");
-    let temporary = PathBuf::from(temporary);
-    let result = (|| {
-        let mut file = BufWriter::new(File::create(&temporary)?);
-        write(&mut file)?;
-        file.flush()?;
-        file.get_ref().sync_all()?;
-        std::fs::rename(&temporary, path)
-    })();
-    result.map_err(|e| {
-        let _ = std::fs::remove_file(&temporary);
-        RecordingError::io(path, e)
-    })
 }
 
 /// Opens the archive's entry for an array and writes its header.

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::io::IsTerminal;
 
+use terminal::line;
+
 /// The least that is left of the first column.
 const FIRST: usize = 24;
 
@@ -29,10 +31,14 @@ impl Grid<'_> {
     /// Writes it: the first column left-aligned, figures right-aligned, the last left-aligned. True where columns were left
     /// out or names shortened.
     pub(crate) fn write(&self, out: &mut String, width: Option<usize>) -> bool {
-        let Some(titles) = self.rows.first() else {
+        let clean = |row: &Vec<String>| row.iter().map(|cell| line(cell).into_owned()).collect();
+        let rows: Vec<Vec<String>> = self.rows.iter().map(clean).collect();
+        let Some(titles) = rows.first() else {
             return false;
         };
-        let widths: Vec<usize> = (0..titles.len()).map(|column| self.width(column)).collect();
+        let widths: Vec<usize> = (0..titles.len())
+            .map(|column| width_of(&rows, column))
+            .collect();
         let mut columns: Vec<usize> = (0..titles.len()).collect();
         let mut first = widths[0];
         if let Some(width) = width {
@@ -47,26 +53,26 @@ impl Grid<'_> {
             let over = total(&columns).saturating_sub(width);
             first = first.saturating_sub(over).max(FIRST.min(first));
         }
-        for row in &self.rows {
-            let mut line = String::new();
+        for row in &rows {
+            let mut text = String::new();
             for (i, &column) in columns.iter().enumerate() {
                 let cell = row.get(column).map_or("", String::as_str);
                 let width = widths[column];
                 let _ = match i {
-                    0 => write!(line, "  {:<first$}", shortened(cell, first)),
-                    _ if i + 1 == columns.len() => write!(line, "  {cell:<width$}"),
-                    _ => write!(line, "  {cell:>width$}"),
+                    0 => write!(text, "  {:<first$}", shortened(cell, first)),
+                    _ if i + 1 == columns.len() => write!(text, "  {cell:<width$}"),
+                    _ => write!(text, "  {cell:>width$}"),
                 };
             }
-            let _ = writeln!(out, "{}", line.trim_end());
+            let _ = writeln!(out, "{}", text.trim_end());
         }
         columns.len() < titles.len() || first < widths[0]
     }
+}
 
-    fn width(&self, column: usize) -> usize {
-        let cells = self.rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    }
+fn width_of(rows: &[Vec<String>], column: usize) -> usize {
+    let cells = rows.iter().filter_map(|row| row.get(column));
+    cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
 }
 
 /// The end of a name tells more than its beginning.
@@ -80,9 +86,10 @@ fn shortened(text: &str, width: usize) -> String {
 }
 
 /// Breaks a line at spaces where it is too long; lines after the first are indented by `indent`.
-pub(crate) fn wrapped(line: &str, indent: usize, width: Option<usize>) -> String {
+pub(crate) fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String {
+    let line = line(text);
     let Some(width) = width else {
-        return line.into();
+        return line.into_owned();
     };
     let mut text = String::new();
     // Spaces that wait for the next word: several stay several, unless the line breaks there.

@@ -1,76 +1,98 @@
-//! JUnit XML: a suite a case, a test an output.
+//! JUnit XML: a suite a case, a test an output. `time` is that of the model's pass, where one was run.
 
 use std::fmt::Write;
 
+use super::rows::{Outcome, suites};
 use crate::result::Report;
-use crate::verdict::why;
 
 /// The results as JUnit XML.
 pub fn write(reports: &[Report]) -> String {
-    let mut suites = String::new();
-    let (mut tests, mut failures) = (0, 0);
-    for run in reports.iter().flat_map(|report| &report.runs) {
-        for case in &run.cases {
-            let name = format!(
-                "{} vs {}: {}",
-                run.reference.name, run.candidate.name, case.name
-            );
-            let missing: Vec<_> = case.not_compared.iter().collect();
-            let failed = case.outputs.iter().filter(|output| !output.pass).count()
-                + missing.iter().filter(|entry| entry.fails).count();
-            let skipped = missing.iter().filter(|entry| !entry.fails).count();
-            let count = case.outputs.len() + missing.len();
-            tests += count;
-            failures += failed;
+    let mut body = String::new();
+    let mut total = Counts::default();
+    for suite in suites(reports) {
+        let name = escape(&suite.name);
+        let mut tests = String::new();
+        let mut counts = Counts {
+            seconds: suite.case.seconds,
+            ..Counts::default()
+        };
+        for (output, figures, outcome) in suite.rows() {
+            counts.tests += 1;
+            let distance = figures.map_or(String::new(), |output| {
+                escape(&format!("relative L2 {}", output.summary.relative_l2))
+            });
+            let inner = match outcome {
+                Outcome::Pass => format!("<system-out>{distance}</system-out>"),
+                Outcome::Fail(why) => {
+                    counts.failures += 1;
+                    format!(
+                        r#"<failure message="{}">{distance}</failure>"#,
+                        escape(&why)
+                    )
+                }
+                Outcome::Skipped(why) => {
+                    counts.skipped += 1;
+                    format!(r#"<skipped message="{}"/>"#, escape(&why))
+                }
+            };
+            let output = escape(output);
             let _ = writeln!(
-                suites,
-                r#"  <testsuite name="{}" tests="{count}" failures="{failed}" skipped="{skipped}">"#,
-                escape(&name)
+                tests,
+                r#"    <testcase classname="{name}" name="{output}">{inner}</testcase>"#
             );
-            for output in &case.outputs {
-                let line = format!("relative L2 {}", output.summary.relative_l2);
-                let body = if output.pass {
-                    format!("<system-out>{}</system-out>", escape(&line))
-                } else {
-                    let why = escape(&why(output));
-                    format!(r#"<failure message="{why}">{}</failure>"#, escape(&line))
-                };
-                test(&mut suites, &name, &output.name, &body);
-            }
-            for entry in missing {
-                let tag = if entry.fails { "failure" } else { "skipped" };
-                let body = format!(r#"<{tag} message="{}"/>"#, escape(&entry.reason));
-                test(&mut suites, &name, &entry.name, &body);
-            }
-            suites.push_str("  </testsuite>\n");
         }
+        let _ = writeln!(
+            body,
+            "  <testsuite name=\"{name}\"{}>\n{tests}  </testsuite>",
+            counts.attributes()
+        );
+        total.add(&counts);
     }
     format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"parity\" tests=\"{tests}\" failures=\"{failures}\">\n{suites}</testsuites>\n"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"parity\"{}>\n{body}</testsuites>\n",
+        total.attributes()
     )
 }
 
-fn test(out: &mut String, class: &str, name: &str, body: &str) {
-    let _ = writeln!(
-        out,
-        r#"    <testcase classname="{}" name="{}">{body}</testcase>"#,
-        escape(class),
-        escape(name)
-    );
+#[derive(Default)]
+struct Counts {
+    tests: usize,
+    failures: usize,
+    skipped: usize,
+    seconds: Option<f64>,
 }
 
-/// Text for XML; control characters that XML cannot hold become spaces.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
+impl Counts {
+    fn add(&mut self, other: &Self) {
+        self.tests += other.tests;
+        self.failures += other.failures;
+        self.skipped += other.skipped;
+        if let Some(seconds) = other.seconds {
+            *self.seconds.get_or_insert(0.0) += seconds;
         }
     }
-    out
+
+    fn attributes(&self) -> String {
+        let (tests, failures, skipped) = (self.tests, self.failures, self.skipped);
+        let time = self
+            .seconds
+            .map_or(String::new(), |s| format!(r#" time="{s:.3}""#));
+        format!(r#" tests="{tests}" failures="{failures}" errors="0" skipped="{skipped}"{time}"#)
+    }
+}
+
+/// Text for XML 1.0, which has no way to write control characters, U+FFFE and U+FFFF: they are written as `\u001b`.
+fn escape(text: &str) -> String {
+    let text = terminal::line(text);
+    let entities = [
+        ('&', "&amp;"),
+        ('<', "&lt;"),
+        ('>', "&gt;"),
+        ('"', "&quot;"),
+    ];
+    entities
+        .iter()
+        .fold(text.into_owned(), |text, (c, entity)| {
+            text.replace(*c, entity)
+        })
 }

@@ -6,4 +6,5 @@ pub mod json;
 pub mod junit;
 pub mod mqc;
 pub mod path;
+mod rows;
 pub mod table;

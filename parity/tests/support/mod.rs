@@ -78,13 +78,16 @@ impl Case {
 
     /// Records it in float32.
     pub fn record(&self, folder: &Path) -> String {
+        self.record_as(folder, |values| Values::F32(values.to_vec()))
+    }
+
+    /// Records it in another type, or times something.
+    pub fn record_as(&self, folder: &Path, of: impl Fn(&[f32]) -> Values) -> String {
         let manifest = r#"{"format": 1, "framework": "test", "compute_dtype": "float32", "cases":
             [{"name": "x", "file": "x.npz", "sequence_length": 1, "organism_index": 0, "outputs": {}}]}"#;
         let manifest = Manifest::parse(manifest, Path::new("manifest.json")).unwrap();
         let mut writer = RecordingWriter::create(folder, manifest).unwrap();
-        let array = |values: &Vec<f32>, shape: &Vec<usize>| {
-            Array::full(shape.clone(), Values::F32(values.clone()))
-        };
+        let array = |values: &Vec<f32>, shape: &Vec<usize>| Array::full(shape.clone(), of(values));
         let arrays: BTreeMap<String, Array> = self
             .outputs
             .iter()
