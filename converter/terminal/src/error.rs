@@ -33,16 +33,15 @@ mod tests {
 
     use super::*;
 
+    fn failed(error: io::Error) -> io::Result<()> {
+        Err(error)
+    }
+
     #[test]
     fn nothing_is_said_twice() {
-        let quoted = || Err(io::Error::other("cut\n"));
-        let once = |context: &str| {
-            message(
-                &quoted()
-                    .context(context.to_owned())
-                    .map(|()| ())
-                    .unwrap_err(),
-            )
+        let once = |context: &'static str| {
+            let error = failed(io::Error::other("cut\n")).context(context);
+            message(&error.unwrap_err())
         };
         assert_eq!(once("manifest.ocdbt: cut"), "manifest.ocdbt: cut");
         assert_eq!(once("/a/snapshot"), "/a/snapshot: cut");
@@ -51,10 +50,8 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_is_found_among_the_causes() {
-        let broken = || Err(io::Error::from(io::ErrorKind::BrokenPipe));
-        assert!(is_broken_pipe(
-            &broken().context("stdout").map(|()| ()).unwrap_err()
-        ));
+        let broken = failed(io::ErrorKind::BrokenPipe.into()).context("stdout");
+        assert!(is_broken_pipe(&broken.unwrap_err()));
         assert!(!is_broken_pipe(&anyhow::anyhow!("stdout")));
     }
 }
