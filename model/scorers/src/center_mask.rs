@@ -1,0 +1,100 @@
+use std::ops::Range;
+
+use genome::{Interval, Variant};
+
+use crate::predictions::Rows;
+use crate::{Aggregation, Error, OutputType};
+
+/// A window of bins around the variant's first base.
+#[derive(Clone, Debug)]
+pub(crate) struct CenterMask {
+    pub(crate) window: Range<usize>,
+    aggregation: Aggregation,
+}
+
+impl CenterMask {
+    pub(crate) fn new(
+        interval: &Interval,
+        variant: &Variant,
+        output: OutputType,
+        width: Option<usize>,
+        aggregation: Aggregation,
+    ) -> Self {
+        Self {
+            window: window(interval, variant, width, output.resolution()),
+            aggregation,
+        }
+    }
+
+    /// One value a track. Sums run in float64; an empty window sums to zero and has no mean.
+    pub(crate) fn score(
+        &self,
+        reference: Rows<'_>,
+        alternate: Rows<'_>,
+    ) -> Result<Vec<f32>, Error> {
+        use Aggregation::{
+            ActiveMean, ActiveSum, DiffLog2Sum, DiffMean, DiffSum, DiffSumLog2, L2Diff, L2DiffLog1p,
+        };
+        let mut sums = vec![[0.0f64; 2]; reference.tracks()];
+        for at in self.window.clone() {
+            for ((sums, own), other) in sums
+                .iter_mut()
+                .zip(reference.row(at)?)
+                .zip(alternate.row(at)?)
+            {
+                let (own, other) = (f64::from(*own), f64::from(*other));
+                match self.aggregation {
+                    DiffSumLog2 => {
+                        sums[0] += (own + 1.0).log2();
+                        sums[1] += (other + 1.0).log2();
+                    }
+                    L2Diff => sums[1] += (other - own).powi(2),
+                    L2DiffLog1p => sums[1] += (other.ln_1p() - own.ln_1p()).powi(2),
+                    DiffMean | DiffSum | DiffLog2Sum | ActiveMean | ActiveSum => {
+                        sums[0] += own;
+                        sums[1] += other;
+                    }
+                }
+            }
+        }
+        let bins = self.window.len() as f64;
+        let one = |[own, other]: [f64; 2]| match self.aggregation {
+            DiffMean => other / bins - own / bins,
+            DiffSum | DiffSumLog2 => other - own,
+            DiffLog2Sum => (1.0 + other).log2() - (1.0 + own).log2(),
+            L2Diff | L2DiffLog1p => other.sqrt(),
+            ActiveMean => largest(other / bins, own / bins),
+            ActiveSum => largest(other, own),
+        };
+        Ok(sums.into_iter().map(|sums| one(sums) as f32).collect())
+    }
+}
+
+/// The larger one; NaN where either is, as in `jax.numpy.maximum`.
+pub(crate) fn largest(a: f64, b: f64) -> f64 {
+    if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else {
+        a.max(b)
+    }
+}
+
+/// Bins `c - W / 2` to `c - W / 2 + W` around the variant's bin `c`, where `W` is the width in bins rounded up: of an even
+/// `W`, one more to the left. Cut to the interval; empty where the variant starts outside of it.
+pub fn window(
+    interval: &Interval,
+    variant: &Variant,
+    width: Option<usize>,
+    resolution: usize,
+) -> Range<usize> {
+    let inside = variant.chromosome() == interval.chromosome
+        && (interval.start..interval.end).contains(&variant.start());
+    if !inside {
+        return 0..0;
+    }
+    let bins = interval.width() as usize / resolution;
+    let Some(width) = width else { return 0..bins };
+    let width = width.div_ceil(resolution);
+    let center = (variant.start() - interval.start) as usize / resolution;
+    center.saturating_sub(width / 2).min(bins)..(center + width).saturating_sub(width / 2).min(bins)
+}

@@ -1,0 +1,217 @@
+use std::ops::Range;
+
+use genome::{Interval, Strand, Variant};
+use half::f16;
+
+use crate::genes::overlapping;
+use crate::scores::{GeneRow, Row};
+use crate::sites::gene_bodies;
+use crate::{Allele, Behaviour, Error, Junctions, OutputType, Predictions, Setting};
+
+/// Sites of a kind that are looked at: the first by position.
+pub(crate) const MOST_SITES: usize = 256;
+/// What is added to a count before its logarithm.
+const OFFSET: f32 = 1e-7;
+
+/// The protein-coding genes that overlap the variant.
+#[derive(Clone, Debug)]
+pub(crate) struct JunctionPlan {
+    genes: Vec<GeneRow>,
+    interval: Interval,
+    pub(crate) bodies: Vec<Range<usize>>,
+    behaviour: Behaviour,
+}
+
+/// A pair of sites: where its intron lies, and the score of each tissue.
+struct Junction {
+    start: i64,
+    end: i64,
+    scores: Vec<f32>,
+}
+
+impl JunctionPlan {
+    pub(crate) fn new(interval: &Interval, variant: &Variant, setting: &Setting<'_>) -> Self {
+        let genes = overlapping(setting.annotation, variant)
+            .into_iter()
+            .map(|gene| &setting.annotation.genes()[gene])
+            .filter(|gene| gene.biotype == "protein_coding")
+            .map(|gene| GeneRow::new(gene, interval))
+            .collect();
+        let bodies = gene_bodies(setting.annotation, interval, variant, setting.behaviour);
+        Self {
+            genes,
+            interval: interval.clone(),
+            bodies,
+            behaviour: setting.behaviour,
+        }
+    }
+
+    /// Rows and their values `[rows, tissues]`: for each gene and tissue the junction within the gene that changes most,
+    /// doubles left out, with the scores of all tissues.
+    pub(crate) fn score(
+        &self,
+        reference: &Predictions,
+        alternate: &Predictions,
+        tissues: usize,
+        variant: &Variant,
+    ) -> Result<(Vec<Row>, Vec<f32>), Error> {
+        if self.genes.is_empty() {
+            return Ok(Default::default());
+        }
+        let own = junctions(reference, Allele::Reference, tissues)?;
+        let other = junctions(alternate, Allele::Alternate, tissues)?;
+        let (mut rows, mut values, mut touched) = (Vec::new(), Vec::new(), false);
+        for (strand, first) in [(Strand::Positive, 0), (Strand::Negative, 2)] {
+            let listed = self.listed(own, other, strand, first)?;
+            let mut found = Vec::new();
+            for gene in self.genes.iter().filter(|gene| self.holds(gene, strand)) {
+                touched |= listed.iter().any(|junction| {
+                    junction.start < gene.interval.end && junction.end > gene.interval.start
+                });
+                let within: Vec<_> = (0..listed.len())
+                    .filter(|at| {
+                        listed[*at].start > gene.interval.start
+                            && listed[*at].end < gene.interval.end
+                    })
+                    .collect();
+                if let Some(first) = within.first() {
+                    found.push((
+                        *first,
+                        gene.interval.start,
+                        gene,
+                        strongest(&listed, &within, tissues),
+                    ));
+                }
+            }
+            found.sort_by_key(|(first, start, ..)| (*first, *start));
+            for (_, _, gene, best) in found {
+                for junction in best.into_iter().map(|at| &listed[at]) {
+                    rows.push(Row {
+                        gene: Some(gene.clone()),
+                        junction: Some((junction.start, junction.end)),
+                        polyadenylation: None,
+                    });
+                    values.extend_from_slice(&junction.scores);
+                }
+            }
+        }
+        if rows.is_empty() && touched && self.behaviour == Behaviour::V0_3_0 {
+            return Err(Error::NoJunction(Box::new(variant.clone())));
+        }
+        Ok((rows, values))
+    }
+
+    fn holds(&self, gene: &GeneRow, strand: Strand) -> bool {
+        gene.strand() == strand && gene.interval.chromosome == self.interval.chromosome
+    }
+
+    /// Junctions of a strand in the order donor by donor, whose donors and acceptors are rows `first` and `first + 1`.
+    fn listed(
+        &self,
+        own: &Junctions,
+        other: &Junctions,
+        strand: Strand,
+        first: usize,
+    ) -> Result<Vec<Junction>, Error> {
+        let sites = |kind: usize| {
+            let positions = own.positions[kind]
+                .iter()
+                .take(MOST_SITES)
+                .filter(|position| **position >= 0);
+            positions
+                .map(|position| i64::from(*position) + self.interval.start)
+                .collect::<Vec<_>>()
+        };
+        let (donors, acceptors) = (sites(first), sites(first + 1));
+        let mut listed = Vec::new();
+        for (d, donor) in donors.iter().enumerate() {
+            for (a, acceptor) in acceptors.iter().enumerate() {
+                let (start, end) = if strand == Strand::Positive {
+                    (donor + 1, *acceptor)
+                } else {
+                    (acceptor + 1, *donor)
+                };
+                if start <= 0 || start >= end {
+                    continue;
+                }
+                let counts = |junctions: &Junctions, allele| {
+                    let missing = Error::NotPredicted {
+                        output: OutputType::SpliceJunctions,
+                        allele,
+                        position: d.max(a),
+                    };
+                    junctions
+                        .counts(d, a, first / 2)
+                        .map(<[f32]>::to_vec)
+                        .ok_or(missing)
+                };
+                let (own, other) = (
+                    counts(own, Allele::Reference)?,
+                    counts(other, Allele::Alternate)?,
+                );
+                let change = |(own, other): (&f32, &f32)| {
+                    f16::from_f32((other + OFFSET).ln() - (own + OFFSET).ln())
+                        .to_f32()
+                        .abs()
+                };
+                listed.push(Junction {
+                    start,
+                    end,
+                    scores: own.iter().zip(&other).map(change).collect(),
+                });
+            }
+        }
+        Ok(listed)
+    }
+}
+
+/// For each tissue the junction of `within` with the largest score, of equal ones the first; each only once.
+fn strongest(listed: &[Junction], within: &[usize], tissues: usize) -> Vec<usize> {
+    let mut best: Vec<usize> = Vec::new();
+    for tissue in 0..tissues {
+        let mut most = within[0];
+        for at in within {
+            let (score, largest) = (listed[*at].scores[tissue], listed[most].scores[tissue]);
+            if score > largest || (score.is_nan() && !largest.is_nan()) {
+                most = *at;
+            }
+        }
+        if !best.contains(&most) {
+            best.push(most);
+        }
+    }
+    best
+}
+
+fn junctions(
+    predictions: &Predictions,
+    allele: Allele,
+    expected: usize,
+) -> Result<&Junctions, Error> {
+    let output = OutputType::SpliceJunctions;
+    let junctions = predictions
+        .junctions
+        .as_ref()
+        .ok_or(Error::NoOutput { output, allele })?;
+    if junctions.tissues != expected {
+        return Err(Error::Shape {
+            output,
+            what: "the number of tissues",
+            found: junctions.tissues,
+            expected,
+        });
+    }
+    let (found, expected) = (
+        junctions.values.len(),
+        junctions.sites * junctions.sites * 2 * expected,
+    );
+    if found != expected {
+        return Err(Error::Shape {
+            output,
+            what: "the number of values",
+            found,
+            expected,
+        });
+    }
+    Ok(junctions)
+}

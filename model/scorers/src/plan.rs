@@ -1,0 +1,277 @@
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use genome::polya::PolyaSites;
+use genome::{Annotation, Interval, Variant};
+
+use crate::alignment::{Alignment, merged};
+use crate::center_mask::CenterMask;
+use crate::contact_map::ContactRow;
+use crate::gene_mask::GenePlan;
+use crate::junctions::JunctionPlan;
+use crate::polyadenylation::PolyadenylationPlan;
+use crate::scores::{ScoredBy, Scores};
+use crate::{Behaviour, Error, Organism, OutputType, Predictions, Scorer, Tracks};
+
+/// One of the two alleles of a variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Allele {
+    /// REF.
+    Reference,
+    /// ALT.
+    Alternate,
+}
+
+impl fmt::Display for Allele {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::Reference {
+            "REF"
+        } else {
+            "ALT"
+        })
+    }
+}
+
+/// What scoring needs beside the predictions.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// Whose scorers are asked for.
+    pub organism: Organism,
+    /// Genes.
+    pub annotation: &'a Annotation,
+    /// Polyadenylation sites, for the scorer that needs them.
+    pub polya: Option<&'a PolyaSites>,
+    /// Whose behaviour is wanted.
+    pub behaviour: Behaviour,
+}
+
+/// What a scorer reads of an output for one allele.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// For which allele.
+    pub allele: Allele,
+    /// Of which output.
+    pub output: OutputType,
+    /// Where.
+    pub places: Places,
+    /// Which tracks, ascending; values of others are not looked at.
+    pub tracks: Vec<usize>,
+}
+
+/// Places of an output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Places {
+    /// Bins, as ascending runs.
+    Bins(Vec<Range<usize>>),
+    /// One row of the contact map, with all of its columns.
+    Row(usize),
+    /// Junctions between at most the first `most` sites of a kind. The sites are those of [`crate::sites::union`], which reads
+    /// SPLICE_SITES at `bodies`.
+    Junctions {
+        /// Bases that sites may come from.
+        bodies: Vec<Range<usize>>,
+        /// Sites of a kind.
+        most: usize,
+    },
+}
+
+/// A scorer that is ready for a variant in an interval.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    scorer: Scorer,
+    variant: Variant,
+    interval: Interval,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    CenterMask(CenterMask),
+    ContactMap(ContactRow),
+    Gene(GenePlan),
+    Junctions(JunctionPlan),
+    Polyadenylation(PolyadenylationPlan),
+}
+
+impl Scorer {
+    /// Finds what the scorer looks at for `variant` in `interval`, whose strand plays no part: scores are made on the positive
+    /// strand.
+    pub fn prepare(
+        self,
+        interval: &Interval,
+        variant: &Variant,
+        setting: &Setting<'_>,
+    ) -> Result<Plan, Error> {
+        let interval = interval.as_unstranded();
+        let scorer = self.checked()?;
+        if !scorer.supports(setting.organism) {
+            return Err(Error::Organism {
+                scorer: scorer.to_string(),
+                organism: setting.organism.name(),
+            });
+        }
+        let alignment = || Alignment::new(variant, &interval, setting.behaviour);
+        let kind = match scorer {
+            Self::CenterMask {
+                output,
+                width,
+                aggregation,
+            } => Kind::CenterMask(CenterMask::new(
+                &interval,
+                variant,
+                output,
+                width,
+                aggregation,
+            )),
+            Self::ContactMap => Kind::ContactMap(ContactRow::new(&interval, variant)?),
+            Self::GeneMaskLfc { .. }
+            | Self::GeneMaskActive { .. }
+            | Self::GeneMaskSplicing { .. } => Kind::Gene(GenePlan::new(
+                scorer,
+                &interval,
+                variant,
+                setting.annotation,
+                alignment,
+            )?),
+            Self::SpliceJunction => Kind::Junctions(JunctionPlan::new(&interval, variant, setting)),
+            Self::Polyadenylation => Kind::Polyadenylation(PolyadenylationPlan::new(
+                scorer, &interval, variant, setting, alignment,
+            )?),
+        };
+        Ok(Plan {
+            scorer,
+            variant: variant.clone(),
+            interval,
+            kind,
+        })
+    }
+}
+
+impl Plan {
+    /// The scorer.
+    pub fn scorer(&self) -> Scorer {
+        self.scorer
+    }
+
+    /// Every value that [`Plan::score`] looks at, for both alleles. With predictions of these alone it gives the same scores.
+    pub fn reads(&self, tracks: &Tracks) -> Vec<Read> {
+        let output = self.scorer.output();
+        let all = || (0..tracks.len()).collect::<Vec<_>>();
+        let same = |places: Places, tracks: Vec<usize>| {
+            let read = |allele| Read {
+                allele,
+                output,
+                places: places.clone(),
+                tracks: tracks.clone(),
+            };
+            vec![read(Allele::Reference), read(Allele::Alternate)]
+        };
+        match &self.kind {
+            Kind::CenterMask(mask) => same(Places::Bins(vec![mask.window.clone()]), all()),
+            Kind::ContactMap(row) => same(Places::Row(row.row), all()),
+            Kind::Junctions(plan) => same(
+                Places::Junctions {
+                    bodies: plan.bodies.clone(),
+                    most: crate::junctions::MOST_SITES,
+                },
+                all(),
+            ),
+            Kind::Gene(plan) => aligned(
+                output,
+                plan.positions(),
+                &plan.alignment,
+                plan.tracks(tracks),
+            ),
+            Kind::Polyadenylation(plan) => {
+                aligned(output, plan.positions(), &plan.alignment, all())
+            }
+        }
+    }
+
+    /// The scores. `tracks` is the table of the output's tracks.
+    pub fn score(
+        &self,
+        reference: &Predictions,
+        alternate: &Predictions,
+        tracks: &Arc<Tracks>,
+    ) -> Result<Scores, Error> {
+        let output = self.scorer.output();
+        let rows = || -> Result<_, Error> {
+            let pair = (
+                reference.track(output, Allele::Reference)?,
+                alternate.track(output, Allele::Alternate)?,
+            );
+            pair.0.check(tracks.len())?;
+            pair.1.check(tracks.len())?;
+            Ok(pair)
+        };
+        let (table, rows, values) = match &self.kind {
+            Kind::CenterMask(mask) => {
+                let (reference, alternate) = rows()?;
+                (
+                    tracks.clone(),
+                    vec![Default::default()],
+                    mask.score(reference, alternate)?,
+                )
+            }
+            Kind::ContactMap(row) => (
+                tracks.clone(),
+                vec![Default::default()],
+                row.score(reference, alternate, tracks.len())?,
+            ),
+            Kind::Gene(plan) => {
+                let (reference, alternate) = rows()?;
+                (
+                    tracks.clone(),
+                    plan.rows.clone(),
+                    plan.score(reference, alternate, tracks)?,
+                )
+            }
+            Kind::Polyadenylation(plan) => {
+                let (reference, alternate) = rows()?;
+                (
+                    tracks.clone(),
+                    plan.rows.clone(),
+                    plan.score(reference, alternate)?,
+                )
+            }
+            Kind::Junctions(plan) => {
+                let (rows, values) =
+                    plan.score(reference, alternate, tracks.len(), &self.variant)?;
+                (Arc::new(tracks.for_junctions()), rows, values)
+            }
+        };
+        Ok(Scores {
+            by: ScoredBy::Variant {
+                scorer: self.scorer,
+                variant: self.variant.clone(),
+            },
+            interval: self.interval.clone(),
+            rows,
+            tracks: table,
+            values,
+            quantiles: None,
+        })
+    }
+}
+
+fn aligned(
+    output: OutputType,
+    positions: Vec<Range<usize>>,
+    alignment: &Alignment,
+    tracks: Vec<usize>,
+) -> Vec<Read> {
+    let positions = merged(positions);
+    let moved = alignment.reads(&positions);
+    let read = |allele, runs| Read {
+        allele,
+        output,
+        places: Places::Bins(runs),
+        tracks: tracks.clone(),
+    };
+    vec![
+        read(Allele::Reference, positions),
+        read(Allele::Alternate, moved),
+    ]
+}

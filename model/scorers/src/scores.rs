@@ -1,0 +1,95 @@
+use std::sync::Arc;
+
+use genome::annotation::Gene;
+use genome::{Interval, Strand, Variant};
+
+use crate::{IntervalScorer, Scorer, Tracks};
+
+/// The result of one scorer: a value for each row and track (the SDK's `AnnData`).
+#[derive(Clone, Debug)]
+pub struct Scores {
+    /// What was scored, with what.
+    pub by: ScoredBy,
+    /// The interval that was predicted, without strand.
+    pub interval: Interval,
+    /// Genes or junctions; one row without a gene for scorers that have none.
+    pub rows: Vec<Row>,
+    /// The tracks.
+    pub tracks: Arc<Tracks>,
+    /// `[rows, tracks]`.
+    pub values: Vec<f32>,
+    /// Where the values stand among those of common variants: `[rows, tracks]`.
+    pub quantiles: Option<Vec<f32>>,
+}
+
+/// A scorer and what it scored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScoredBy {
+    /// A variant.
+    Variant {
+        /// With this scorer.
+        scorer: Scorer,
+        /// This one.
+        variant: Variant,
+    },
+    /// The interval itself.
+    Interval(IntervalScorer),
+}
+
+/// What a row of scores is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// The gene.
+    pub gene: Option<GeneRow>,
+    /// Start and end of the junction's intron, from zero, end exclusive.
+    pub junction: Option<(i64, i64)>,
+    /// How many polyadenylation sites the gene has in the interval, and how far the nearest is from the variant: the
+    /// difference of its start, counted from zero, and the variant's position, counted from one.
+    pub polyadenylation: Option<(usize, i64)>,
+}
+
+/// A gene of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GeneRow {
+    /// Identifier with version.
+    pub id: String,
+    /// Symbol.
+    pub name: String,
+    /// Biotype.
+    pub biotype: String,
+    /// Where it lies, with its strand.
+    pub interval: Interval,
+    /// Start of the interval that its mask counts in.
+    pub interval_start: i64,
+}
+
+impl GeneRow {
+    pub(crate) fn new(gene: &Gene, interval: &Interval) -> Self {
+        Self {
+            id: gene.id.clone(),
+            name: gene.name.clone(),
+            biotype: gene.biotype.clone(),
+            interval: gene.interval.clone(),
+            interval_start: interval.start,
+        }
+    }
+
+    /// The gene's strand.
+    pub fn strand(&self) -> Strand {
+        self.interval.strand
+    }
+}
+
+impl Row {
+    pub(crate) fn of(gene: &Gene, interval: &Interval) -> Self {
+        Self {
+            gene: Some(GeneRow::new(gene, interval)),
+            ..Self::default()
+        }
+    }
+}
+
+/// Whether values of a track count for a gene: both on one strand, or the track on none.
+pub(crate) fn same_strand(gene: Strand, track: Strand) -> bool {
+    gene == track || track == Strand::Unstranded
+}
