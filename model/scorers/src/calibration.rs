@@ -306,8 +306,9 @@ impl<'a> Fields<'a> {
             }
             5 => self.take(4)?,
             _ => {
-                return self
-                    .fail("holds a value of an unknown type; expected DeepMind's calibration file");
+                return self.fail(
+                    "holds a value of an unknown type; expected DeepMind's calibration file",
+                );
             }
         };
         Ok((

@@ -112,6 +112,10 @@ impl Scorer {
             });
         }
         let alignment = || Alignment::new(variant, &interval, setting.behaviour);
+        if setting.behaviour == Behaviour::V0_3_0 {
+            // 0.3.0 aligns splice sites before any scorer runs, so an indel that cannot be aligned has no score at all.
+            alignment()?;
+        }
         let kind = match scorer {
             Self::CenterMask {
                 output,
