@@ -17,6 +17,7 @@ pub mod commands;
 pub mod compare;
 pub mod decision;
 pub mod device;
+pub mod evidence;
 pub mod exit;
 pub mod explain;
 pub mod fasta;

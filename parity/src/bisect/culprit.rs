@@ -6,12 +6,13 @@ use model::Stage;
 use super::arrays::{distance, gather};
 use super::crop::crop;
 use super::inputs::RESIDUAL;
-use super::kind::{MENDED, NAMED, Trial, ranked};
+use super::kind::{Kind, MENDED, NAMED, Trial, ranked};
 use super::outputs::Outputs;
-use super::probe::Probe;
+use super::probe::{Key, Probe};
 use super::recorded::Recorded;
 use super::report::{Culprit, Row};
 use super::walk::{Given, Walk};
+use crate::evidence::{Change, Changes};
 
 impl Walk<'_> {
     /// Tries what could be wrong with a module, given what was recorded of it and inside it and what it gives itself.
@@ -70,7 +71,17 @@ impl Walk<'_> {
                 trials = probe.inputs()?;
             } else {
                 keys = probe.keys();
-                trials = probe.trials(&keys)?;
+                // What the ledger tells of the weights comes first, and only those that changed are suspects.
+                let changes = self.subject.changes(stage).unwrap_or_default();
+                let changed = |key: &&Key| changes.changed.contains_key(&key.name);
+                let suspects: Vec<Key> = match keys.iter().any(|key| changed(&key)) {
+                    true => keys.iter().filter(changed).cloned().collect(),
+                    false => keys.clone(),
+                };
+                trials = told(&changes);
+                if trials.is_empty() {
+                    trials = probe.trials(&suspects)?;
+                }
             }
             trials.extend(outputs.trials());
         }
@@ -94,6 +105,39 @@ impl Walk<'_> {
         culprit.trials = trials;
         Ok(culprit)
     }
+}
+
+/// What the ledger alone tells of a module's weights.
+fn told(changes: &Changes) -> Vec<Trial> {
+    let named = |of: &dyn Fn(&Change) -> bool| {
+        let names = changes.changed.iter().filter(|(_, change)| of(change));
+        names
+            .map(|(name, _)| name.as_str())
+            .collect::<Vec<_>>()
+            .join(" and ")
+    };
+    let mut trials = Vec::new();
+    let mut add = |kind, what: String| {
+        trials.push(Trial {
+            kind,
+            what,
+            explained: None,
+        });
+    };
+    for (name, change) in &changes.changed {
+        if let Change::Copied(other) = change {
+            let what = format!("{name} holds the values that the checkpoint gives {other}");
+            add(Kind::Permuted, what);
+        }
+    }
+    let rounded = named(&|change| *change == Change::Rounded);
+    if !rounded.is_empty() {
+        add(
+            Kind::Precision,
+            format!("rounded to bfloat16 since the conversion: {rounded}"),
+        );
+    }
+    trials
 }
 
 /// The module whose residual a trial puts back, where that puts everything right.

@@ -10,6 +10,8 @@ use model::{
     Stage, Taps,
 };
 
+use crate::evidence::{self, Changes};
+
 /// A model and the folder that it was loaded from.
 pub struct Subject {
     dir: PathBuf,
@@ -108,6 +110,12 @@ impl Subject {
         let (device, prefix) = (Default::default(), &stage.weights);
         self.parts
             .load(&device, form.into(), prefix, configure, edit)
+    }
+
+    /// What became of a module's weights since they were converted; nothing without a ledger.
+    pub(super) fn changes(&self, stage: &Stage) -> Option<Changes> {
+        let own = |name: &str| name.starts_with(&stage.weights);
+        evidence::changes(&self.dir, &self.parts, own)
     }
 
     /// The first other weight that holds the very values of a weight, bit by bit.

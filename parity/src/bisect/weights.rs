@@ -13,6 +13,11 @@ const LEFT_OUT: f64 = 0.9;
 impl Probe<'_> {
     /// Every trial, the simplest first, until one puts the module right.
     pub(super) fn trials(&self, keys: &[Key]) -> Result<Vec<Trial>> {
+        // Two matrices that are equal are one that was copied; vectors may be equal by chance.
+        let copied = self.twins(keys, &|key| key.shape.len() > 1);
+        if !copied.is_empty() {
+            return Ok(copied);
+        }
         let mut trials = zeros(keys);
         trials.extend(self.precisions(keys)?);
         if mended(&trials) {
@@ -66,13 +71,7 @@ impl Probe<'_> {
         if best.fold(0.0, f64::max) < ENOUGH {
             trials.extend(self.fitted(keys)?);
         }
-        self.twins(keys, &mut trials);
-        Ok(trials)
-    }
-
-    /// Where other values of a layer put the module right, weights of it that hold the very values of another module's.
-    fn twins(&self, keys: &[Key], trials: &mut Vec<Trial>) {
-        let fitted = |key: &&Key| {
+        let fitted = |key: &Key| {
             let layer = format!("{}/", key.parts().0);
             trials.iter().any(|trial| {
                 trial.what.starts_with(&layer)
@@ -80,21 +79,26 @@ impl Probe<'_> {
                     && trial.explained >= Some(ENOUGH)
             })
         };
+        let copied = self.twins(keys, &fitted);
+        trials.splice(0..0, copied);
+        Ok(trials)
+    }
+
+    /// Weights among those that `suspected` names that hold the very values of another module's.
+    fn twins(&self, keys: &[Key], suspected: &dyn Fn(&Key) -> bool) -> Vec<Trial> {
         let twin = |key: &Key| {
             let twin = self.subject.twin(&key.name, &key.shape, &key.values)?;
-            let what = format!(
-                "{} holds the values of {twin}, bit by bit, and other values of its layer explain",
-                key.name
-            );
             Some(Trial {
                 kind: Kind::Permuted,
-                what,
+                what: format!("{} holds the values of {twin}, bit by bit", key.name),
                 explained: None,
             })
         };
         let several = keys.iter().filter(|key| !key.is_constant());
-        let found: Vec<Trial> = several.filter(fitted).filter_map(twin).collect();
-        trials.splice(0..0, found);
+        several
+            .filter(|key| suspected(key))
+            .filter_map(twin)
+            .collect()
     }
 
     /// Single channels of a weight that ends in the module's channels, where few of them hold the difference.

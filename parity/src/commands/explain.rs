@@ -1,13 +1,17 @@
 //! `parity explain`: a result in plain sentences.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 
 use super::write::print;
 use crate::cli::Explain;
+use crate::evidence::Changes;
 use crate::exit::Exit;
 use crate::explain::{Explanation, explain};
 use crate::report::grid::{terminal_width, wrapped};
 use crate::report::json;
+use crate::result::Report;
 
 /// Explains; ends with the result's own verdict.
 ///
@@ -17,7 +21,7 @@ pub fn run(args: &Explain) -> Result<Exit> {
     let name = args.result.display().to_string();
     let text = std::fs::read_to_string(&args.result).with_context(|| name.clone())?;
     let report = json::read(&text, &name)?;
-    let explanation = explain(&report, &name);
+    let explanation = explain(&report, &name, changes(&report).as_ref());
     if args.json {
         let document = serde_json::json!({
             "schema": "parity-explanation",
@@ -31,6 +35,22 @@ pub fn run(args: &Explain) -> Result<Exit> {
         print(&sentences(&explanation))?;
     }
     Ok(Exit::of(report.verdict.agree))
+}
+
+/// What became of the weights of the model that was run, where it still is there with its ledger.
+fn changes(report: &Report) -> Option<Changes> {
+    let ran = report
+        .runs
+        .iter()
+        .find(|run| run.candidate.framework == "burn");
+    let dir = Path::new(&ran.filter(|_| report.command != "compare")?.candidate.path);
+    #[cfg(feature = "burn")]
+    return crate::evidence::changes(dir, &model::Parts::open(dir).ok()?, |_| true);
+    #[cfg(not(feature = "burn"))]
+    {
+        let _ = dir;
+        None
+    }
 }
 
 fn sentences(explanation: &Explanation) -> String {

@@ -2,12 +2,15 @@
 //!
 //! Nothing is guessed beyond what the result holds: every sentence on a cause names the figures that speak for it.
 
+mod activation;
 mod cause;
 mod next;
+mod weights;
 
 use parity_stats::Stat;
 use serde::Serialize;
 
+use crate::evidence::Changes;
 use crate::result::{CaseResult, OutputResult, Report, Run};
 use crate::verdict::why;
 
@@ -40,13 +43,22 @@ pub(crate) struct Failed<'a> {
     pub(crate) output: &'a OutputResult,
 }
 
-/// Explains a result; `file` is its path, for commands.
-pub fn explain(report: &Report, file: &str) -> Explanation {
+/// Explains a result; `file` is its path, for commands, and `changes` what became of the model's weights since the conversion.
+pub fn explain(report: &Report, file: &str, changes: Option<&Changes>) -> Explanation {
     let failed = failed(report);
-    let causes = causes(report, &failed);
+    let causes = causes(report, &failed, changes);
     let (next, because) = next_command(report, &failed, file);
+    let mut summary = summary(report, &failed);
+    if let Some(changes) =
+        changes.filter(|changes| changes.changed.is_empty() && !failed.is_empty())
+    {
+        summary.push(format!(
+            "All {} tensors of the model are those that `convert` wrote.",
+            changes.tensors
+        ));
+    }
     Explanation {
-        summary: summary(report, &failed),
+        summary,
         failures: failures(report, &failed),
         causes,
         next,
