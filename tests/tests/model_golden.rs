@@ -1,11 +1,12 @@
-//! The tiny model, converted from its snapshot, against JAX's recordings: every output and every tap.
+//! The tiny model, converted from its snapshot, against JAX's recordings and against its own bits: every output and tap.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::Path;
 
 use burn::backend::Flex;
 use half::f16;
-use model::{AlphaGenome, Arithmetic, Array, Batch, Request, Sequence, Taps};
+use model::{AlphaGenome, Arithmetic, Array, Batch, Request, Sequence, Taps, Values};
 use tests::fixtures::{self, Form};
 use tests::golden::{self, Case};
 
@@ -163,4 +164,79 @@ fn the_tiny_model_rounds_to_bfloat16_where_jax_does() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Collects every tap there is.
+struct All(Arrays);
+
+impl Taps for All {
+    fn wants(&self, _path: &str) -> bool {
+        true
+    }
+
+    fn take(&mut self, path: &str, array: Array) {
+        self.0.insert(format!("taps/{path}"), array);
+    }
+}
+
+/// A digest of shape, type and every bit.
+fn digest(array: &Array) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(format!("{:?}", array.shape).as_bytes());
+    let mut update = |bytes: &[u8]| drop(hasher.update(bytes));
+    match &array.values {
+        Values::F32(x) => x.iter().for_each(|x| update(&x.to_le_bytes())),
+        Values::F16(x) => x.iter().for_each(|x| update(&x.to_le_bytes())),
+        Values::Bf16(x) => x.iter().for_each(|x| update(&x.to_le_bytes())),
+        Values::I32(x) => x.iter().for_each(|x| update(&x.to_le_bytes())),
+        Values::Bool(x) => x.iter().for_each(|&x| update(&[u8::from(x)])),
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+/// One line an output or tap: `CASE NAME`, then the digest in every arithmetic, in the order of [`Arithmetic::ALL`].
+fn bits() -> String {
+    let mut lines = BTreeMap::<String, Vec<String>>::new();
+    for arithmetic in Arithmetic::ALL {
+        let scratch = tempfile::tempdir().expect("a temporary folder");
+        let model = load(arithmetic, scratch.path());
+        for case in golden::read(&fixtures::recording("tiny_cpu_f32")) {
+            let sequence = Sequence::from_indices(&case.sequence).expect("a sequence");
+            let batch = Batch::new(vec![sequence], vec![case.organism]).expect("a batch");
+            let mut taps = All(Arrays::new());
+            let outputs = model.forward(&batch, &Request::everything(), &mut taps);
+            taps.0.append(&mut outputs.expect("outputs").into_arrays());
+            for (name, array) in &taps.0 {
+                let line = lines.entry(format!("{} {name}", case.name)).or_default();
+                line.push(digest(array));
+            }
+        }
+    }
+    lines.iter().fold(String::new(), |mut text, (name, bits)| {
+        let _ = writeln!(text, "{name} {}", bits.join(" "));
+        text
+    })
+}
+
+/// A change of the code that is not meant to change results changes no bit.
+///
+/// `ALPHAGENOME_WRITE_BITS=1` writes the file anew. Products add in the order of the widest instructions there are, so other
+/// processors have other bits: there, names alone are compared.
+#[test]
+fn the_tiny_model_gives_the_bits_that_it_gave() {
+    let path = fixtures::root().join("bits/tiny.txt");
+    let found = bits();
+    if std::env::var_os("ALPHAGENOME_WRITE_BITS").is_some() {
+        std::fs::write(&path, &found).expect("the file is written");
+    }
+    let kept = std::fs::read_to_string(&path).expect("the file of digests");
+    let name = |line: &str| line.rsplitn(7, ' ').last().unwrap_or("").to_owned();
+    let names = |text: &str| text.lines().map(name).collect::<Vec<_>>();
+    assert_eq!(names(&kept), names(&found));
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512f") {
+        let others = kept.lines().zip(found.lines()).filter(|(a, b)| a != b);
+        let others: Vec<_> = others.map(|(_, line)| name(line)).collect();
+        assert!(others.is_empty(), "other bits: {}", others.join(", "));
+    }
 }

@@ -200,3 +200,76 @@ fn heads_on_one_embedding_are_one_product_where_all_are_wanted() {
     );
     assert_eq!(outputs, 12);
 }
+
+/// A plan as text: a line a step, with all that decides what is computed but where it lies.
+fn listing(length: usize, organisms: &[usize], asked: &Request) -> String {
+    let (steps, outputs) = request(length, organisms, false, asked);
+    let mut text = String::new();
+    for step in &steps.steps {
+        let module = &steps.modules[step.module];
+        let what = match &step.work {
+            Work::Launch {
+                kernel,
+                grid,
+                block,
+                shared,
+                arguments,
+                ..
+            } => {
+                let numbers = arguments.iter().filter_map(|argument| match argument {
+                    Argument::At(_) => None,
+                    Argument::Long(value) => Some(value.to_string()),
+                    Argument::Int(value) => Some(value.to_string()),
+                    Argument::Float(value) => Some(value.to_string()),
+                    Argument::Struct(fields) => Some(format!("struct {fields}")),
+                });
+                let numbers = numbers.collect::<Vec<_>>().join(", ");
+                format!("{kernel}<{grid:?}, {block:?}, {shared}>({numbers})")
+            }
+            Work::Product { product, bias, .. } => format!("{product:?} bias {}", bias.is_some()),
+            Work::Convolution {
+                convolution,
+                residual,
+                ..
+            } => {
+                let residual = !matches!(residual, super::steps::Place::Nowhere);
+                format!("{convolution:?} residual {residual}")
+            }
+        };
+        text += &format!("{module}: {what}\n");
+    }
+    for (name, output) in &outputs {
+        text += &format!("{name} {:?}\n", output.shape);
+    }
+    text
+}
+
+/// The plans are those that were measured: every operation, its shapes and its kernel. `ALPHAGENOME_WRITE_PLANS=DIR` writes
+/// them as text there, to be compared with those of another build, and their digests beside.
+#[test]
+fn the_plans_are_those_that_were_measured() {
+    let mut found = String::new();
+    let written = std::env::var_os("ALPHAGENOME_WRITE_PLANS").map(std::path::PathBuf::from);
+    for length in [4096, 131_072] {
+        for organisms in [&[0][..], &[0, 1]] {
+            for (heads, asked) in [
+                ("all", Request::everything()),
+                ("rna_seq", Request::heads(["rna_seq"])),
+            ] {
+                let text = listing(length, organisms, &asked);
+                let name = format!("{length}_{}_{heads}", organisms.len());
+                let digest = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                    (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+                });
+                found += &format!("{name} {} lines {digest:016x}\n", text.lines().count());
+                if let Some(dir) = &written {
+                    std::fs::write(dir.join(format!("{name}.txt")), &text).unwrap();
+                }
+            }
+        }
+    }
+    if let Some(dir) = &written {
+        std::fs::write(dir.join("cuda_plans.txt"), &found).unwrap();
+    }
+    assert_eq!(found, include_str!("../../tests/data/cuda_plans.txt"));
+}
