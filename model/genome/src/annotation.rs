@@ -85,6 +85,13 @@ impl Annotation {
         &self.transcripts
     }
 
+    /// Names of the chromosomes that have genes, each as often as it has.
+    pub fn chromosomes(&self) -> impl Iterator<Item = &str> {
+        self.genes
+            .iter()
+            .map(|gene| gene.interval.chromosome.as_str())
+    }
+
     /// Index of the gene with this identifier.
     pub fn gene(&self, id: &str) -> Option<usize> {
         self.gene_by_id.get(id).copied()

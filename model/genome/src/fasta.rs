@@ -114,7 +114,7 @@ impl Fasta {
             .ok_or_else(|| Error::Chromosome {
                 path: self.path.clone(),
                 name: chromosome.to_owned(),
-                hint: other_name(chromosome, &self.names),
+                hint: crate::chromosomes::hint(chromosome, &self.names),
             })
     }
 
@@ -180,27 +180,6 @@ impl Bases for Fasta {
         }
         Ok(bases)
     }
-}
-
-/// Says where a file has the same chromosome with or without the prefix `chr`.
-pub(crate) fn other_name<S: AsRef<str>>(chromosome: &str, names: &[S]) -> String {
-    let other = chromosome
-        .strip_prefix("chr")
-        .map_or_else(|| format!("chr{chromosome}"), str::to_owned);
-    if names.iter().any(|name| name.as_ref() == other) {
-        return format!(
-            ", but {other:?} is there: one side has the prefix \"chr\" and the other has not; rename one of them"
-        );
-    }
-    let mut some: Vec<_> = names
-        .iter()
-        .take(5)
-        .map(|name| format!("{:?}", name.as_ref()))
-        .collect();
-    if names.len() > some.len() {
-        some.push(format!("{} more", names.len() - some.len()));
-    }
-    format!("; there are {}", some.join(", "))
 }
 
 /// The index beside `path`, or a new one, kept there under its final name only when it is whole.

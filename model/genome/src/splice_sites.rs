@@ -42,6 +42,11 @@ impl SpliceSites {
         Ok(sites.sorted())
     }
 
+    /// Names of the chromosomes that have sites.
+    pub fn chromosomes(&self) -> impl Iterator<Item = &str> {
+        self.sites.keys().map(String::as_str)
+    }
+
     /// The ends of all introns of `annotation`.
     pub fn from_annotation(annotation: &Annotation) -> Self {
         let mut sites = Self::default();

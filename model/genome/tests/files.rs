@@ -240,6 +240,37 @@ fn a_genome_says_which_names_it_has_and_where_it_ends() {
 }
 
 #[test]
+fn annotations_of_another_naming_are_noticed() {
+    let folder = Folder::new();
+    let row = |feature: &str| {
+        format!("1\tX\t{feature}\t1\t9\t.\t+\t.\tgene_id \"G\"; transcript_id \"T\";\n")
+    };
+    let path = folder.write("a.gtf", ["gene", "transcript", "exon"].map(row).concat());
+    let annotation = gtf::read(&path).unwrap();
+    let check = |names: &[&str]| {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        genome::chromosomes::check(&path, annotation.chromosomes(), &names)
+            .map_err(|error| error.to_string())
+    };
+    assert!(check(&["chr9", "1"]).is_ok());
+    let prefix = check(&["chr1", "chr2"]).unwrap_err();
+    assert!(
+        prefix.contains("it has \"1\", but \"chr1\" is there: one side has the prefix"),
+        "{prefix}"
+    );
+    assert!(
+        check(&["X"])
+            .unwrap_err()
+            .contains("it has \"1\"; there are \"X\"")
+    );
+    let sites = genome::splice_sites::SpliceSites::from_annotation(&annotation);
+    assert!(
+        genome::chromosomes::check(&path, sites.chromosomes(), &["X".to_owned()]).is_ok(),
+        "it has no site"
+    );
+}
+
+#[test]
 fn an_index_that_does_not_fit_is_noticed() {
     let folder = Folder::new();
     let genome = folder.write("g.fa", ">chr1\nACGT\nACGT\n");

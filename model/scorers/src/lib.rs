@@ -32,6 +32,7 @@ pub mod stitching;
 pub mod strands;
 pub mod tidy;
 mod tracks;
+mod wire;
 
 pub use behaviour::Behaviour;
 pub use calibration::Calibration;

@@ -18,8 +18,11 @@ use scorers::{
 };
 
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/fixtures/scores")
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut packs = folders.map(|folder| folder.join("tests/fixtures/scores"));
+    packs
+        .find(|pack| pack.is_dir())
+        .expect("the repository")
         .join(name)
 }
 
