@@ -503,8 +503,7 @@ fn scores_of_intervals_have_the_rows_of_the_recording_and_their_values_where_the
         }
         checked += 1;
     }
-    println!("{checked} {scored}");
-    assert!(checked > 300 && scored > 20, "{checked} {scored}");
+    assert!(checked > 400 && scored > 30, "{checked} {scored}");
     for (case, scores) in tidied {
         let table = tidy_scores(&scores, Options::default()).unwrap().unwrap();
         check(
