@@ -1,6 +1,7 @@
 //! The programs, run as a user runs them: the main job on the tiny snapshot, and bad input of every kind.
 
 mod convert;
+mod evidence;
 mod hostile_arrays;
 mod hostile_database;
 mod hostile_disk;
