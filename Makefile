@@ -91,6 +91,10 @@ bench-parity: $(VENV)/.numpy ## Time the comparison of recordings against numpy 
 		$(VENV)/bin/python parity/bench/compare.py --binary $(BINARIES)/examples/compare_raw --dtype $$dtype || exit 1; \
 	done
 
+.PHONY: coverage
+coverage: ## Simulate how often tests and intervals hold what they promise; writes the table in docs/statistics.md
+	$(CARGO) run --release --locked --package parity-stats --example coverage -- 1000 docs/statistics.md > /dev/null
+
 .PHONY: mutate
 mutate: ## Break the tiny model in single ways and see that parity catches each; writes docs/mutations.md
 	$(CARGO) run --release --locked --package tests --package mutations --features mutations/faults \

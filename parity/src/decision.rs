@@ -6,10 +6,12 @@
 //! | validate | 95 % to 99 % | up to twice the limit | one fails | as in the reference |
 //! | fall back | below 95 % | more | | differ, or an output is missing |
 //!
-//! The worst column decides. An output's agreement is the share of positions with the same class for a classification head,
+//! The worst column decides. An output's agreement is the share of positions with the same class for a classification head
+//! (without near-ties, where the reference's two best are closer than its own noise),
 //! and for every other prediction the share of values within the level's tolerance; the lowest counts. The bounds are the
 //! `[decision]` table of a profile.
 
+use crate::floor::FALSE_ALARM;
 use crate::levels::DecisionRule;
 use crate::outputs::Kind;
 use crate::result::{CaseResult, Decision, OutputResult, Report, Run};
@@ -86,20 +88,48 @@ fn agreement(reports: &[Report], rule: &DecisionRule) -> (Decision, String) {
     };
     let above = all.iter().filter(|(share, _)| *share > rule.accept).count();
     let line = format!(
-        "agreement: {above} of {} predictions above {} %; the least is {:.4} % ({}): {}",
+        "agreement: {above} of {} predictions above {} %; the least is {:.4} % ({}){}: {}",
         all.len(),
         rule.accept * 100.0,
         least * 100.0,
         name(*place),
+        near_ties(reports),
         word(decision)
     );
     (decision, line)
 }
 
-/// The share of equal classes, or of values within the tolerance; none for what is no prediction.
+/// What was not counted, in words.
+fn near_ties(reports: &[Report]) -> String {
+    let classes = || outputs(reports).filter_map(|place| place.2.classes.as_ref());
+    let near = || classes().filter_map(|classes| classes.near_ties);
+    let turned: u64 = near().map(|near| near.disagreements).sum();
+    let margin = near().map(|near| near.margin).fold(0.0, f64::max);
+    let mut words = match turned {
+        0 => String::new(),
+        _ => format!(
+            "; {turned} positions with another class are near-ties, within {margin:.2e} in the reference, and not counted"
+        ),
+    };
+    let blank = near()
+        .filter(|near| near.agreement.value().is_none())
+        .count();
+    if blank > 0 {
+        words.push_str(&format!(
+            "; {blank} outputs of classes not judged, of which every position is a near-tie"
+        ));
+    }
+    words
+}
+
+/// The share of equal classes without near-ties, or of values within the tolerance; none for what is no prediction.
 fn output_agreement(output: &OutputResult) -> Option<f64> {
     match output.kind {
-        Kind::ClassLogits | Kind::ClassProbabilities => output.classes.as_ref()?.agreement.value(),
+        Kind::ClassLogits | Kind::ClassProbabilities => {
+            let classes = output.classes.as_ref()?;
+            let clear = classes.near_ties.map(|near| near.agreement);
+            clear.unwrap_or(classes.agreement).value()
+        }
         Kind::Tracks
         | Kind::ScaledTracks
         | Kind::Usage
@@ -146,10 +176,16 @@ fn floor(reports: &[Report], rule: &DecisionRule) -> (Decision, String) {
     };
     let within = all.iter().filter(|(floor, _)| floor.pass).count();
     let line = format!(
-        "floor: {within} of {} outputs within the limit of JAX's distance to itself; the farthest is at {ratio:.3} of {:.3}, which allows for its number of values ({}): {}",
+        "floor: {within} of {} outputs within the limit of JAX's distance to itself; the farthest is at {ratio:.3} of {:.3} ({}{}); chance takes one of {} sound runs of as many outputs beyond: {}",
         all.len(),
         entry.limit,
         name(*place),
+        if entry.same_case {
+            ""
+        } else {
+            ", whose case was not measured"
+        },
+        (1.0 / (all.len() as f64 * FALSE_ALARM)).round().max(1.0),
         word(decision)
     );
     (decision, line)
@@ -185,13 +221,23 @@ fn soundness(reports: &[Report]) -> (Decision, String) {
         .flat_map(|run| &run.cases)
         .map(|case| case.not_compared.iter().filter(|entry| entry.fails).count())
         .sum();
-    let decision = if differ + missing == 0 {
+    // A side beside itself is no evidence, whatever it shows.
+    let itself = reports
+        .iter()
+        .flat_map(|report| &report.runs)
+        .filter(|run| run.reference.path == run.candidate.path)
+        .count();
+    let decision = if differ + missing + itself == 0 {
         Decision::Accept
     } else {
         Decision::FallBack
     };
     let line = format!(
-        "soundness: {missing} outputs missing or of another shape, {differ} with NaN or infinity elsewhere than the reference: {}",
+        "soundness: {missing} outputs missing or of another shape, {differ} with NaN or infinity elsewhere than the reference{}: {}",
+        match itself {
+            0 => String::new(),
+            _ => format!(", {itself} recordings compared with themselves"),
+        },
         word(decision)
     );
     (decision, line)

@@ -37,7 +37,7 @@ fn parts(digest: &str) -> Option<(&str, &str)> {
 
 /// Why the digest of a converted model could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: no ledger of `convert`: {message}; convert the snapshot again", path.display())]
+#[error("{}: no ledger of `convert`, or not what it describes: {message}; convert the snapshot again", path.display())]
 pub struct LedgerError {
     path: PathBuf,
     message: String,
@@ -79,6 +79,120 @@ pub fn checkpoint_digest(dir: &Path) -> Result<Option<String>, LedgerError> {
     }
 }
 
+/// The tensors of the model in `dir` whose bytes are not those that its ledger says were written: read and hashed now, all
+/// of them, on every processor. `None` where there is no ledger.
+///
+/// # Errors
+/// Where the ledger or a file of tensors cannot be read.
+#[cfg(feature = "burn")]
+pub fn changed_tensors(dir: &Path) -> Result<Option<Vec<String>>, LedgerError> {
+    use rayon::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    #[derive(Deserialize)]
+    struct Ledger {
+        digest_algorithm: String,
+        #[serde(default)]
+        tensors: BTreeMap<String, Written>,
+    }
+    #[derive(Deserialize)]
+    struct Written {
+        file: String,
+        digest: String,
+    }
+    let path = dir.join("conversion.json");
+    let fault = |path: &Path, message: String| LedgerError {
+        path: path.into(),
+        message,
+    };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(fault(&path, e.to_string())),
+    };
+    let ledger: Ledger = serde_json::from_str(&text).map_err(|e| fault(&path, e.to_string()))?;
+    // A ledger of another program's says nothing of tensors.
+    if ledger.digest_algorithm != "blake3" || ledger.tensors.is_empty() {
+        return Ok(None);
+    }
+    let files: BTreeSet<&String> = ledger
+        .tensors
+        .values()
+        .map(|written| &written.file)
+        .collect();
+    let mut stored = BTreeMap::new();
+    for name in files {
+        let path = dir.join(name);
+        let header = header(&path).map_err(|e| fault(&path, e.to_string()))?;
+        stored.extend(
+            header
+                .into_iter()
+                .map(|(tensor, range)| (tensor, (path.clone(), range))),
+        );
+    }
+    let differs = |(name, written): (&String, &Written)| -> Result<Option<String>, LedgerError> {
+        let Some((path, range)) = stored.get(name) else {
+            return Ok(Some(name.clone()));
+        };
+        let found = digest(path, range.clone()).map_err(|e| fault(path, e.to_string()))?;
+        Ok((found != written.digest).then(|| name.clone()))
+    };
+    let tensors: Vec<_> = ledger.tensors.iter().collect();
+    let changed = tensors
+        .into_par_iter()
+        .map(differs)
+        .collect::<Result<Vec<_>, _>>()?;
+    let unknown = stored
+        .keys()
+        .filter(|name| !ledger.tensors.contains_key(*name));
+    Ok(Some(
+        changed
+            .into_iter()
+            .flatten()
+            .chain(unknown.cloned())
+            .collect(),
+    ))
+}
+
+/// The tensors of a safetensors file and where their bytes lie in it.
+#[cfg(feature = "burn")]
+fn header(path: &Path) -> std::io::Result<Vec<(String, std::ops::Range<u64>)>> {
+    use std::io::Read;
+
+    let mut file = std::fs::File::open(path)?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length)?;
+    let json = u64::from_le_bytes(length);
+    let mut bytes = Vec::new();
+    (&mut file).take(json).read_to_end(&mut bytes)?;
+    let metadata: safetensors::tensor::Metadata = serde_json::from_slice(&bytes)?;
+    let start = json + length.len() as u64;
+    let place = |info: &safetensors::tensor::TensorInfo| {
+        let (from, to) = info.data_offsets;
+        start + from as u64..start + to as u64
+    };
+    let tensors = metadata.tensors();
+    Ok(tensors
+        .iter()
+        .map(|(name, info)| (name.clone(), place(info)))
+        .collect())
+}
+
+#[cfg(feature = "burn")]
+fn digest(path: &Path, range: std::ops::Range<u64>) -> std::io::Result<String> {
+    use std::io::{Read, Seek, SeekFrom};
+
+    let mut file = std::fs::File::open(path)?;
+    file.seek(SeekFrom::Start(range.start))?;
+    let length = range.end - range.start;
+    let mut hasher = blake3::Hasher::new();
+    let copied = std::io::copy(&mut file.take(length), &mut hasher)?;
+    if copied < length {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
 /// A digest short enough for a line: its first 12 digits.
 pub fn short(digest: &str) -> String {
     match parts(digest) {
@@ -117,5 +231,37 @@ mod tests {
             error.contains("conversion.json") && error.contains("digest_algorithm"),
             "{error}"
         );
+    }
+
+    #[cfg(feature = "burn")]
+    #[test]
+    fn tensors_that_were_changed_after_conversion_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |a: f32| {
+            let bytes = [a, 2.0, 3.0].map(f32::to_le_bytes).concat();
+            let header = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}"#;
+            let mut file = (header.len() as u64).to_le_bytes().to_vec();
+            file.extend(header.bytes());
+            file.extend(&bytes);
+            std::fs::write(folder.path().join("model.safetensors"), file).unwrap();
+            bytes
+        };
+        let bytes = write(1.0);
+        assert_eq!(changed_tensors(folder.path()).unwrap(), None);
+        let hash = |range: std::ops::Range<usize>| blake3::hash(&bytes[range]).to_hex().to_string();
+        let ledger = serde_json::json!({"digest_algorithm": "blake3", "source": {"digest": "0f"}, "tensors": {
+            "a": {"file": "model.safetensors", "digest": hash(0..8)},
+            "b": {"file": "model.safetensors", "digest": hash(8..12)},
+        }});
+        std::fs::write(folder.path().join("conversion.json"), ledger.to_string()).unwrap();
+        assert_eq!(changed_tensors(folder.path()).unwrap(), Some(Vec::new()));
+        write(1.5);
+        assert_eq!(
+            changed_tensors(folder.path()).unwrap(),
+            Some(vec!["a".into()])
+        );
+        std::fs::write(folder.path().join("model.safetensors"), [9; 9]).unwrap();
+        let error = changed_tensors(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("model.safetensors"), "{error}");
     }
 }

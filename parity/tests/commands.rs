@@ -136,7 +136,7 @@ fn floors_are_measured_and_judge() {
     let result = json(&output);
     let entry = &find(&result, 0, "embeddings_1bp")["floor"];
     assert_eq!(entry["ratio"], 1.0);
-    // A limit below 1 fails it, and bfloat16 is far outside.
+    // A limit far below 1 fails it, and bfloat16 is far outside.
     let output = parity(&[
         "compare",
         &f64_,
@@ -144,7 +144,7 @@ fn floors_are_measured_and_judge() {
         "--floor",
         &floor,
         "--floor-limit",
-        "0.9",
+        "0.5",
     ]);
     assert_eq!(output.status.code(), Some(1));
     let result = folder.path().join("result.json");
@@ -235,7 +235,7 @@ fn a_closed_pipe_is_success() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_parity"))
         .args([
             "compare",
-            &fixture("tiny_cpu_f32"),
+            &fixture("tiny_cpu_f64"),
             &fixture("tiny_cpu_f32"),
             "--json",
         ])

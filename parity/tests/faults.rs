@@ -38,7 +38,7 @@ fn recordings_of_other_weights_are_told() {
     assert!(text(&other.stderr).contains("of different checkpoints, blake3:aa and blake3:bb"));
     assert!(text(&other.stdout).contains("OF DIFFERENT CHECKPOINTS"));
     let same = parity(&["compare", &a, &c]);
-    assert!(same.stderr.is_empty(), "{}", text(&same.stderr));
+    assert!(!text(&same.stderr).contains("different checkpoints"));
     assert!(text(&same.stdout).contains("the same checkpoint, blake3:aa"));
     let unknown = parity(&["compare", &a, &numpy("a")]);
     assert!(text(&unknown.stdout).contains("the candidate has no checkpoint digest"));
@@ -74,8 +74,11 @@ fn nan_elsewhere_fails_level_1() {
     let one = recording(&folder.path().join("one"), false);
     let more = recording(&folder.path().join("more"), true);
     let same = parity(&["compare", &one, &one, "--level", "1", "--json"]);
-    assert_eq!(same.status.code(), Some(0));
+    // NaN and infinity on both sides that nothing explains.
+    assert_eq!(same.status.code(), Some(1));
     let result = json(&same);
+    let passes = |name| find(&result, 0, name)["pass"] == true;
+    assert!(passes("atac/predictions_1bp") && !passes("embeddings_1bp"));
     // One whole track, and one NaN outside.
     let padding = |name| find(&result, 0, name)["padding"].clone();
     let expected = serde_json::json!({"tracks": 1, "elsewhere": 0});
@@ -141,7 +144,7 @@ fn nothing_compared_is_no_agreement() {
     let tap = tap.record(&folder.path().join("tap"));
     let output = parity(&["compare", &tap, &scaled(folder.path(), "plain", 1.0)]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
-    assert!(text(&output.stdout).contains("0 of 0 outputs pass"));
+    assert!(text(&output.stdout).contains("0 of 1 outputs pass"));
 }
 
 #[test]
@@ -191,10 +194,19 @@ fn a_constant_is_judged_by_its_distance() {
 #[test]
 fn where_the_floor_is_zero_only_equality_passes() {
     let folder = tempfile::tempdir().unwrap();
+    let ramp = |factor: f32| (0..40u8).map(|x| f32::from(x) * factor).collect::<Vec<_>>();
+    let record = |name: &str, atac: f32, dnase: f32| {
+        let output = |head, factor| (head, vec![1, 20, 2], ramp(factor));
+        let outputs = vec![
+            output("atac/predictions_1bp", atac),
+            output("dnase/predictions_1bp", dnase),
+        ];
+        Case::of(outputs).record(&folder.path().join(name))
+    };
     let (one, twin, other) = (
-        scaled(folder.path(), "one", 1.0),
-        scaled(folder.path(), "twin", 1.0),
-        scaled(folder.path(), "other", 1.000_001),
+        record("one", 1.0, 1.0),
+        record("twin", 1.0, 1.001),
+        record("other", 1.000_001, 1.0),
     );
     let floor = folder.path().join("floor.json").display().to_string();
     assert_eq!(
@@ -207,6 +219,36 @@ fn where_the_floor_is_zero_only_equality_passes() {
         let output = parity(&["compare", &one, candidate, "--floor", &floor]);
         assert_eq!(output.status.code(), Some(code), "{}", text(&output.stdout));
     }
+}
+
+/// A recording beside itself, or beside one that holds the same values, measures no noise.
+#[test]
+fn a_floor_of_equal_recordings_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = scaled(folder.path(), "one", 1.0);
+    let twin = scaled(folder.path(), "twin", 1.0);
+    let other = scaled(folder.path(), "other", 1.001);
+    let floor = folder.path().join("floor.json");
+    let out = floor.display().to_string();
+    for recordings in [
+        vec![&one, &one],
+        vec![&one, &twin],
+        vec![&one, &other, &one],
+    ] {
+        let mut arguments = vec!["floor"];
+        arguments.extend(recordings.into_iter().map(String::as_str));
+        arguments.extend(["--out", &out]);
+        let output = parity(&arguments);
+        assert_eq!(output.status.code(), Some(2));
+        let message = text(&output.stderr);
+        assert!(
+            message.contains("the same values in every output"),
+            "{message}"
+        );
+        assert!(!floor.exists());
+    }
+    let compare = parity(&["compare", &one, &one]);
+    assert!(text(&compare.stderr).contains("shows nothing"));
 }
 
 #[test]
@@ -259,8 +301,10 @@ fn a_junction_mask_must_be_equal() {
     let settings = Settings {
         level: 2,
         dtype: DType::Float32,
+        sides: 2,
         thresholds: Thresholds::profile("default").unwrap(),
         floor: None,
+        padding: None,
         tables: false,
         only: None,
     };
@@ -278,4 +322,78 @@ fn a_junction_mask_must_be_equal() {
         compare_pair(name, &pair, a.full_shape.clone(), dtypes, &settings).pass
     };
     assert!(passes(true) && !passes(false));
+}
+
+/// NaN on both sides is padding only in whole tracks of unscaled predictions; elsewhere, or throughout, it shows no agreement.
+#[test]
+fn nan_on_both_sides_is_no_agreement() {
+    let folder = tempfile::tempdir().unwrap();
+    let nan = f32::NAN;
+    let fine: Vec<f32> = (0..40u8).map(f32::from).collect();
+    let track: Vec<f32> = (0..40u8)
+        .map(|i| if i % 2 == 1 { nan } else { f32::from(i) })
+        .collect();
+    let mut spot = fine.clone();
+    spot[7] = nan;
+    let mut infinite = fine.clone();
+    infinite[7] = f32::INFINITY;
+    for (index, (output, values, code, said)) in [
+        ("atac/predictions_1bp", fine, 0, "agrees"),
+        (
+            "atac/predictions_1bp",
+            track.clone(),
+            0,
+            "not judged: 1 tracks",
+        ),
+        (
+            "atac/predictions_1bp",
+            spot,
+            1,
+            "unexpected_non_finite 1 > 0",
+        ),
+        (
+            "atac/predictions_1bp",
+            infinite,
+            1,
+            "unexpected_non_finite 1 > 0",
+        ),
+        (
+            "atac/scaled_predictions_1bp",
+            track.clone(),
+            1,
+            "unexpected_non_finite 20 > 0",
+        ),
+        ("embeddings_1bp", track, 1, "unexpected_non_finite 20 > 0"),
+        (
+            "atac/predictions_1bp",
+            vec![nan; 40],
+            1,
+            "finite_values 0 < 1",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let record = |side: &str| {
+            let place = folder.path().join(format!("{side}{index}"));
+            Case::of(vec![(output, vec![1, 20, 2], values.clone())]).record(&place)
+        };
+        let (a, b) = (record("a"), record("b"));
+        for level in ["1", "2"] {
+            let found = parity(&["compare", &a, &b, "--level", level]);
+            let table = text(&found.stdout);
+            assert_eq!(found.status.code(), Some(code), "{output} {table}");
+            assert!(table.contains(said), "{output} {said}: {table}");
+        }
+    }
+}
+
+#[test]
+fn recordings_without_values_agree_with_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = |name: &str| Case::of(Vec::new()).record(&folder.path().join(name));
+    let output = parity(&["compare", &empty("a"), &empty("b")]);
+    let table = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{table}");
+    assert!(table.contains("no finite value was compared"), "{table}");
 }

@@ -61,3 +61,11 @@ impl LocalFloor {
         (self.roundings * response).hypot(self.least * self.unit)
     }
 }
+
+/// The largest ratio to the local floor that passes for `values` values: `ratio * (1 + 2 / sqrt(values))`.
+///
+/// Numerator and denominator are both root mean squares over `n` values. Each has a relative standard error of `1 / sqrt(2 n)`
+/// where the differences are normal and independent, so their ratio has `1 / sqrt(n)`: the limit allows for two of them.
+pub fn limit(ratio: f64, values: u64) -> f64 {
+    ratio * (1.0 + 2.0 / (values as f64).sqrt())
+}

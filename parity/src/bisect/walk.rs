@@ -8,12 +8,11 @@ use model::{Array, Batch, Known, Stage, Values};
 use parity_stats::random::SplitMix64;
 
 use super::arrays::{distance, gather};
-use super::floor::LocalFloor;
+use super::floor::{LocalFloor, limit};
 use super::recorded::Recorded;
 use super::report::{Case, Input, Row};
 use super::sites;
 use super::subject::Subject;
-use crate::floor::limit;
 use crate::recording::Recording;
 
 /// The head that reads the splice sites.

@@ -6,7 +6,7 @@ use super::write;
 use crate::cli::{Compare, Judging};
 use crate::compare::{CaseInfo, Settings, compare_case, compare_variant, variant_pairs};
 use crate::exit::Exit;
-use crate::floor::Floor;
+use crate::floor::{Floor, sides};
 use crate::levels::Thresholds;
 use crate::progress::{self, note};
 use crate::recording::{DType, Recording};
@@ -23,7 +23,7 @@ pub fn run(args: &Compare) -> Result<Exit> {
         Recording::discover(&args.reference)?,
         Recording::discover(&args.candidate)?,
     );
-    let mut settings = settings(&args.judging, args.level, DType::Float32)?;
+    let mut settings = settings(&args.judging, args.level, [DType::Float32; 2])?;
     let mut runs = Vec::new();
     for (reference, candidate) in pairs(args, &references, &candidates)? {
         if let Some(notice) = other_weights(reference, candidate) {
@@ -31,9 +31,17 @@ pub fn run(args: &Compare) -> Result<Exit> {
                 "notice: {notice}: differences may be the weights' own"
             ));
         }
+        if candidate.is_copy_of(reference)? {
+            note(&format!(
+                "notice: {} is the same recording as {}: that they agree shows nothing",
+                candidate.path.display(),
+                reference.path.display()
+            ));
+        }
         let both = [reference, candidate].map(|recording| recording.manifest.compute_dtype);
         let named = args.judging.dtype.map(crate::cli::Dtype::dtype);
         settings.dtype = named.unwrap_or(coarser(both[0], both[1]));
+        settings.sides = sides(both[0], both[1]);
         runs.push(recordings(
             reference,
             candidate,
@@ -114,11 +122,11 @@ pub fn other_weights(a: &Recording, b: &Recording) -> Option<String> {
     }
 }
 
-/// The settings that the arguments ask for; `dtype` counts where they name none.
+/// The settings that the arguments ask for, for two sides that compute in `dtypes`; the coarser counts where they name none.
 ///
 /// # Errors
 /// Where bounds or a floor cannot be read, or the floor's limit is no ratio.
-pub fn settings(judging: &Judging, level: u8, dtype: DType) -> Result<Settings> {
+pub fn settings(judging: &Judging, level: u8, dtypes: [DType; 2]) -> Result<Settings> {
     let thresholds = match &judging.thresholds {
         Some(path) => Thresholds::read(path)?,
         None => Thresholds::profile(&judging.profile)?,
@@ -135,9 +143,13 @@ pub fn settings(judging: &Judging, level: u8, dtype: DType) -> Result<Settings> 
     };
     Ok(Settings {
         level,
-        dtype: judging.dtype.map_or(dtype, crate::cli::Dtype::dtype),
+        dtype: judging
+            .dtype
+            .map_or(coarser(dtypes[0], dtypes[1]), crate::cli::Dtype::dtype),
+        sides: sides(dtypes[0], dtypes[1]),
         thresholds,
         floor,
+        padding: None,
         tables: true,
         only: judging.only.clone(),
     })

@@ -7,7 +7,7 @@ use super::write::{self, both};
 use crate::cli::FloorArgs;
 use crate::compare::Settings;
 use crate::exit::Exit;
-use crate::floor::{Floor, FloorEntry};
+use crate::floor::{Floor, FloorEntry, Measured, sides};
 use crate::levels::Thresholds;
 use crate::progress::note;
 use crate::recording::Recording;
@@ -39,57 +39,83 @@ pub fn run(args: &FloorArgs) -> Result<Exit> {
 /// The largest distance of any two recordings, per case and output.
 ///
 /// # Errors
-/// Where two have no case or output in common or are of different checkpoints, or an array cannot be read.
+/// Where two have no case or output in common, hold the same values or are of different checkpoints, or an array cannot be read.
 pub fn measure(recordings: &[Recording]) -> Result<Floor> {
-    let mut floor = Floor::new(recordings.iter().map(Recording::name).collect());
+    let mut measured = Vec::new();
     for (i, a) in recordings.iter().enumerate() {
         for b in &recordings[i + 1..] {
-            add_pair(&mut floor, a, b)?;
+            measured.extend(pair(a, b)?);
         }
     }
-    if floor.outputs.is_empty() {
-        bail!("the recordings have no output in common");
+    if measured.is_empty() {
+        bail!("the recordings have no output in common that both hold with finite values");
     }
-    Ok(floor)
+    let names = recordings.iter().map(Recording::name).collect();
+    Ok(Floor::new(names, measured))
 }
 
-fn add_pair(floor: &mut Floor, a: &Recording, b: &Recording) -> Result<()> {
+fn pair(a: &Recording, b: &Recording) -> Result<Vec<Measured>> {
     if let Some(reason) = other_weights(a, b) {
         bail!("{reason}: a floor is one model's distance to itself");
     }
+    let dtypes = [a, b].map(|recording| recording.manifest.compute_dtype);
     let settings = Settings {
         level: 1,
-        dtype: coarser(a.manifest.compute_dtype, b.manifest.compute_dtype),
+        dtype: coarser(dtypes[0], dtypes[1]),
+        sides: sides(dtypes[0], dtypes[1]),
         thresholds: Thresholds::profile("default")?,
         floor: None,
-        tables: false,
+        padding: None,
+        tables: true,
         only: None,
     };
     let run = recordings(a, b, &[], &settings)?;
+    let mut measured = Vec::new();
+    let mut differs = false;
     for case in &run.cases {
         for output in &case.outputs {
             let summary = &output.summary;
+            differs |= !summary.identical;
             let Some(relative_l2) = summary.relative_l2.value() else {
                 continue;
             };
             if !output.reference_dtype.is_float() {
                 continue;
             }
+            let classes = output.classes.as_ref();
             let entry = FloorEntry {
                 relative_l2,
                 one_minus_pearson: summary.one_minus_pearson.value(),
                 pair: format!("{} and {}, {}", a.name(), b.name(), case.name),
                 measured: 1,
+                values: summary.finite,
+                effective: output.effective,
+                sides: settings.sides,
+                class_margin: classes.and_then(|classes| classes.margin_noise.value()),
+                spread_of_pairs: None,
+                spread_of_cases: None,
             };
-            floor.add(&case.name, &output.name, entry);
+            measured.push(Measured {
+                case: case.name.clone(),
+                output: output.name.clone(),
+                entry,
+            });
         }
     }
-    Ok(())
+    // Two runs that round alike are no two samples of the noise.
+    if !differs {
+        bail!(
+            "{} and {} hold the same values in every output: a run beside itself has no noise to measure; record the model in another setting (device, compiler flags, precision)",
+            a.path.display(),
+            b.path.display()
+        );
+    }
+    Ok(measured)
 }
 
 fn table(floor: &Floor) -> String {
     let width = terminal_width();
-    let titles = ["output", "rel L2", "1-r", "measured", "farthest"];
+    let titles = ["output", "rel L2", "1-r", "worth", "measured", "farthest"];
     let mut rows: Vec<Vec<String>> = vec![titles.map(String::from).to_vec()];
     for (name, entry) in &floor.outputs {
         rows.push(vec![
@@ -98,19 +124,22 @@ fn table(floor: &Floor) -> String {
             entry
                 .one_minus_pearson
                 .map_or("-".into(), |r| format!("{r:.1e}")),
+            entry
+                .effective
+                .map_or("-".into(), |n| format!("{n:.0} of {}", entry.values)),
             entry.measured.to_string(),
             entry.pair.clone(),
         ]);
     }
     let mut text = format!(
-        "noise floor of {}: per output the largest distance of two of them\n",
+        "noise floor of {}: per output the largest distance of two of them, and how many independent values it is worth\n",
         floor.recordings.join(", ")
     );
     let mut pairs: Vec<_> = floor.outputs.values().map(|entry| &entry.pair).collect();
     pairs.dedup();
     if let [only] = pairs.as_slice() {
         text.push_str(&format!("measured once, on {only}\n"));
-        rows.iter_mut().for_each(|row| row.truncate(3));
+        rows.iter_mut().for_each(|row| row.truncate(4));
     }
     let text: Vec<String> = text.lines().map(|line| wrapped(line, 2, width)).collect();
     let mut text = format!("{}\n", text.join("\n"));

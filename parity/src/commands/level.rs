@@ -1,19 +1,22 @@
 //! `parity level1` to `level4`: the Burn model against recordings.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use anyhow::Result;
-use model::Arithmetic;
+use anyhow::{Context, Result};
+use model::metadata::Metadata;
+use model::{Arithmetic, Config};
 
 use super::compare::{report, settings};
 use super::write;
 use crate::cli::{self, Judging, Level};
 use crate::compare::{CaseInfo, Settings, compare_case};
 use crate::exit::Exit;
+use crate::floor::sides;
 use crate::progress::{self, note};
 use crate::recording::{DType, Recording};
-use crate::result::{CaseResult, Provenance, Report, Run};
-use crate::run::{Candidate, Chosen, Wish, choose, passes};
+use crate::result::{CaseResult, PaddingTracks, Provenance, Report, Run};
+use crate::run::{Candidate, Chosen, Wish, choose, compute_dtype, passes};
 
 /// Runs a level and reports.
 ///
@@ -38,7 +41,10 @@ pub fn compare(args: &Level, level: u8, command: &str) -> Result<Report> {
         cases: &judging.case,
     })?;
     announce(args, &chosen);
-    let settings = settings(judging, level, DType::Float32)?;
+    let settings = Settings {
+        padding: padding_tracks(&args.model)?,
+        ..settings(judging, level, [DType::Float32; 2])?
+    };
     let recordings = &chosen.recordings;
     let passes = passes(
         recordings,
@@ -75,6 +81,10 @@ pub fn compare(args: &Level, level: u8, command: &str) -> Result<Report> {
             let entry = reference.entry().clone();
             let settings = Settings {
                 dtype: dtype(judging, recording),
+                sides: sides(
+                    recording.manifest.compute_dtype,
+                    compute_dtype(pass.arithmetic),
+                ),
                 ..settings.clone()
             };
             let info = CaseInfo {
@@ -116,9 +126,34 @@ fn dtype(judging: &Judging, recording: &Recording) -> DType {
     named.unwrap_or(recording.manifest.compute_dtype)
 }
 
+/// The tracks without a mean, of the model's metadata; nothing where it has none, and predictions are not unscaled then.
+fn padding_tracks(model: &Path) -> Result<Option<PaddingTracks>> {
+    let read = |name: &str| {
+        let path = model.join(name);
+        std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+    };
+    if !model.join("tracks.json").is_file() {
+        return Ok(None);
+    }
+    let config = Config::parse(&read("config.json")?)?;
+    let metadata = Metadata::parse(&read("tracks.json")?, &config)?;
+    let mut tracks = PaddingTracks::default();
+    for (name, head) in &config.heads {
+        for organism in metadata.organisms.iter().map(|organism| organism.index) {
+            let means = metadata.means(organism, head.output_type());
+            let nan = means.iter().map(|mean| mean.is_nan()).collect();
+            tracks.0.insert((organism, name.clone()), nan);
+        }
+    }
+    Ok(Some(tracks))
+}
+
 /// Says on stderr what is compared with what.
 fn announce(args: &Level, chosen: &Chosen) {
     note(&format!("model {}", args.model.display()));
+    for repeated in &chosen.repeated {
+        note(&format!("notice: {repeated}"));
+    }
     for recording in &chosen.recordings {
         note(&format!(
             "recording {} ({})",

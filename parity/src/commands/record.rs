@@ -14,7 +14,7 @@ use crate::fasta;
 use crate::progress::{self, note};
 use crate::recording::{CaseEntry, FORMAT, Manifest, Recording, RecordingWriter, Variant};
 use crate::run::{Candidate, compute_dtype};
-use crate::weights::checkpoint_digest;
+use crate::weights::{changed_tensors, checkpoint_digest};
 
 /// Records.
 ///
@@ -23,7 +23,17 @@ use crate::weights::checkpoint_digest;
 pub fn run(args: &Record) -> Result<Exit> {
     let arithmetic = args.arithmetic.into();
     let mut manifest = manifest(args, arithmetic);
-    manifest.checkpoint_digest = checkpoint_digest(&args.model)?;
+    manifest.checkpoint_digest = match changed_tensors(&args.model)?.unwrap_or_default() {
+        changed if changed.is_empty() => checkpoint_digest(&args.model)?,
+        changed => {
+            note(&format!(
+                "notice: {} of its tensors, {} first, differ from its conversion: the recording names no checkpoint",
+                changed.len(),
+                changed[0]
+            ));
+            None
+        }
+    };
     let mut writer = RecordingWriter::create(&args.out, manifest)?;
     let candidate = Candidate::load(&args.model, arithmetic, args.device)?;
     let cases = match (&args.like, &args.sequences) {

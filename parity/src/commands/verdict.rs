@@ -7,6 +7,7 @@ use crate::cli::VerdictArgs;
 use crate::decision::{decide, word};
 use crate::exit::Exit;
 use crate::levels::Thresholds;
+use crate::progress::note;
 use crate::report::grid::{terminal_width, wrapped};
 use crate::report::json;
 use crate::result::{Decision, Report};
@@ -68,12 +69,17 @@ fn read(args: &VerdictArgs) -> Result<Vec<Report>> {
         #[cfg(not(feature = "burn"))]
         anyhow::bail!("this build has no model: name results of --json");
     }
-    args.results
-        .iter()
-        .map(|path| {
-            let name = path.display().to_string();
-            let text = std::fs::read_to_string(path).with_context(|| name.clone())?;
-            Ok(json::read(&text, &name)?)
-        })
-        .collect()
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for path in &args.results {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).with_context(|| name.clone())?;
+        match texts.iter().find(|(_, known)| *known == text) {
+            Some((first, _)) => {
+                note(&format!("notice: {name} is {first} again, and counts once"));
+            }
+            None => texts.push((name, text)),
+        }
+    }
+    let read = |(name, text): &(String, String)| Ok(json::read(text, name)?);
+    texts.iter().map(read).collect()
 }

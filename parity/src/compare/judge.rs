@@ -6,7 +6,7 @@ use super::Settings;
 use crate::align::SiteSet;
 use crate::levels::Bounds;
 use crate::outputs::Kind;
-use crate::result::{Check, FloorRatio, OutputResult};
+use crate::result::{Check, FloorRatio, OutputResult, PaddingTracks};
 
 /// Adds the level's checks to an output and says whether it passes.
 pub(super) fn output(output: &mut OutputResult, settings: &Settings) {
@@ -45,11 +45,62 @@ pub(super) fn output(output: &mut OutputResult, settings: &Settings) {
     output.pass = output.checks.iter().all(|check| check.pass);
 }
 
+/// What is not finite on both sides agrees only where it is expected: in whole tracks of unscaled predictions that metadata
+/// names as padding. Without metadata such tracks are not judged; anything else fails.
+pub(super) fn not_finite(
+    output: &mut OutputResult,
+    organism: usize,
+    padding: Option<&PaddingTracks>,
+) {
+    let summary = &output.summary;
+    if !output.reference_dtype.is_float() {
+        return;
+    }
+    if summary.finite == 0 {
+        match summary.count {
+            0 => output
+                .notes
+                .push("not judged: no value was compared".into()),
+            _ => {
+                let check = Check::at_least("finite_values", Stat::Defined(0.0), 1.0);
+                let note = "an output without a finite value agrees with nothing";
+                output.checks.push(check.with_note(note));
+            }
+        }
+    }
+    let both = summary.non_finite.reference_nan + summary.non_finite.reference_inf;
+    if both > 0 {
+        let tracks = &output.padding.channels;
+        let rows = summary.count / output.compared_shape.last().map_or(1, |&n| n as u64).max(1);
+        let known = padding.map(|padding| {
+            let key = (organism, output.head.clone().unwrap_or_default());
+            let of_head = padding.0.get(&key);
+            let named = |track: &&usize| of_head.is_some_and(|all| all.get(**track) == Some(&true));
+            tracks.iter().filter(named).count()
+        });
+        let padded = match output.kind {
+            Kind::Tracks => known.unwrap_or(tracks.len()),
+            _ => 0,
+        };
+        if known.is_none() && padded > 0 {
+            output.notes.push(format!(
+                "not judged: {padded} tracks, NaN throughout in the reference; no metadata at hand says that they are padding"
+            ));
+        }
+        let unexpected = Stat::of((both - padded as u64 * rows) as f64);
+        let check = Check::at_most("unexpected_non_finite", unexpected, 0.0);
+        output.checks.push(match unexpected {
+            Stat::Defined(0.0) => check,
+            _ => check.with_note("NaN or infinity in the reference that no padding track explains"),
+        });
+    }
+    output.pass = output.checks.iter().all(|check| check.pass);
+}
+
 fn floats(output: &mut OutputResult, bounds: &Bounds, settings: &Settings) {
     let summary = &output.summary;
     if summary.finite == 0 {
-        // Everything is NaN on both sides: the check of NaN has judged it.
-        output.notes.push("no finite values to compare".into());
+        // What is not finite is judged by itself.
         return;
     }
     let mut checks = Vec::new();
@@ -60,7 +111,7 @@ fn floats(output: &mut OutputResult, bounds: &Bounds, settings: &Settings) {
     }
     if let Some(bound) = bounds.pearson {
         match constant(output, settings) {
-            None => checks.push(Check::at_least("pearson", summary.pearson, bound)),
+            None => pearson(&mut checks, output, bound, bounds.constant_l2, settings),
             Some(why) => {
                 let bound = bounds.constant_l2.unwrap_or(0.0);
                 checks.push(
@@ -86,19 +137,56 @@ fn floats(output: &mut OutputResult, bounds: &Bounds, settings: &Settings) {
     output.checks.extend(checks);
 }
 
-/// Why an output has no correlation worth the name: no variance, or no more than rounding to its type makes.
-fn constant(output: &OutputResult, settings: &Settings) -> Option<&'static str> {
+/// The correlation. Where an output hardly varies, roundings of its values alone take it below the bound: noise of a relative
+/// size `e` beside a signal whose standard deviation is the share `s` of its root mean square leaves `1 - r = (e / s)^2 / 2`.
+/// The bound follows that for one rounding to its type, and the distance is bounded as of a constant output.
+fn pearson(
+    checks: &mut Vec<Check>,
+    output: &OutputResult,
+    bound: f64,
+    constant_l2: Option<f64>,
+    settings: &Settings,
+) {
+    let value = output.summary.pearson;
+    let rounding = variation(output).map_or(0.0, |share| {
+        0.5 * (roundoff(output, settings) / share).powi(2)
+    });
+    if rounding <= 1.0 - bound {
+        checks.push(Check::at_least("pearson", value, bound));
+        return;
+    }
+    let note = "hardly varies: the correlation that roundings to its type leave";
+    checks.push(Check::at_least("pearson", value, 1.0 - rounding).with_note(note));
+    if let Some(bound) = constant_l2 {
+        checks.push(Check::at_most(
+            "constant_relative_l2",
+            distance(output),
+            bound,
+        ));
+    }
+}
+
+/// The reference's standard deviation as a share of its root mean square.
+fn variation(output: &OutputResult) -> Option<f64> {
     let reference = &output.summary.reference;
     let (mean, std) = (reference.mean.value()?, reference.std.value()?);
+    // Squares of the smallest numbers are zero.
+    let rms = mean.hypot(std);
+    Some(if rms > 0.0 { std / rms } else { 0.0 })
+}
+
+/// The relative size of one rounding: of the output's type, or of the compute dtype's where that is coarser.
+fn roundoff(output: &OutputResult, settings: &Settings) -> f64 {
+    let own = output.reference_dtype.unit_roundoff();
+    own.max(settings.dtype.unit_roundoff())
+}
+
+/// Why an output has no correlation worth the name: no variance, or no more than rounding to its type makes.
+fn constant(output: &OutputResult, settings: &Settings) -> Option<&'static str> {
     if output.summary.pearson.reason() == Some(Reason::Constant) {
         return Some("constant");
     }
-    let rms = mean.hypot(std);
-    let roundoff = output
-        .reference_dtype
-        .unit_roundoff()
-        .max(settings.dtype.unit_roundoff());
-    (std <= roundoff * rms).then_some("varies by less than a rounding")
+    (variation(output)? <= roundoff(output, settings)).then_some("varies by less than a rounding")
 }
 
 /// The relative L2 distance; where the reference is zero throughout, the root mean square of the candidate.
@@ -162,21 +250,23 @@ pub(super) fn against_floor(
     case: &str,
     floor: &crate::floor::Floor,
     limit: f64,
+    sides: u8,
 ) {
     if !output.reference_dtype.is_float() || output.summary.finite == 0 {
         return;
     }
-    let Some(entry) = floor.of(case, &output.name) else {
+    let Some(held) = floor.of(case, &output.name) else {
         output
             .notes
             .push("the floor file does not have this output".into());
         return;
     };
+    let entry = held.entry;
     let ratio = match distance(output) {
         Stat::Defined(distance) => Stat::ratio(distance, entry.relative_l2, Reason::ZeroNorm),
         undefined => undefined,
     };
-    let limit = crate::floor::limit(limit, output.summary.finite);
+    let limit = held.limit(limit, output.summary.finite, sides);
     // Where JAX equals JAX, only equality is as good.
     let equal = output.summary.equal == output.summary.finite;
     let pass = equal || ratio.value().is_some_and(|ratio| ratio <= limit);
@@ -185,6 +275,7 @@ pub(super) fn against_floor(
         pair: entry.pair.clone(),
         ratio,
         limit,
+        same_case: held.same_case,
         pass,
     });
     output.pass &= pass;

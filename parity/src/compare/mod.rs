@@ -16,7 +16,7 @@ use crate::align;
 use crate::levels::Thresholds;
 use crate::outputs::{Kind, kind_of, reading_order};
 use crate::recording::{Array, DType, RecordingError};
-use crate::result::{CaseResult, NotCompared};
+use crate::result::{CaseResult, NotCompared, PaddingTracks};
 use crate::sample::{NotComparable, Pair, common};
 
 pub use output::compare_pair;
@@ -32,12 +32,34 @@ pub struct Settings {
     pub dtype: DType,
     /// The bounds.
     pub thresholds: Thresholds,
+    /// Sides that round to `dtype`: see [`crate::floor::sides`].
+    pub sides: u8,
     /// JAX's distance to itself, and the ratio allowed.
     pub floor: Option<(crate::floor::Floor, f64)>,
+    /// Tracks that are expected to be NaN, where metadata is at hand.
+    pub padding: Option<PaddingTracks>,
     /// Whether tables per track, decile and position and the points of a scatter plot are wanted.
     pub tables: bool,
     /// Only outputs whose name holds this text.
     pub only: Option<String>,
+}
+
+impl Settings {
+    /// The margin between two classes that is a near-tie: four times the root mean square by which noise moves margins, as
+    /// the floor measured it, or as the profile states it.
+    pub(crate) fn class_tie(&self, output: &str) -> f64 {
+        let floor = self
+            .floor
+            .as_ref()
+            .and_then(|(floor, _)| floor.outputs.get(output));
+        let measured = floor.and_then(|entry| {
+            let more = (f64::from(self.sides) / f64::from(entry.sides))
+                .sqrt()
+                .max(1.0);
+            Some(4.0 * entry.class_margin? * more)
+        });
+        measured.unwrap_or(self.thresholds.decision.class_tie.of(self.dtype))
+    }
 }
 
 /// The name under which junctions are listed that the candidate made at the reference's positions.
@@ -105,10 +127,25 @@ pub fn compare_case(
             one_output(name, &label, reference, candidate, settings, &mut result)?;
         }
     }
+    for output in &mut result.outputs {
+        judge::not_finite(output, case.organism_index, settings.padding.as_ref());
+    }
     if let Some((floor, limit)) = &settings.floor {
         for output in &mut result.outputs {
-            judge::against_floor(output, &case.name, floor, *limit);
+            judge::against_floor(output, &case.name, floor, *limit, settings.sides);
         }
+    }
+    // Nothing compared is no agreement.
+    if result
+        .outputs
+        .iter()
+        .all(|output| output.summary.finite == 0)
+    {
+        result.not_compared.push(NotCompared {
+            name: "every output".into(),
+            reason: "no finite value was compared, so nothing shows agreement".into(),
+            fails: true,
+        });
     }
     result.pass = result.outputs.iter().all(|output| output.pass)
         && result.not_compared.iter().all(|output| !output.fails);

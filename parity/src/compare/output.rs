@@ -31,8 +31,10 @@ pub fn compare_pair(
     output.padding = tables::padding(pair, &output.summary);
     if settings.tables && dtypes.0.is_float() {
         tables::fill(&mut output, pair);
-        analyses::fill(&mut output, pair, &settings.thresholds.bias);
+        analyses::fill(&mut output, pair, settings);
     }
+    // What the verdict reads is there whatever else is shown.
+    analyses::classes(&mut output, pair, settings);
     judge::output(&mut output, settings);
     output
 }
@@ -60,6 +62,7 @@ fn assemble(
         checks: Vec::new(),
         pass: true,
         floor: None,
+        effective: None,
         tracks: None,
         quantiles: None,
         deciles: Vec::new(),
@@ -143,7 +146,12 @@ pub(super) fn compare_streams(
     let dtypes = (entry.dtype, other.dtype);
     let options = options(name, dtypes, settings);
     let mut comparison = Comparison::new(options.clone());
-    each_block(name, reference, candidate, |a, b| comparison.push(a, b))?;
+    let shape = kept_shape(&entry.shape, &kept);
+    let mut nan = tables::NanTracks::new(shape.last().copied().unwrap_or(0));
+    each_block(name, reference, candidate, |a, b| {
+        nan.push(a);
+        comparison.push(a, b)
+    })?;
     let mut summary = comparison.finish();
     if let Some(mut scan) = OutlierScan::after(&summary, &options) {
         each_block(name, reference, candidate, |a, b| scan.push(a, b))?;
@@ -154,9 +162,10 @@ pub(super) fn compare_streams(
         kept,
     };
     let mut output = assemble(name, entry.shape, &layout, dtypes, summary);
-    output.notes.push(
-        "read in blocks: no tables per track, decile or position, and padding is not told from other NaN".into(),
-    );
+    output.padding = nan.finish();
+    output
+        .notes
+        .push("read in blocks: no tables per track, decile or position".into());
     judge::output(&mut output, settings);
     Ok(output)
 }

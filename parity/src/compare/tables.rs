@@ -1,5 +1,6 @@
 //! The tables and samples behind an output's figures.
 
+use parity_stats::Values;
 use parity_stats::groups::{Grouping, by_group, worst};
 use parity_stats::quantile::{difference_quantiles, signal_deciles};
 
@@ -18,26 +19,59 @@ const POINTS: usize = 512;
 /// Quantiles that are given.
 const QUANTILES: [f64; 9] = [0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999];
 
-/// How much NaN of the reference fills whole tracks, and how much stands elsewhere.
-pub(super) fn padding(pair: &Pair<'_>, summary: &parity_stats::Summary) -> Padding {
-    let nan = summary.non_finite.reference_nan;
-    let channels = pair.layout.shape().last().copied().unwrap_or(0);
-    if nan == 0 || channels == 0 {
-        return Padding::default();
-    }
-    let values = pair.reference.to_f64();
-    let rows = values.len() / channels;
-    let mut count = vec![0usize; channels];
-    for row in values.chunks_exact(channels) {
-        for (count, value) in count.iter_mut().zip(row) {
-            *count += usize::from(value.is_nan());
+/// Counts what is NaN by track, the last axis.
+pub(super) struct NanTracks {
+    count: Vec<u64>,
+    values: u64,
+}
+
+impl NanTracks {
+    pub(super) fn new(channels: usize) -> Self {
+        Self {
+            count: vec![0; channels],
+            values: 0,
         }
     }
-    let tracks = count.iter().filter(|&&n| n == rows).count();
-    Padding {
-        tracks,
-        elsewhere: nan - (tracks * rows) as u64,
+
+    /// Takes in the next values of the array.
+    pub(super) fn push(&mut self, values: Values<'_>) {
+        let channels = self.count.len().max(1) as u64;
+        for value in values.to_f64() {
+            if value.is_nan() {
+                self.count[(self.values % channels) as usize] += 1;
+            }
+            self.values += 1;
+        }
     }
+
+    /// How much fills whole tracks, and how much stands elsewhere.
+    pub(super) fn finish(self) -> Padding {
+        let rows = self.values / self.count.len().max(1) as u64;
+        let whole = |&c: &usize| rows > 0 && self.count[c] == rows;
+        let channels: Vec<usize> = (0..self.count.len()).filter(whole).collect();
+        let nan: u64 = self.count.iter().sum();
+        Padding {
+            tracks: channels.len(),
+            elsewhere: nan - channels.len() as u64 * rows,
+            channels,
+        }
+    }
+}
+
+/// How much NaN of the reference fills whole tracks, and how much stands elsewhere.
+pub(super) fn padding(pair: &Pair<'_>, summary: &parity_stats::Summary) -> Padding {
+    let mut nan = NanTracks::new(pair.layout.shape().last().copied().unwrap_or(0));
+    if summary.non_finite.reference_nan > 0 && !nan.count.is_empty() {
+        nan.push(pair.reference.view());
+    }
+    let mut padding = nan.finish();
+    // Tracks by their number in the full array.
+    if let Layout::Grid { full_shape, kept } = &pair.layout
+        && let Some(kept) = kept.get(&(full_shape.len() - 1))
+    {
+        padding.channels.iter_mut().for_each(|c| *c = kept[*c]);
+    }
+    padding
 }
 
 /// Fills the tables of an output.

@@ -75,6 +75,41 @@ pub struct DecisionRule {
     pub validate: f64,
     /// Up to this many times the floor's limit is to be validated.
     pub floor_factor: f64,
+    /// Two classes whose probabilities the reference has no farther apart are a near-tie, where no floor says how far noise
+    /// moves them.
+    #[serde(default)]
+    pub class_tie: ClassTie,
+}
+
+/// The margin of a near-tie by compute dtype: four times the root mean square by which the margin between the two best
+/// splice-site classes differs from JAX to JAX.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassTie {
+    /// For float32 and float64.
+    pub float32: f64,
+    /// For bfloat16 and float16.
+    pub bfloat16: f64,
+}
+
+impl Default for ClassTie {
+    /// 1.6e-4 and 0.016: GPU against CPU 3.9e-5 and 4.0e-3, times four.
+    fn default() -> Self {
+        Self {
+            float32: 1.6e-4,
+            bfloat16: 0.016,
+        }
+    }
+}
+
+impl ClassTie {
+    /// That of a dtype.
+    pub fn of(&self, dtype: DType) -> f64 {
+        match dtype {
+            DType::Bfloat16 | DType::Float16 => self.bfloat16,
+            _ => self.float32,
+        }
+    }
 }
 
 impl Default for DecisionRule {
@@ -84,6 +119,7 @@ impl Default for DecisionRule {
             accept: 0.99,
             validate: 0.95,
             floor_factor: 2.0,
+            class_tie: ClassTie::default(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use npyz::npz::NpzArchive;
@@ -71,6 +71,44 @@ impl Recording {
             return Err(none());
         }
         folders.iter().map(|folder| Self::open(folder)).collect()
+    }
+
+    /// Whether `other` is the same recording: the same folder, or a copy of it, manifest and archives alike.
+    ///
+    /// # Errors
+    /// Where an archive cannot be read.
+    pub fn is_copy_of(&self, other: &Self) -> Result<bool, RecordingError> {
+        let resolved = |recording: &Self| recording.path.canonicalize().ok();
+        if resolved(self).is_some_and(|path| Some(path) == resolved(other)) {
+            return Ok(true);
+        }
+        let same = |name: &str| -> Result<bool, RecordingError> {
+            let paths = [self.path.join(name), other.path.join(name)];
+            let length = |path: &PathBuf| match path.metadata() {
+                Ok(metadata) => Ok(metadata.len()),
+                Err(e) => Err(RecordingError::io(path, e)),
+            };
+            if !paths[1].is_file() || length(&paths[0])? != length(&paths[1])? {
+                return Ok(false);
+            }
+            let open = |path: &PathBuf| match File::open(path) {
+                Ok(file) => Ok(BufReader::new(file)),
+                Err(e) => Err(RecordingError::io(path, e)),
+            };
+            let (a, b) = (open(&paths[0])?, open(&paths[1])?);
+            // Archives hold megabytes; where they differ they do so early.
+            let mut pairs = a.bytes().zip(b.bytes());
+            Ok(pairs.all(|(a, b)| matches!((a, b), (Ok(a), Ok(b)) if a == b)))
+        };
+        if !same("manifest.json")? {
+            return Ok(false);
+        }
+        for case in &self.manifest.cases {
+            if !same(&case.file)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The folder's own name.

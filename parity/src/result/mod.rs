@@ -15,8 +15,8 @@ use crate::recording::{DType, Manifest, Recording};
 
 pub use heads::{HeadSummary, by_head};
 pub use output::{
-    BiasResult, Check, FloorRatio, NotCompared, OutputResult, Padding, PositionBin, ScatterPoint,
-    TrackTable,
+    BiasResult, Check, FloorRatio, NotCompared, OutputResult, Padding, PaddingTracks, PositionBin,
+    ScatterPoint, TrackTable,
 };
 pub use verdict::{Decision, Verdict};
 
@@ -135,6 +135,9 @@ pub struct Provenance {
     pub checkpoint: Option<String>,
     /// A digest of the weights.
     pub checkpoint_digest: Option<String>,
+    /// Tensors of a converted model that are not as its ledger says they were written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed_tensors: Vec<String>,
 }
 
 impl Provenance {
@@ -154,6 +157,7 @@ impl Provenance {
             flags: manifest.xla_flags.clone().filter(|flags| !flags.is_empty()),
             checkpoint: manifest.checkpoint.clone(),
             checkpoint_digest: manifest.checkpoint_digest.clone(),
+            changed_tensors: Vec::new(),
         }
     }
 }

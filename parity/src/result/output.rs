@@ -1,9 +1,11 @@
 //! The result for one output of one case.
 
+use std::collections::BTreeMap;
+
 use parity_stats::bias::Bias;
-use parity_stats::bootstrap::Interval;
 use parity_stats::classes::ClassParity;
 use parity_stats::groups::GroupStats;
+use parity_stats::intervals::Interval;
 use parity_stats::loss::TrackLoss;
 use parity_stats::quantile::{DifferenceQuantiles, SignalDecile};
 use parity_stats::{Stat, Summary, Tolerance};
@@ -44,6 +46,9 @@ pub struct OutputResult {
     /// The ratio to a measured noise floor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<FloorRatio>,
+    /// How many independent values the differences are worth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<f64>,
     /// Per track.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracks: Option<TrackTable>,
@@ -176,13 +181,20 @@ fn short(x: f64) -> String {
 }
 
 /// NaN that stands in whole tracks, on both sides: tracks without a mean in the published metadata.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Padding {
     /// Tracks that are NaN throughout in the reference.
     pub tracks: usize,
     /// NaN of the reference outside such tracks: worth a look, though the candidate may have it too.
     pub elsewhere: u64,
+    /// Those tracks.
+    #[serde(skip)]
+    pub channels: Vec<usize>,
 }
+
+/// The tracks that are NaN by the model's metadata, by organism and head: those without a mean.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaddingTracks(pub BTreeMap<(usize, String), Vec<bool>>);
 
 /// How far an output is from the reference in units of JAX's distance to itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -193,8 +205,11 @@ pub struct FloorRatio {
     pub pair: String,
     /// The candidate's relative L2 over it.
     pub ratio: Stat,
-    /// The largest ratio that passes, with the allowance for few values.
+    /// The largest ratio that passes, with the allowance for chance.
     pub limit: f64,
+    /// True where the floor was measured on this case; else on others.
+    #[serde(default)]
+    pub same_case: bool,
     /// True where the ratio is within the limit.
     pub pass: bool,
 }
@@ -234,8 +249,9 @@ pub struct BiasResult {
     pub tracks_tested: Option<usize>,
     /// Of those, tracks rejected after Benjamini-Hochberg.
     pub tracks_rejected: Option<usize>,
-    /// Intervals by resampling blocks of positions.
-    pub bootstrap: Vec<Interval>,
+    /// Intervals that allow for errors shared along positions and by tracks.
+    #[serde(default)]
+    pub intervals: Vec<Interval>,
 }
 
 /// A window of positions.

@@ -18,7 +18,7 @@ use crate::device::Device;
 use crate::recording::{Array, CaseReader, DType, Values};
 use crate::result::Provenance;
 use crate::sample::choose;
-use crate::weights::checkpoint_digest;
+use crate::weights::{changed_tensors, checkpoint_digest};
 
 pub(super) const JUNCTIONS: &str = "splice_sites_junction";
 const PROBABILITIES: &str = "splice_sites_classification/predictions";
@@ -29,6 +29,7 @@ pub struct Candidate {
     dir: PathBuf,
     model: Machine,
     checkpoint_digest: Option<String>,
+    changed: Vec<String>,
 }
 
 impl Candidate {
@@ -42,6 +43,7 @@ impl Candidate {
             dir: dir.into(),
             model,
             checkpoint_digest: checkpoint_digest(dir)?,
+            changed: changed_tensors(dir)?.unwrap_or_default(),
         })
     }
 
@@ -53,7 +55,12 @@ impl Candidate {
     /// What made the candidate's side.
     pub fn provenance(&self) -> Provenance {
         Provenance {
-            checkpoint_digest: self.checkpoint_digest.clone(),
+            // Weights that were changed since are no longer that checkpoint's.
+            checkpoint_digest: match self.changed.is_empty() {
+                true => self.checkpoint_digest.clone(),
+                false => None,
+            },
+            changed_tensors: self.changed.clone(),
             ..provenance(&self.dir, &self.model)
         }
     }
@@ -223,6 +230,7 @@ fn provenance(dir: &Path, model: &Machine) -> Provenance {
         flags: None,
         checkpoint: None,
         checkpoint_digest: None,
+        changed_tensors: Vec::new(),
     }
 }
 

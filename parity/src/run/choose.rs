@@ -20,6 +20,8 @@ pub struct Chosen {
     pub recordings: Vec<Recording>,
     /// One line on where they are from.
     pub source: String,
+    /// Recordings that are others again, and count once: a line each.
+    pub repeated: Vec<String>,
 }
 
 /// What a recording has to be like.
@@ -58,14 +60,21 @@ pub fn choose(wish: &Wish<'_>) -> Result<Chosen> {
         ([], None) => (shipped(), "shipped with the repository", false),
         (named, _) => (named.to_vec(), "--recording", true),
     };
-    let (mut recordings, mut refused) = (Vec::new(), Vec::new());
+    let (mut recordings, mut refused) = (Vec::<Recording>::new(), Vec::new());
+    let mut repeated = Vec::new();
     for path in &paths {
         // One recording that was named by itself is wanted whatever its dtype; of a folder, those that fit.
         let exact = single && path.join("manifest.json").is_file();
         let found = Recording::discover(path).with_context(|| format!("recordings ({source})"))?;
         for recording in found {
             match misfit(&recording, &model, wish, exact) {
-                None => recordings.push(recording),
+                None => match copied(&recordings, &recording)? {
+                    Some(first) => repeated.push(format!(
+                        "{} is {first} again, and counts once",
+                        recording.path.display()
+                    )),
+                    None => recordings.push(recording),
+                },
                 Some(why) if exact => bail!("{}: {why}", recording.path.display()),
                 Some(why) => refused.push(format!("  {}: {why}", recording.path.display())),
             }
@@ -83,7 +92,18 @@ pub fn choose(wish: &Wish<'_>) -> Result<Chosen> {
     Ok(Chosen {
         recordings,
         source: source.into(),
+        repeated,
     })
+}
+
+/// The recording among `known` that is the same.
+fn copied(known: &[Recording], recording: &Recording) -> Result<Option<String>> {
+    for first in known {
+        if recording.is_copy_of(first)? {
+            return Ok(Some(first.path.display().to_string()));
+        }
+    }
+    Ok(None)
 }
 
 /// The arithmetic that a recording's values came from.

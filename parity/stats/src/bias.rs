@@ -8,15 +8,19 @@ use crate::stat::{Reason, Stat};
 use crate::student;
 pub use crate::track_bias::{TrackBias, benjamini_hochberg, track_bias};
 use crate::ttest::{TTest, paired};
+use crate::two_way::{Variance, two_way};
 use crate::values::Values;
 
 /// The clusters of an array `[..., positions, tracks]` within which elements depend on each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Clusters {
     /// Blocks of neighbouring positions.
     pub blocks: Grouping,
     /// Tracks (channels).
     pub tracks: Grouping,
+    /// The share of the variance that blocks of this length do not see
+    /// ([`crate::dependence::Dependence`]); 0 where blocks are independent.
+    pub cut: f64,
 }
 
 /// What decides about bias.
@@ -35,7 +39,8 @@ pub struct ClusterError {
     pub clusters: usize,
     /// Standard error of the mean difference.
     pub standard_error: Stat,
-    /// The t-test of a mean difference of zero, with one degree of freedom less than clusters.
+    /// The t-test of a mean difference of zero. Its degrees of freedom are one less than clusters,
+    /// and Satterthwaite's for both kinds at once.
     pub t_test: TTest,
 }
 
@@ -66,8 +71,8 @@ pub struct Bias {
     pub by_block: ClusterError,
     /// Standard error by tracks.
     pub by_track: ClusterError,
-    /// Standard error by both at once, which the equivalence test uses; where it is undefined, the
-    /// larger of the other two stands in (of equal ones that with fewer clusters).
+    /// Standard error by both at once, which the equivalence test uses. Undefined with fewer than six
+    /// blocks; by block where there is one track.
     pub two_way: ClusterError,
     /// The equivalence test.
     pub equivalence: Equivalence,
@@ -80,9 +85,10 @@ pub struct Bias {
 ///
 /// With residuals summed to `u_g` in each of `G` clusters, the variance of the mean over `n` values
 /// is `G / (G - 1) * sum(u_g^2) / n^2` (Cameron & Miller 2015, "A practitioner's guide to
-/// cluster-robust inference", for a regression on a constant alone). For both kinds of clusters at
-/// once the variances add and that of their intersections is taken away (Cameron, Gelbach & Miller
-/// 2011). The equivalence test is Schuirmann's (1987).
+/// cluster-robust inference", for a regression on a constant alone), that by blocks divided by what
+/// they see of it. For both kinds of clusters at once the variances add and that of what neither
+/// explains is taken away (Cameron, Gelbach & Miller 2011); a kind whose variance an F-test does not
+/// tell from that is left out. The equivalence test is Schuirmann's (1987).
 ///
 /// # Errors
 /// [`GroupError`] where the clusters do not fit the arrays or the arrays each other.
@@ -92,11 +98,9 @@ pub fn bias(
     clusters: Clusters,
     options: BiasOptions,
 ) -> Result<Bias, GroupError> {
-    let blocks = group_moments(reference, candidate, clusters.blocks)?;
-    let tracks = group_moments(reference, candidate, clusters.tracks)?;
     let cells = block_track_moments(reference, candidate, clusters)?;
-    let all = blocks.iter().fold(Moments::default(), |mut all, block| {
-        all.merge(block);
+    let all = cells.iter().fold(Moments::default(), |mut all, cell| {
+        all.merge(cell);
         all
     });
     let mean = if all.count == 0 {
@@ -112,22 +116,14 @@ pub fn bias(
     };
     let plain = paired(all.count, mean, std);
 
-    let block_variance = cluster_variance(&blocks, &all);
-    let track_variance = cluster_variance(&tracks, &all);
-    let cell_variance = cluster_variance(&cells, &all);
-    let by_block = cluster_error(&all, constant, block_variance);
-    let by_track = cluster_error(&all, constant, track_variance);
-    let two_way = match (block_variance, track_variance, cell_variance) {
-        (Some((p, n)), Some((q, m)), Some((r, _))) if p + q - r > 0.0 => {
-            // Never below either kind alone: the difference of estimates may be.
-            cluster_error(&all, constant, Some(((p + q - r).max(p).max(q), n.min(m))))
-        }
-        (Some(p), Some(q), _) => {
-            let p_first = p.0 > q.0 || (p.0 == q.0 && p.1 < q.1);
-            cluster_error(&all, constant, Some(if p_first { p } else { q }))
-        }
-        (either, other, _) => cluster_error(&all, constant, either.or(other)),
-    };
+    let found = two_way(
+        &residuals(&cells, &all),
+        clusters.tracks.count(),
+        clusters.cut,
+    );
+    let by_block = cluster_error(&all, constant, found.blocks, Reason::TooFewBlocks);
+    let by_track = cluster_error(&all, constant, found.tracks, Reason::TooFew);
+    let two_way = cluster_error(&all, constant, found.both, Reason::TooFewBlocks);
     let rejects = |test: &TTest| test.p.value().map(|p| p < options.alpha);
     let plain_disagrees = match (rejects(&plain), rejects(&two_way.t_test)) {
         (Some(plain), Some(clustered)) => plain != clustered,
@@ -145,41 +141,35 @@ pub fn bias(
     })
 }
 
-/// Variance of the mean difference and the number of clusters, with at least two of them.
-pub(crate) fn cluster_variance(clusters: &[Moments], all: &Moments) -> Option<(f64, usize)> {
-    let filled = clusters.iter().filter(|cluster| cluster.count > 0);
-    let number = filled.clone().count();
-    if number < 2 {
-        return None;
-    }
-    let squares: f64 = filled
-        .map(|cluster| (cluster.count as f64 * (cluster.mean_d - all.mean_d)).powi(2))
-        .sum();
-    let (g, n) = (number as f64, all.count as f64);
-    Some((g / (g - 1.0) * squares / (n * n), number))
+/// What each cell adds to the difference of the mean from itself.
+pub(crate) fn residuals(cells: &[Moments], all: &Moments) -> Vec<Option<f64>> {
+    let residual = |cell: &Moments| cell.count as f64 * (cell.mean_d - all.mean_d);
+    let filled = |cell: &Moments| (cell.count > 0).then(|| residual(cell) / all.count as f64);
+    cells.iter().map(filled).collect()
 }
 
 pub(crate) fn cluster_error(
     all: &Moments,
     constant: bool,
-    variance: Option<(f64, usize)>,
+    variance: Option<Variance>,
+    few: Reason,
 ) -> ClusterError {
     let reason = match variance {
         _ if all.count == 0 => Reason::Empty,
-        None => Reason::TooFew,
-        Some(_) if constant => Reason::ConstantDifference,
-        Some((0.0, _)) => Reason::ConstantDifference,
-        Some((variance, clusters)) => {
-            let standard_error = variance.sqrt();
-            let (t, freedom) = (all.mean_d / standard_error, (clusters - 1) as f64);
-            let p = Stat::of(student::two_sided(t, freedom));
+        _ if constant => Reason::ConstantDifference,
+        None => few,
+        Some(found) if found.variance == 0.0 => Reason::ConstantDifference,
+        Some(found) => {
+            let standard_error = found.variance.sqrt();
+            let t = all.mean_d / standard_error;
+            let p = Stat::of(student::two_sided(t, found.freedom));
             let t_test = TTest {
                 t: Stat::of(t),
-                freedom: Stat::Defined(freedom),
+                freedom: Stat::Defined(found.freedom),
                 p,
             };
             return ClusterError {
-                clusters,
+                clusters: found.clusters,
                 standard_error: Stat::of(standard_error),
                 t_test,
             };
@@ -191,7 +181,7 @@ pub(crate) fn cluster_error(
         freedom: none,
         p: none,
     };
-    let clusters = variance.map_or(usize::from(all.count > 0), |(_, clusters)| clusters);
+    let clusters = variance.map_or(0, |found| found.clusters);
     ClusterError {
         clusters,
         standard_error: none,
@@ -237,7 +227,7 @@ pub(crate) fn block_track_moments(
     candidate: Values<'_>,
     clusters: Clusters,
 ) -> Result<Vec<Moments>, GroupError> {
-    let Clusters { blocks, tracks } = clusters;
+    let Clusters { blocks, tracks, .. } = clusters;
     let row = blocks.size * blocks.stride;
     let number = blocks.count() * tracks.count();
     let mut cells = vec![Moments::default(); number];

@@ -34,6 +34,23 @@ pub struct Disagreement {
     pub reference_margin: f64,
     /// By how much the candidate's probability of its class exceeds that of the reference's class.
     pub candidate_margin: f64,
+    /// Whether the reference's margin is within the tie: noise may turn it.
+    #[serde(default)]
+    pub near_tie: bool,
+}
+
+/// Positions at which the reference itself hardly prefers one class: its two best are within a margin.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NearTies {
+    /// The margin, as a difference of probabilities.
+    pub margin: f64,
+    /// Positions whose two best classes are within it.
+    pub count: u64,
+    /// Positions with unequal predicted classes of which the reference's probabilities are within it.
+    pub disagreements: u64,
+    /// Agreement without near-ties: over the other positions, and those near-ties at which the
+    /// candidate's class is beyond the margin. Undefined where there are none.
+    pub agreement: Stat,
 }
 
 /// The probability of the predicted class.
@@ -91,10 +108,21 @@ pub struct ClassParity {
     pub agreement: Stat,
     /// Every position with unequal predicted classes.
     pub disagreements: Vec<Disagreement>,
+    /// Near-ties, where a margin was given.
+    #[serde(default)]
+    pub near_ties: Option<NearTies>,
+    /// Root mean square over positions of by how much the margin between the reference's two best
+    /// classes differs: the noise that a tie is to be measured by. Undefined with one class.
+    #[serde(default = "not_asked")]
+    pub margin_noise: Stat,
     /// Confidence.
     pub confidence: Confidence,
     /// Cross entropy.
     pub cross_entropy: CrossEntropy,
     /// Agreement by distance from the sequence's edge, for the bins that hold positions.
     pub by_edge: Vec<EdgeBin>,
+}
+
+fn not_asked() -> Stat {
+    Stat::Undefined(crate::Reason::NotAsked)
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 pub use crate::class_parity::{
-    AbsoluteSpread, ClassParity, Confidence, CrossEntropy, Disagreement, EdgeBin,
+    AbsoluteSpread, ClassParity, Confidence, CrossEntropy, Disagreement, EdgeBin, NearTies,
 };
 use crate::moments::Moments;
 use crate::quantile::median;
@@ -35,6 +35,8 @@ pub struct ClassOptions {
     pub positions: Option<Vec<u64>>,
     /// Lower ends of the bins by distance from the nearer edge of the sequence; the first is 0.
     pub edge_bins: Vec<u64>,
+    /// Two classes whose probabilities the reference has no farther apart are a near-tie.
+    pub tie: Option<f64>,
 }
 
 impl ClassOptions {
@@ -49,6 +51,7 @@ impl ClassOptions {
             length,
             positions: None,
             edge_bins,
+            tie: None,
         }
     }
 }
@@ -127,6 +130,11 @@ struct Tally<'a> {
     disagreements: Vec<Disagreement>,
     /// Count, agreements and sum of absolute differences.
     edge: Vec<(u64, u64, f64)>,
+    /// Positions whose two best classes are within the tie.
+    close: u64,
+    /// Of those, positions at which the candidate predicts a class beyond it.
+    close_and_wrong: u64,
+    margin_squares: f64,
 }
 
 impl<'a> Tally<'a> {
@@ -141,6 +149,9 @@ impl<'a> Tally<'a> {
             divergence: 0.0,
             disagreements: Vec::new(),
             edge: vec![(0, 0, 0.0); options.edge_bins.len()],
+            close: 0,
+            close_and_wrong: 0,
+            margin_squares: 0.0,
         }
     }
 
@@ -160,14 +171,23 @@ impl<'a> Tally<'a> {
             || row as u64 % options.length.max(1),
             |positions| positions[row],
         );
+        let tie = options.tie.unwrap_or(f64::NEG_INFINITY);
+        let given_up = a[class].exp() - a[other].exp();
+        if let Some(second) = second(a, class) {
+            let margin = a[class].exp() - a[second].exp();
+            self.margin_squares += (b[class].exp() - b[second].exp() - margin).powi(2);
+            self.close += u64::from(margin <= tie);
+            self.close_and_wrong += u64::from(margin <= tie && given_up > tie);
+        }
         if class != other {
             self.disagreements.push(Disagreement {
                 row: row as u64,
                 position,
                 reference_class: class,
                 candidate_class: other,
-                reference_margin: a[class].exp() - a[other].exp(),
+                reference_margin: given_up,
                 candidate_margin: b[other].exp() - b[class].exp(),
+                near_tie: given_up <= tie,
             });
         }
         let distance = position.min(options.length.saturating_sub(1).saturating_sub(position));
@@ -189,6 +209,21 @@ impl<'a> Tally<'a> {
             }
         };
         let mean = |sum: f64| Stat::mean(sum, count);
+        let near = self.disagreements.iter().filter(|d| d.near_tie).count() as u64;
+        let near_ties = self.options.tie.map(|margin| {
+            let clear = count - self.close + self.close_and_wrong;
+            let wrong = self.disagreements.len() as u64 - near;
+            NearTies {
+                margin,
+                count: self.close,
+                disagreements: near,
+                agreement: Stat::mean((clear - wrong) as f64, clear),
+            }
+        });
+        let margin_noise = match self.options.classes {
+            0 | 1 => Stat::Undefined(Reason::TooFew),
+            _ => mean(self.margin_squares).map(f64::sqrt),
+        };
         let log_probability = Moments::of_pairs(&self.log_probability);
         let confidence = Moments::of_pairs(&self.confidence);
         let edge = self.options.edge_bins.iter().zip(&self.edge);
@@ -197,6 +232,8 @@ impl<'a> Tally<'a> {
             skipped: self.skipped,
             log_probability: absolute_spread(&self.log_probability),
             agreement: mean((count - self.disagreements.len() as u64) as f64),
+            near_ties,
+            margin_noise,
             disagreements: self.disagreements,
             confidence: Confidence {
                 reference: some(confidence.mean_a),
@@ -270,4 +307,10 @@ fn argmax(row: &[f64]) -> usize {
         }
     }
     best
+}
+
+/// The first index of the largest value but for `best`.
+fn second(row: &[f64], best: usize) -> Option<usize> {
+    let others = (0..row.len()).filter(|&i| i != best);
+    others.reduce(|second, i| if row[i] > row[second] { i } else { second })
 }

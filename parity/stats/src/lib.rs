@@ -7,14 +7,16 @@
 
 pub mod bias;
 mod block;
-pub mod bootstrap;
 mod class_parity;
 pub mod classes;
 pub mod compare;
+pub mod dependence;
+pub mod effective;
 pub mod effects;
 mod grouping;
 pub mod groups;
 pub mod histogram;
+pub mod intervals;
 pub mod loss;
 mod moments;
 pub mod nonfinite;
@@ -31,6 +33,7 @@ pub mod summary;
 mod tables;
 mod track_bias;
 pub mod ttest;
+mod two_way;
 pub mod values;
 
 pub use compare::{Comparison, compare};

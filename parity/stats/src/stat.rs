@@ -31,6 +31,10 @@ pub enum Reason {
     /// There are fewer values (or clusters, or blocks) than the statistic needs.
     #[error("too few values")]
     TooFew,
+    /// The differences depend on each other over so much of the sequence that fewer than six blocks
+    /// of positions are left: no standard error keeps what it promises.
+    #[error("too few independent blocks of positions")]
+    TooFewBlocks,
     /// One of the arrays is constant, so it has no variance to correlate or divide by.
     #[error("constant")]
     Constant,

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bias::{ClusterError, Clusters, block_track_moments, cluster_error, cluster_variance};
+use crate::bias::{ClusterError, Clusters, block_track_moments, cluster_error, residuals};
 use crate::groups::{GroupError, group_moments};
 use crate::moments::Moments;
 use crate::stat::{Reason, Stat};
+use crate::two_way::two_way;
 use crate::values::Values;
 
 /// One track's test for bias, over the means of its position blocks.
@@ -44,7 +45,8 @@ pub fn track_bias(
             } else {
                 Stat::of(all.mean_d)
             };
-            let by_block = cluster_error(all, constant, cluster_variance(&blocks, all));
+            let variance = two_way(&residuals(&blocks, all), 1, clusters.cut).blocks;
+            let by_block = cluster_error(all, constant, variance, Reason::TooFewBlocks);
             TrackBias {
                 track,
                 mean,

@@ -16,6 +16,7 @@ MASK = (1 << 64) - 1
 TOLERANCES = [1e-2, 5e-2, 1e-3, 1e-4]
 LIMITS = [1e-3, 1e-2, 1e-1]
 LISTED = 16
+TIE = 0.05
 
 
 def draw(n, seed):
@@ -304,27 +305,60 @@ def groups(a, b, shape, window):
           'windows': [group(g, a[:, s:s + window], b[:, s:s + window]) for g, s in enumerate(starts)]}
 
 
-def cluster_sums(d, labels):
-  """Variance of the mean with residuals summed by label, and the number of labels."""
-  u = np.array([(d[labels == g] - d.mean()).sum() for g in np.unique(labels)])
-  return (len(u) / (len(u) - 1) * (u ** 2).sum() / len(d) ** 2, len(u)) if len(u) > 1 else None
+LEAST_BLOCKS = 6
+CUT = 0.1
 
 
-def cluster_error(d, variance):
-  empty = len(d) == 0
+def two_way(u, block, track, cut=CUT):
+  """Variance, degrees of freedom and clusters of the sum of cells `u`: by block, by track, by both."""
+  def one_way(labels, least, lost):
+    sums = np.array([u[labels == g].sum() for g in np.unique(labels)])
+    g = len(sums)
+    return (g / (g - 1) * (sums ** 2).sum() / (1 - lost), g - 1, g) if g >= least else None
+  p, q = one_way(block, LEAST_BLOCKS, cut), one_way(track, 2, 0.0)
+  if p is None or q is None:
+    return p, q, (*p, 1) if p and len(np.unique(track)) == 1 else None
+  freedom = p[1] * q[1]
+  r = (len(u) / freedom * squares_left(u, block, track), freedom)
+  seen = [r[0] == 0 or stats.f.sf(v[0] / r[0], v[1], freedom) < 0.25 for v in (p, q)]
+  if all(seen):
+    both = p[0] + q[0] - r[0]
+    with np.errstate(invalid='ignore'):
+      nu = np.nan_to_num(both ** 2 / sum(v[0] ** 2 / v[1] for v in (p, q, r)))
+  else:
+    both, nu = (p if seen[0] else q if seen[1] else r)[:2]
+  return p, q, (max(both, r[0]), max(nu, min(p[1], q[1])), min(p[2], q[2]), q[2])
+
+
+def squares_left(u, block, track):
+  mean = lambda labels: np.array([u[labels == g].mean() for g in labels])
+  return ((u - mean(block) - mean(track) + u.mean()) ** 2).sum()
+
+
+def cluster_error(d, variance, few='too_few_blocks'):
   reason = None
-  if empty or variance is None:
-    reason = none('empty' if empty else 'too_few')
-  elif d.min() == d.max() or variance[0] == 0:
+  if not len(d):
+    reason = none('empty')
+  elif d.min() == d.max():
     reason = none('constant_difference')
-  clusters = variance[1] if variance else int(not empty)
+  elif variance is None:
+    reason = none(few)
+  elif variance[0] == 0:
+    reason = none('constant_difference')
+  clusters = variance[2] if variance else 0
   if reason:
     return {'clusters': clusters, 'standard_error': reason,
             't_test': dict.fromkeys(('t', 'freedom', 'p'), reason)}
-  se, freedom = np.sqrt(variance[0]), variance[1] - 1
+  se, freedom = np.sqrt(variance[0]), variance[1]
   t = d.mean() / se
   return {'clusters': clusters, 'standard_error': stat(se),
           't_test': {'t': stat(t), 'freedom': float(freedom), 'p': stat(2 * stats.t.sf(abs(t), freedom))}}
+
+
+def cells_of(block, track, width):
+  """The filled cells in order, their blocks and tracks, and each value's cell."""
+  cells, place = np.unique(block * width + track, return_inverse=True)
+  return cells // width, cells % width, place
 
 
 def labelled(a, b, shape, window):
@@ -336,26 +370,41 @@ def labelled(a, b, shape, window):
 
 def bias(fa, fb, shape, window, margin=0.012, alpha=0.05):
   d, a, b, block, track = labelled(fa, fb, shape, window)
-  p, q, r = (cluster_sums(d, g) if len(d) else None for g in (block, track, block * shape[2] + track))
-  if p and q and r and p[0] + q[0] - r[0] > 0:
-    both = (max(p[0] + q[0] - r[0], p[0], q[0]), min(p[1], q[1]))
-  else:
-    both = max(p, q, key=lambda v: (v[0], -v[1])) if p and q else p or q
-  plain, two_way = t_test(a, b), cluster_error(d, both)
-  se = two_way['standard_error']
+  p = q = both = None
+  if len(d):
+    blocks, tracks, place = cells_of(block, track, shape[2])
+    p, q, both = two_way(np.bincount(place, d - d.mean()) / len(d), blocks, tracks)
+  plain, by_both = t_test(a, b), cluster_error(d, both)
+  se = by_both['standard_error']
   if isinstance(se, dict):
     equivalence = {'margin': margin, 'p': se, 'low': se, 'high': se,
                    'equivalent': bool(len(d) and d.min() == d.max() and abs(d.mean()) < margin)}
   else:
-    freedom, m = two_way['t_test']['freedom'], d.mean()
+    freedom, m = by_both['t_test']['freedom'], d.mean()
     worst = max(stats.t.sf((m + margin) / se, freedom), stats.t.sf((margin - m) / se, freedom))
     low, high = stats.t.interval(1 - 2 * alpha, freedom, m, se)
     equivalence = {'margin': margin, 'p': stat(worst), 'low': stat(low), 'high': stat(high),
                    'equivalent': bool(worst < alpha)}
-  ps = plain['p'], two_way['t_test']['p']
+  ps = plain['p'], by_both['t_test']['p']
   return {'mean': mean_of(d), 'plain': plain, 'by_block': cluster_error(d, p),
-          'by_track': cluster_error(d, q), 'two_way': two_way, 'equivalence': equivalence,
+          'by_track': cluster_error(d, q, 'too_few'), 'two_way': by_both, 'equivalence': equivalence,
           'plain_disagrees': all(isinstance(x, float) for x in ps) and (ps[0] < alpha) != (ps[1] < alpha)}
+
+
+def effective(fa, fb, shape):
+  window = max(-(-shape[1] // 32), 1)
+  d, _, _, block, track = labelled(fa, fb, shape, window)
+  if not len(d) or not (d != 0).any():
+    return none('constant_difference' if len(d) else 'empty')
+  total, n = (d ** 2).sum(), len(d)
+  parts = [d[block == g] for g in np.unique(block)]
+  residuals = np.array([(x ** 2).sum() - len(x) * total / n for x in parts])
+  g = len(parts)
+  r = dependence(fa, fb, shape)['correlation'] ** (2 * window)
+  between = g / (g - 1) * (residuals ** 2).sum() / total ** 2 * (1 + r) / (1 - r) if g > 1 else 0.0
+  offset = lambda x: 2 * (len(x) * x.mean() ** 2 / total) ** 2 if len(x) else 0.0
+  offsets = sum(offset(d[track == c]) for c in range(shape[2])) + offset(d)
+  return stat(2 / (max(between, (2 if g >= 8 else 4) / n) + offsets))
 
 
 def track_bias(fa, fb, shape, window):
@@ -363,8 +412,9 @@ def track_bias(fa, fb, shape, window):
   rows = []
   for c in range(shape[2]):
     dc, bc = d[track == c], block[track == c]
-    rows.append({'track': c, 'mean': mean_of(dc),
-                 'by_block': cluster_error(dc, cluster_sums(dc, bc) if len(dc) else None)})
+    u = np.array([(dc[bc == g] - dc.mean()).sum() / len(dc) for g in np.unique(bc)])
+    p = two_way(u, np.unique(bc), np.zeros(len(u), int))[0] if len(dc) else None
+    rows.append({'track': c, 'mean': mean_of(dc), 'by_block': cluster_error(dc, p)})
   ps = [row['by_block']['t_test']['p'] for row in rows]
   defined = [i for i, p in enumerate(ps) if not isinstance(p, dict)]
   adjusted = stats.false_discovery_control([ps[i] for i in defined]) if defined else []
@@ -375,43 +425,63 @@ def track_bias(fa, fb, shape, window):
   return rows
 
 
-def splitmix(seed):
-  while True:
-    seed = (seed + 0x9E3779B97F4A7C15) & MASK
-    z = seed
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
-    yield z ^ (z >> 31)
-
-
-def bootstrap(fa, fb, shape, window, resamples=60, alpha=0.1, seed=42):
-  a, b = fa.reshape(shape), fb.reshape(shape)
-  blocks = [finite(a[:, s:s + window].ravel(), b[:, s:s + window].ravel()) for s in range(0, shape[1], window)]
-  blocks = [block for block in blocks if len(block[0])]
-  join = lambda parts, k: np.concatenate([part[k] for part in parts]) if parts else np.empty(0)
-  functions = {
-      'relative_l2': relative_l2, 'mad': lambda a, b: mean_of(np.abs(b - a)),
-      'rms': lambda a, b: stat(np.sqrt(((b - a) ** 2).mean())) if len(a) else none('empty'),
-      'mean_difference': lambda a, b: mean_of(b - a), 'pearson': lambda a, b: pearson(a, b)[0],
-      'one_minus_pearson': lambda a, b: pearson(a, b)[1], 'cosine': lambda a, b: cosine(a, b)[0]}
-  samples = []
-  for i in range(resamples):
-    random = splitmix((seed + i * 0x2545F4914F6CDD1D) & MASK)
-    parts = [blocks[(next(random) * len(blocks)) >> 64] for _ in blocks]
-    samples.append((join(parts, 0), join(parts, 1)))
+def intervals(fa, fb, shape, window, alpha=0.1):
+  d, a, b, block, track = labelled(fa, fb, shape, window)
+  value = lambda x: None if isinstance(x, dict) else x
+  rms = lambda a, b: stat(np.sqrt(((b - a) ** 2).mean())) if len(a) else none('empty')
+  functions = {  # the statistic, what the interval is symmetric in, and the way back
+      'relative_l2': (relative_l2, relative_l2), 'mad': (lambda a, b: mean_of(np.abs(b - a)),) * 2, 'rms': (rms, rms),
+      'mean_difference': (lambda a, b: mean_of(b - a), None),
+      'pearson': (lambda a, b: pearson(a, b)[0], lambda a, b: pearson(a, b)[1]),
+      'one_minus_pearson': (lambda a, b: pearson(a, b)[1],) * 2,
+      'cosine': (lambda a, b: cosine(a, b)[0], lambda a, b: cosine(a, b)[1])}
   rows = []
-  for name, f in functions.items():
-    values = [f(*sample) for sample in samples]
-    values = [v for v in values if not isinstance(v, dict)]
-    enough = len(blocks) >= 2 and len(values) >= 2 and 2 * len(values) >= resamples
-    few = none('too_few')
-    rows.append({
-        'statistic': name, 'estimate': f(join(blocks, 0), join(blocks, 1)),
-        'low': stat(np.quantile(values, alpha / 2)) if enough else few,
-        'high': stat(np.quantile(values, 1 - alpha / 2)) if enough else few,
-        'standard_error': stat(np.std(values, ddof=1)) if enough else few,
-        'blocks': len(blocks), 'undefined': resamples - len(values)})
+  for name, (f, distance) in functions.items():
+    least = np.finfo(float).eps if name in ('pearson', 'one_minus_pearson', 'cosine') else 0.0
+    def scaled(a, b):
+      if distance is None:
+        return value(f(a, b))
+      x = value(distance(a, b))
+      return np.log(x) if x and x > least else None
+    back = (lambda x: x) if distance is None else (lambda x: 1 - np.exp(x)) if name in ('pearson', 'cosine') else np.exp
+    whole, both = scaled(a, b), None
+    if len(d):
+      blocks, tracks, place = cells_of(block, track, shape[2])
+      u = np.zeros(len(blocks))
+      for c in range(len(blocks)):
+        keep = place != c
+        part = scaled(a[keep], b[keep])
+        if whole is not None and part is not None:
+          u[c] = (whole - part) * keep.sum() / len(d)
+      both = two_way(u, blocks, tracks)[2]
+    estimate = f(a, b)
+    reason = (estimate if isinstance(estimate, dict) else none('too_few_blocks') if both is None
+              else none('constant_difference')
+              if whole is None or np.sqrt(both[0]) <= 1e-12 * (abs(whole) if distance is None else 1)
+              else none('too_few') if distance is not None and 2 <= both[3] < 60 else None)
+    row = {'statistic': name, 'estimate': estimate, 'clusters': both[2] if both else 0}
+    if reason:
+      row |= dict.fromkeys(('low', 'high', 'standard_error', 'freedom'), reason)
+    else:
+      half = stats.t.isf(alpha / 2, both[1]) * np.sqrt(both[0])
+      low, high = sorted((back(whole - half), back(whole + half)))
+      row |= {'low': stat(low), 'high': stat(high), 'standard_error': stat(np.sqrt(both[0])), 'freedom': stat(both[1])}
+    rows.append(row)
   return rows
+
+
+def dependence(fa, fb, shape):
+  d, _, _, position, _ = labelled(fa, fb, shape, 1)
+  x = np.array([d[position == p].mean() for p in np.unique(position)])
+  y = x - x.mean() if len(x) else x
+  r = 0.0
+  if len(x) > 1 and d.min() < d.max():
+    r = (y[1:] * y[:-1]).sum() / (y ** 2).sum()
+    r = min(max(r + (1 + 3 * r) / len(x) + np.sqrt(max(1 - r * r, 0) / len(x)), 0.0), 0.999)
+  length = np.ceil(3 * (1 + r) / (1 - r)) if r > 0 else 1
+  size = shape[1]
+  window = max(int(min(max(length, 1), max(size, 1))), -(-size // 64), 1)
+  return {'correlation': r, 'step': 1, 'window': window, 'cut': min(2 * r / (1 - r * r) / window, 0.5)}
 
 
 def classes(fa, fb, shape, scores):
@@ -444,7 +514,16 @@ def classes(fa, fb, shape, scores):
       by_edge.append({'from': low, 'count': int(part.sum()),
                       'agreement': mean_of((x == y)[part]), 'mad': mean_of(size[part])})
   ca, cb = p[at, x], q[at, y]
+  given_up = p[at, x] - p[at, y]
+  two = k > 1
+  rank = np.argsort(-p, axis=1, kind='stable')[:, :2] if two else None
+  margin = (p[at, rank[:, 0]] - p[at, rank[:, 1]]) if two else np.full(n, np.inf)
+  moved = (q[at, rank[:, 0]] - q[at, rank[:, 1]] - margin) if two else np.zeros(n)
+  clear = (margin > TIE) | (given_up > TIE)
   return {
+      'near_ties': {'margin': TIE, 'count': int((margin <= TIE).sum()),
+                    'disagreements': int(((x != y) & (given_up <= TIE)).sum()), 'agreement': mean_of((x == y)[clear])},
+      'margin_noise': some(lambda: np.sqrt((moved ** 2).mean())) if two else none('too_few'),
       'count': n, 'skipped': len(keep) - n,
       'log_probability': {'mean': mean_of(size), 'min': some(lambda: size.min()), 'max': some(lambda: size.max()),
                           'median': some(lambda: np.median(size)), 'std': spread(size)['std']},
@@ -452,7 +531,7 @@ def classes(fa, fb, shape, scores):
       'disagreements': [{
           'row': int(rows[i]), 'position': int(position[i]), 'reference_class': int(x[i]),
           'candidate_class': int(y[i]), 'reference_margin': stat(p[i, x[i]] - p[i, y[i]]),
-          'candidate_margin': stat(q[i, y[i]] - q[i, x[i]])} for i in np.flatnonzero(x != y)],
+          'candidate_margin': stat(q[i, y[i]] - q[i, x[i]]), 'near_tie': bool(given_up[i] <= TIE)} for i in np.flatnonzero(x != y)],
       'confidence': {'reference': mean_of(ca), 'candidate': mean_of(cb), 'difference': mean_of(cb - ca),
                      'mad': mean_of(np.abs(cb - ca)), 'max': some(lambda: np.abs(cb - ca).max())},
       'cross_entropy': {'reference': mean_of(-(p * a).sum(1)), 'candidate': mean_of(-(p * b).sum(1)),
@@ -521,7 +600,8 @@ def case(recipe, dtype, shape, seed, window, resolution):
       'expected': {
           'summary': summary(a, b, ulp), 'quantiles': quantiles(a, b), 'deciles': deciles(a, b),
           'groups': groups(a, b, shape, window), 'bias': bias(a, b, shape, window),
-          'track_bias': track_bias(a, b, shape, window), 'bootstrap': bootstrap(a, b, shape, window),
+          'track_bias': track_bias(a, b, shape, window), 'effective': effective(a, b, shape) if shape[1] <= 4096 else None,
+          'intervals': intervals(a, b, shape, window), 'dependence': dependence(a, b, shape) if shape[1] <= 4096 else None,
           'logits': classes(a, b, shape, 'logits'),
           'probabilities': classes(a, b, shape, 'probabilities'), 'positions': positions(pa, pb), 'loss': loss(a, b, shape, resolution),
           'effects': effects(ra, a, rb, b)}}
@@ -536,6 +616,7 @@ def main():
   for seed, dtype in enumerate(('bf16', 'f16', 'i32', 'bool', 'f32'), 30):
     cases.append(case('random', dtype, (1, 60, 5), seed, 7, 12))
   cases.append(case('positive', 'bf16', (1, 64, 4), 40, 16, 32))
+  cases.append(case('nan', 'f32', (1, 48, 64), 43, 6, 12))
   cases.append(case('nan', 'f32', (1, 40_000, 4), 42, 5000, 1000))  # several chunks
   cases.append(case('nan', 'bf16', (1, 64, 4), 41, 16, 32))
   for seed, shape in enumerate(((1, 0, 3), (1, 1, 1), (1, 2, 1), (1, 1, 2), (1, 3, 1)), 50):

@@ -86,6 +86,7 @@ impl<'a> Ground<'a> {
         let out = folder.path().join("full");
         let named = cli::Arithmetic::from_str(arithmetic.name(), false);
         parity::commands::run(cli::Cli {
+            loudness: Default::default(),
             command: cli::Command::Record(cli::Record {
                 model: tiny.path(),
                 out: out.clone(),

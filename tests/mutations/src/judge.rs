@@ -20,12 +20,8 @@ use tests::fixtures;
 use crate::mutation::Kind;
 use crate::{Mutation, Tiny};
 
-/// The largest ratio to the floor that passes against float64, before the allowance for few values: the default of
-/// `--floor-limit`.
+/// The ratio to the floor that is allowed beside chance: the default of `--floor-limit`.
 const LIMIT: f64 = 1.25;
-/// That against float32. The floor is the distance of one float32 model from the exact values; two whose roundings are
-/// independent are farther from each other, by the root of two.
-const LIMIT_OF_TWO: f64 = LIMIT * std::f64::consts::SQRT_2;
 
 /// What was found about one model.
 #[derive(Clone, Debug, Serialize)]
@@ -77,8 +73,8 @@ struct Side {
     /// Recording and case.
     name: String,
     info: CaseInfo,
-    /// The largest ratio to the floor that passes.
-    limit: f64,
+    /// Sides that round to float32: one against float64.
+    sides: u8,
     reference: CaseReader,
     outputs: InMemory,
 }
@@ -182,10 +178,7 @@ impl Judge {
                         sequence_length: entry.sequence_length,
                         organism_index: entry.organism_index,
                     },
-                    limit: match recording.manifest.compute_dtype {
-                        DType::Float64 => LIMIT,
-                        _ => LIMIT_OF_TWO,
-                    },
+                    sides: parity::floor::sides(recording.manifest.compute_dtype, DType::Float32),
                     reference,
                     outputs,
                 });
@@ -267,8 +260,10 @@ fn compare(
         let settings = Settings {
             level,
             dtype: DType::Float32,
+            sides: side.sides,
             thresholds: thresholds.clone(),
-            floor: floor.map(|floor| (floor.clone(), side.limit)),
+            floor: floor.map(|floor| (floor.clone(), LIMIT)),
+            padding: None,
             tables: false,
             only: None,
         };

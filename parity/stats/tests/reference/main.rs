@@ -4,10 +4,13 @@
 mod recipes;
 
 use parity_stats::bias::{BiasOptions, Clusters, bias, track_bias};
-use parity_stats::bootstrap::{BootstrapOptions, Statistic, bootstrap};
+
 use parity_stats::classes::{ClassOptions, Scores, class_parity};
+use parity_stats::dependence::dependence;
+use parity_stats::effective::effective;
 use parity_stats::effects::{Alleles, effect_parity};
 use parity_stats::groups::{Grouping, by_group};
+use parity_stats::intervals::{Statistic, intervals};
 use parity_stats::loss::{LossOptions, track_loss};
 use parity_stats::positions::overlap;
 use parity_stats::quantile::{difference_quantiles, signal_deciles};
@@ -148,18 +151,17 @@ fn statistics(case: &Value) -> Value {
     let probabilities = [0.0, 0.01, 0.5, 0.9, 0.999, 1.0];
     let tracks = Grouping::tracks(&shape);
     let blocks = Grouping::windows(&shape, 1, number("window")).unwrap();
-    let clusters = Clusters { blocks, tracks };
+    let clusters = Clusters {
+        blocks,
+        tracks,
+        cut: 0.1,
+    };
     let bias_options = BiasOptions {
         margin: 0.012,
         alpha: 0.05,
     };
-    let resampling = BootstrapOptions {
-        resamples: 60,
-        alpha: 0.1,
-        seed: 42,
-    };
     use Statistic::{Cosine, Mad, MeanDifference, OneMinusPearson, Pearson, RelativeL2, Rms};
-    let resampled = [
+    let statistics = [
         RelativeL2,
         Mad,
         Rms,
@@ -170,6 +172,7 @@ fn statistics(case: &Value) -> Value {
     ];
     let mut classes = ClassOptions::new(shape[2], Scores::Logits, shape[1] as u64);
     classes.edge_bins = vec![0, 2, 8, 16];
+    classes.tie = Some(0.05);
     let probabilities_of = ClassOptions {
         scores: Scores::Probabilities,
         ..classes.clone()
@@ -205,8 +208,10 @@ fn statistics(case: &Value) -> Value {
             "windows": by_group(a, b, blocks).unwrap(),
         },
         "bias": bias(a, b, clusters, bias_options).unwrap(),
+        "effective": (shape[1] <= 4096).then(|| effective(a, b, &shape, 1, &dependence(a, b, &shape, 1).unwrap()).unwrap()),
         "track_bias": track_bias(a, b, clusters).unwrap(),
-        "bootstrap": bootstrap(a, b, blocks, &resampled, resampling).unwrap(),
+        "intervals": intervals(a, b, clusters, &statistics, 0.1).unwrap(),
+        "dependence": (shape[1] <= 4096).then(|| dependence(a, b, &shape, 1).unwrap()),
         "logits": class_parity(a, b, &classes).unwrap(),
         "probabilities": class_parity(
             Values::F64(&softmax(a, shape[2])),

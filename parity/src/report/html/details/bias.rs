@@ -1,7 +1,7 @@
-//! Bias: tests with several standard errors, equivalence, bootstrap.
+//! Bias: tests with several standard errors, equivalence, intervals.
 
 use parity_stats::bias::ClusterError;
-use parity_stats::bootstrap::Statistic;
+use parity_stats::intervals::Statistic;
 
 use super::{number, plain};
 use crate::report::html::table::{Cell, Table, numbers, words};
@@ -43,7 +43,7 @@ pub(super) fn tables(bias: &BiasResult) -> Vec<Table> {
         ],
         rows,
     );
-    let intervals = bias.bootstrap.iter().map(|interval| {
+    let intervals = bias.intervals.iter().map(|interval| {
         let figure = |stat| match interval.statistic {
             // With three digits every correlation is 1.
             Statistic::Pearson => Cell::stat(stat, |r| format!("{r:.7}")),
@@ -54,17 +54,17 @@ pub(super) fn tables(bias: &BiasResult) -> Vec<Table> {
             figure(interval.estimate),
             figure(interval.low),
             figure(interval.high),
-            Cell::count(interval.blocks as u64),
+            number(interval.freedom),
         ]
     });
     let intervals = plain(
-        "Intervals by bootstrap over blocks of positions",
+        "Intervals of 95 %, for errors shared along positions and by tracks",
         vec![
             words("statistic", ""),
             numbers("estimate", ""),
             numbers("low", ""),
             numbers("high", ""),
-            numbers("blocks", ""),
+            numbers("degrees of freedom", ""),
         ],
         intervals.collect(),
     );
