@@ -1,6 +1,7 @@
 //! Convolutions along the sequence through cuDNN: planned once, run many times.
 
 use std::fmt;
+use std::sync::Arc;
 
 use cudarc::cudnn::sys::{
     cudnnBackendAttributeName_t as Name, cudnnBackendDescriptorType_t as Kind,
@@ -90,7 +91,7 @@ impl fmt::Display for Shape {
 }
 
 /// The memory of one run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Operands {
     /// `[B, S, I]`.
     pub x: Span,
@@ -110,13 +111,10 @@ const OFFERED: usize = 64;
 /// A planned convolution.
 pub struct Convolution {
     shape: Shape,
-    plan: Plan,
+    plan: Arc<Plan>,
     engine: i64,
     device: Device,
 }
-
-// SAFETY: cuDNN's descriptors may be used from any thread, one at a time, and each run holds the handle's lock.
-unsafe impl Send for Convolution {}
 
 impl fmt::Debug for Convolution {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,7 +164,7 @@ impl Convolution {
             plans.extend(
                 fit.map(|(engine, plan)| Self {
                     shape,
-                    plan,
+                    plan: Arc::new(plan),
                     engine,
                     device: device.clone(),
                 })
@@ -203,14 +201,17 @@ impl Convolution {
     }
 
     /// Enqueues the convolution. The workspace may be shared by everything on the same stream.
-    pub fn run(&self, operands: &Operands, workspace: Span) -> Result<()> {
+    pub fn run(&self, operands: &Operands, workspace: &Span) -> Result<()> {
         self.check(operands, workspace)?;
         let mut ids = vec![id::X, id::W, id::Y];
-        let mut addresses = vec![operands.x.ptr, operands.w.ptr, operands.y.ptr];
-        for (name, span) in [(id::BIAS, operands.bias), (id::RESIDUAL, operands.residual)] {
+        let mut addresses = vec![operands.x.ptr(), operands.w.ptr(), operands.y.ptr()];
+        for (name, span) in [
+            (id::BIAS, &operands.bias),
+            (id::RESIDUAL, &operands.residual),
+        ] {
             if let Some(span) = span {
                 ids.push(name);
-                addresses.push(span.ptr);
+                addresses.push(span.ptr());
             }
         }
         self.device.bind()?;
@@ -218,11 +219,12 @@ impl Convolution {
         let pack = Descriptor::new(Kind::CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR)?;
         pack.integers(Name::CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, &ids)?;
         pack.addresses(Name::CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, &addresses)?;
-        pack.addresses(Name::CUDNN_ATTR_VARIANT_PACK_WORKSPACE, &[workspace.ptr])?;
+        pack.addresses(Name::CUDNN_ATTR_VARIANT_PACK_WORKSPACE, &[workspace.ptr()])?;
+        self.device.hold(&self.plan);
         self.plan.plan.execute(*handle, &pack.finalize()?)
     }
 
-    fn check(&self, operands: &Operands, workspace: Span) -> Result<()> {
+    fn check(&self, operands: &Operands, workspace: &Span) -> Result<()> {
         let shape = &self.shape;
         let problem = |text: String| Err(Error::contract(shape.to_string(), text));
         if operands.bias.is_some() != shape.bias.is_some()
@@ -237,35 +239,41 @@ impl Convolution {
         let positions = shape.batch * shape.length * element;
         let bias_bytes = shape.bias.map_or(0, |bias| bias.bytes() * shape.outputs);
         let needed = [
-            ("x", Some(operands.x), positions * shape.inputs),
+            ("x", Some(&operands.x), positions * shape.inputs),
             (
                 "w",
-                Some(operands.w),
+                Some(&operands.w),
                 shape.outputs * shape.width * shape.inputs * element,
             ),
-            ("y", Some(operands.y), positions * shape.outputs),
-            ("the residual", operands.residual, positions * shape.outputs),
-            ("the bias", operands.bias, bias_bytes),
+            ("y", Some(&operands.y), positions * shape.outputs),
+            (
+                "the residual",
+                operands.residual.as_ref(),
+                positions * shape.outputs,
+            ),
+            ("the bias", operands.bias.as_ref(), bias_bytes),
         ];
         for (name, span, bytes) in needed {
             let Some(span) = span else { continue };
-            if span.bytes < bytes {
+            if span.bytes() < bytes {
                 return problem(format!(
                     "{name} needs {bytes} bytes, and {} were given",
-                    span.bytes
+                    span.bytes()
                 ));
             }
-            if !span.ptr.is_multiple_of(ALIGNMENT) {
+            if !span.ptr().is_multiple_of(ALIGNMENT) {
                 return problem(format!(
                     "{name} must start at a multiple of {ALIGNMENT} bytes"
                 ));
             }
+            span.hold(&self.device)?;
         }
-        if workspace.bytes < self.workspace_bytes() {
+        workspace.hold(&self.device)?;
+        if workspace.bytes() < self.workspace_bytes() {
             return problem(format!(
                 "{} bytes of workspace, {} given",
                 self.workspace_bytes(),
-                workspace.bytes
+                workspace.bytes()
             ));
         }
         Ok(())

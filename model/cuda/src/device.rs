@@ -1,5 +1,6 @@
 //! One device: its primary context, one stream, the handles of cuBLASLt and cuDNN.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,7 +39,11 @@ pub(crate) struct Inner {
     pub(crate) used: AtomicU64,
     pub(crate) peak: AtomicU64,
     pub(crate) staging: Mutex<Option<Staging>>,
+    held: Mutex<Option<Vec<Held>>>,
 }
+
+/// What captured work needs: memory, code, plans.
+pub(crate) type Held = Arc<dyn Any + Send + Sync>;
 
 // SAFETY: the driver's and cuBLASLt's handles may be used from any thread; cuDNN's, which may not be used from two
 // threads at once, stands behind a mutex, and so does the staging memory.
@@ -108,6 +113,7 @@ impl Device {
             used: AtomicU64::new(0),
             peak: AtomicU64::new(0),
             staging: Mutex::new(None),
+            held: Mutex::new(None),
         };
         inner.bind()?;
         let mut dnn = std::ptr::null_mut();
@@ -160,6 +166,32 @@ impl Device {
     /// Makes the context current on this thread, as every call into the driver needs.
     pub(crate) fn bind(&self) -> Result<()> {
         self.0.bind()
+    }
+
+    /// Whether both are one device.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Notes something that enqueued work needs, if work is being captured.
+    pub(crate) fn hold(&self, needed: &Arc<impl Any + Send + Sync>) {
+        if let Some(held) = &mut *self.held() {
+            held.push(needed.clone());
+        }
+    }
+
+    /// Begins to note what enqueued work needs.
+    pub(crate) fn begin_holding(&self) {
+        *self.held() = Some(Vec::new());
+    }
+
+    /// Ends noting, and gives what was noted.
+    pub(crate) fn end_holding(&self) -> Vec<Held> {
+        self.held().take().unwrap_or_default()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Vec<Held>>> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn stream(&self) -> cu::CUstream {

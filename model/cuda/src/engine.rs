@@ -237,6 +237,11 @@ pub(crate) struct Plan {
     pub(crate) workspace_bytes: u64,
 }
 
+// SAFETY: a finalized descriptor is not changed, and each run holds the handle's lock.
+unsafe impl Send for Plan {}
+// SAFETY: as above.
+unsafe impl Sync for Plan {}
+
 #[cfg(test)]
 mod tests {
     use super::Numerics;

@@ -2,16 +2,17 @@
 
 use cudarc::driver::sys as cu;
 
-use crate::device::Device;
+use crate::device::{Device, Held};
 use crate::error::Result;
 use crate::status::Status;
 
-/// Captured work. It keeps the addresses that it was captured with: their buffers must outlive it.
-#[derive(Debug)]
+/// Captured work. It keeps the memory, the kernels and the plans that it was captured with.
 pub struct Graph {
     graph: cu::CUgraph,
     instance: cu::CUgraphExec,
     device: Device,
+    /// What the captured work needs; given back after the graph.
+    held: Vec<Held>,
 }
 
 // SAFETY: the driver's graphs may be used from any thread, one at a time, which `&mut self` and ownership give.
@@ -28,11 +29,14 @@ impl Graph {
             graph: std::ptr::null_mut(),
             instance: std::ptr::null_mut(),
             device: device.clone(),
+            held: Vec::new(),
         };
         // SAFETY: the stream lives, and every pointer is to a live handle that `graph` then owns.
         unsafe {
             cu::cuStreamBeginCapture_v2(device.stream(), mode).check("cuStreamBeginCapture")?;
+            device.begin_holding();
             let enqueued = enqueue();
+            graph.held = device.end_holding();
             // The capture ends in either case, so that the stream can be used after a failure.
             let ended = cu::cuStreamEndCapture(device.stream(), &mut graph.graph)
                 .check("cuStreamEndCapture");
@@ -61,7 +65,7 @@ impl Graph {
     /// Enqueues all of it on the stream.
     pub fn replay(&self) -> Result<()> {
         self.device.bind()?;
-        // SAFETY: the instance lives; what it does to device memory is outside the host's.
+        // SAFETY: the instance lives, and so does all that its work needs.
         unsafe { cu::cuGraphLaunch(self.instance, self.device.stream()).check("cuGraphLaunch") }
     }
 }

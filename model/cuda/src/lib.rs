@@ -25,16 +25,17 @@
 //! let (x, w) = (device.upload(&[1.0f32; 64])?, device.upload(&[1.0f32; 128])?);
 //! let (y, workspace) = (device.allocate(4 * 128)?, device.allocate(32 << 20)?);
 //! // y[8, 16] = x[8, 8] · w[8, 16]
-//! let linear = Linear::plan(&device, Product::new(8, 8, 16, Element::F32, Element::F32), workspace.span().bytes)?;
-//! let operands = Operands { x: x.span(), w: w.span(), bias: None, c: None, y: y.span() };
+//! let linear = Linear::plan(&device, Product::new(8, 8, 16, Element::F32, Element::F32), workspace.bytes())?;
+//! let operands = Operands { x, w, bias: None, c: None, y: y.clone() };
 //! let enqueue = || {
-//!     linear.run(&operands, workspace.span())?;
-//!     twice.launch([1, 1, 1], [128, 1, 1], 0, &arguments![y.span(), 128i32])
+//!     linear.run(&operands, &workspace)?;
+//!     // SAFETY: the parameters are a pointer to floats and an int, and `y` holds 128 floats.
+//!     unsafe { twice.launch([1, 1, 1], [128, 1, 1], 0, &arguments![&y, 128i32]) }
 //! };
 //! enqueue()?;
 //! let graph = Graph::capture(&device, enqueue)?;
 //! println!("{} ms", device.time(|| graph.replay())?);
-//! assert_eq!(device.download::<f32>(y.span())?, [16.0; 128]);
+//! assert_eq!(device.download::<f32>(&y)?, [16.0; 128]);
 //! # Ok(())
 //! # }
 //! ```
@@ -63,4 +64,4 @@ mod status;
 pub use device::Device;
 pub use element::Element;
 pub use error::{Error, Result};
-pub use memory::{Buffer, Span};
+pub use memory::Span;

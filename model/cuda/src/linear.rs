@@ -14,7 +14,7 @@ pub use crate::product::{Layout, Product};
 use crate::status::Status;
 
 /// The memory of one run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Operands {
     /// `[M, K]`.
     pub x: Span,
@@ -122,15 +122,15 @@ impl Linear {
     }
 
     /// Enqueues the product. The workspace may be shared by everything on the same stream.
-    pub fn run(&self, operands: &Operands, workspace: Span) -> Result<()> {
+    pub fn run(&self, operands: &Operands, workspace: &Span) -> Result<()> {
         self.check(operands, workspace)?;
         self.device.bind()?;
-        if let Some(bias) = operands.bias {
-            self.descriptors.description.set_bias(bias.ptr)?;
+        if let Some(bias) = &operands.bias {
+            self.descriptors.description.set_bias(bias.ptr())?;
         }
         let Product { alpha, beta, .. } = self.product;
-        let c = operands.c.unwrap_or(operands.y);
-        let address = |span: Span| span.ptr as *mut c_void;
+        let c = operands.c.as_ref().unwrap_or(&operands.y);
+        let address = |span: &Span| span.ptr() as *mut c_void;
         // SAFETY: descriptors and algorithm were planned for each other, every span holds what its layout reaches,
         // and the factors are read before the call returns.
         unsafe {
@@ -138,14 +138,14 @@ impl Linear {
                 self.device.lt(),
                 self.descriptors.description.0,
                 (&raw const alpha).cast(),
-                address(operands.w),
+                address(&operands.w),
                 self.descriptors.w.0,
-                address(operands.x),
+                address(&operands.x),
                 self.descriptors.x.0,
                 (&raw const beta).cast(),
                 address(c),
                 self.descriptors.y.0,
-                address(operands.y),
+                address(&operands.y),
                 self.descriptors.y.0,
                 &self.algorithm,
                 address(workspace),
@@ -156,7 +156,7 @@ impl Linear {
         }
     }
 
-    fn check(&self, operands: &Operands, workspace: Span) -> Result<()> {
+    fn check(&self, operands: &Operands, workspace: &Span) -> Result<()> {
         let product = &self.product;
         let problem = |text: String| Err(Error::contract(product.to_string(), text));
         if operands.bias.is_some() != product.bias {
@@ -172,36 +172,39 @@ impl Linear {
         let needed = [
             (
                 "x",
-                Some(operands.x),
+                Some(&operands.x),
                 product.extent(product.x, product.rows, product.inner) * input,
             ),
             (
                 "w",
-                Some(operands.w),
+                Some(&operands.w),
                 product.extent(product.w, product.inner, product.columns) * input,
             ),
-            ("y", Some(operands.y), y_bytes),
-            ("c", operands.c, y_bytes),
-            ("the bias", operands.bias, product.columns * output),
+            ("y", Some(&operands.y), y_bytes),
+            ("c", operands.c.as_ref(), y_bytes),
+            ("the bias", operands.bias.as_ref(), product.columns * output),
         ];
         for (name, span, bytes) in needed {
             let Some(span) = span else { continue };
-            if span.bytes < bytes {
+            if span.bytes() < bytes {
                 return problem(format!(
                     "{name} needs {bytes} bytes, and {} were given",
-                    span.bytes
+                    span.bytes()
                 ));
             }
-            if !span.ptr.is_multiple_of(ALIGNMENT.into()) {
+            if !span.ptr().is_multiple_of(ALIGNMENT.into()) {
                 return problem(format!(
                     "{name} must start at a multiple of {ALIGNMENT} bytes"
                 ));
             }
+            span.hold(&self.device)?;
         }
-        if workspace.bytes < self.workspace_bytes {
+        workspace.hold(&self.device)?;
+        if workspace.bytes() < self.workspace_bytes {
             return problem(format!(
                 "{} bytes of workspace, {} given",
-                self.workspace_bytes, workspace.bytes
+                self.workspace_bytes,
+                workspace.bytes()
             ));
         }
         Ok(())

@@ -1,10 +1,10 @@
 //! Device memory: buffers, views of them, and copies between host and device.
 //!
-//! A [`Span`] is a plain address. Device memory lies outside the host's, so a span that outlives its buffer, or that
-//! two operations use at once, gives wrong values or an error of the device, and never touches the host's memory.
+//! A [`Span`] lies in an allocation, which it keeps: there is no other way to make one, so what is enqueued never reads or
+//! writes memory that was given back or that nobody asked for. The page-locked memory of copies has no span.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use cudarc::driver::sys as cu;
 
@@ -27,18 +27,44 @@ macro_rules! values {
 }
 values!(u8, i8, u16, u32, i32, u64, i64, f32, f64, half::bf16);
 
-/// A range of device memory by its address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Device memory that is given back with the last span of it, after the work enqueued so far.
+#[derive(Debug)]
+struct Allocation {
+    device: Device,
+    ptr: u64,
+    bytes: u64,
+}
+
+impl Drop for Allocation {
+    fn drop(&mut self) {
+        if self.bytes == 0 || self.device.bind().is_err() {
+            return;
+        }
+        // SAFETY: the address is cuMemAlloc's and is freed once; cuMemFree waits for work that may use it.
+        unsafe { cu::cuMemFree_v2(self.ptr) };
+        self.device.0.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A range of bytes of an allocation on the device. Clones share the memory.
+#[derive(Debug, Clone)]
 pub struct Span {
-    /// The device's address of the first byte.
-    pub ptr: u64,
-    /// The length in bytes.
-    pub bytes: u64,
+    memory: Arc<Allocation>,
+    offset: u64,
+    bytes: u64,
 }
 
 impl Span {
+    /// The length in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The `bytes` from `offset` on.
-    pub fn slice(self, offset: u64, bytes: u64) -> Result<Self> {
+    ///
+    /// # Errors
+    /// Where they do not lie in this span.
+    pub fn slice(&self, offset: u64, bytes: u64) -> Result<Self> {
         if offset.checked_add(bytes).is_none_or(|end| end > self.bytes) {
             let problem = format!(
                 "{bytes} bytes from {offset} on do not lie in a span of {} bytes",
@@ -47,47 +73,45 @@ impl Span {
             return Err(Error::contract("slice of device memory", problem));
         }
         Ok(Self {
-            ptr: self.ptr + offset,
+            memory: self.memory.clone(),
+            offset: self.offset + offset,
             bytes,
         })
     }
-}
 
-/// Device memory that is given back when dropped, after the work enqueued so far.
-#[derive(Debug)]
-pub struct Buffer {
-    device: Device,
-    span: Span,
-}
-
-impl Buffer {
-    /// The whole buffer.
-    pub fn span(&self) -> Span {
-        self.span
+    /// Everything from `offset` on.
+    ///
+    /// # Errors
+    /// Where this span ends before.
+    pub fn from(&self, offset: u64) -> Result<Self> {
+        self.slice(offset, self.bytes.saturating_sub(offset))
     }
-}
 
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        if self.span.bytes == 0 || self.device.bind().is_err() {
-            return;
+    /// The device's address of the first byte.
+    pub(crate) fn ptr(&self) -> u64 {
+        self.memory.ptr + self.offset
+    }
+
+    /// What must live as long as work on this span may run on `device`.
+    pub(crate) fn hold(&self, device: &Device) -> Result<()> {
+        if !device.is(&self.memory.device) {
+            return Err(Error::contract(
+                "device memory",
+                "it lies on another device",
+            ));
         }
-        // SAFETY: the address is cuMemAlloc's and is freed once; cuMemFree waits for work that may use it.
-        unsafe { cu::cuMemFree_v2(self.span.ptr) };
-        self.device
-            .0
-            .used
-            .fetch_sub(self.span.bytes, Ordering::Relaxed);
+        device.hold(&self.memory);
+        Ok(())
     }
 }
 
 impl Device {
     /// Allocates `bytes` on the device, aligned to at least 256; their values are arbitrary.
-    pub fn allocate(&self, bytes: u64) -> Result<Buffer> {
+    pub fn allocate(&self, bytes: u64) -> Result<Span> {
         self.bind()?;
         let mut ptr = 0;
         if bytes > 0 {
-            // SAFETY: the pointer is to a live integer; `Buffer::drop` frees what it names.
+            // SAFETY: the pointer is to a live integer; `Allocation::drop` frees what it names.
             let status = unsafe { cu::cuMemAlloc_v2(&mut ptr, bytes as usize) };
             if status == cu::CUresult::CUDA_ERROR_OUT_OF_MEMORY {
                 let memory = self.memory()?;
@@ -101,25 +125,30 @@ impl Device {
         }
         let used = self.0.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
         self.0.peak.fetch_max(used, Ordering::Relaxed);
-        Ok(Buffer {
-            device: self.clone(),
-            span: Span { ptr, bytes },
+        Ok(Span {
+            memory: Arc::new(Allocation {
+                device: self.clone(),
+                ptr,
+                bytes,
+            }),
+            offset: 0,
+            bytes,
         })
     }
 
     /// Allocates room for these values and copies them there.
-    pub fn upload<T: Value>(&self, values: &[T]) -> Result<Buffer> {
-        let buffer = self.allocate(size_of_val(values) as u64)?;
-        self.write(values, buffer.span())?;
-        Ok(buffer)
+    pub fn upload<T: Value>(&self, values: &[T]) -> Result<Span> {
+        let span = self.allocate(size_of_val(values) as u64)?;
+        self.write(values, &span)?;
+        Ok(span)
     }
 
-    /// The bytes in buffers of this device now.
+    /// The bytes allocated on this device now.
     pub fn used_bytes(&self) -> u64 {
         self.0.used.load(Ordering::Relaxed)
     }
 
-    /// The most bytes that were in buffers at once since the device was opened, or since [`Device::reset_peak`].
+    /// The most bytes that were allocated at once since the device was opened, or since [`Device::reset_peak`].
     pub fn peak_bytes(&self) -> u64 {
         self.0.peak.load(Ordering::Relaxed)
     }
@@ -130,41 +159,45 @@ impl Device {
     }
 
     /// Sets every byte of `span` to `byte`, in the stream's order.
-    pub fn fill(&self, span: Span, byte: u8) -> Result<()> {
+    pub fn fill(&self, span: &Span, byte: u8) -> Result<()> {
         if span.bytes == 0 {
             return Ok(());
         }
+        span.hold(self)?;
         self.bind()?;
-        // SAFETY: device memory only; see the module's text.
+        // SAFETY: the span lies in an allocation of this device, which lives until the work is done.
         unsafe {
-            cu::cuMemsetD8Async(span.ptr, byte, span.bytes as usize, self.stream())
+            cu::cuMemsetD8Async(span.ptr(), byte, span.bytes as usize, self.stream())
                 .check("cuMemsetD8Async")
         }
     }
 
     /// Fills `span` with NaN, whether it is read as bf16, f32 or f64, so that what nobody writes is seen.
-    pub fn poison(&self, span: Span) -> Result<()> {
+    pub fn poison(&self, span: &Span) -> Result<()> {
         self.fill(span, 0xff)
     }
 
     /// Copies `from` to `to`, of equal length, in the stream's order.
-    pub fn copy(&self, from: Span, to: Span) -> Result<()> {
+    pub fn copy(&self, from: &Span, to: &Span) -> Result<()> {
         same_length("copy on the device", from.bytes, to.bytes)?;
         if from.bytes == 0 {
             return Ok(());
         }
+        from.hold(self)?;
+        to.hold(self)?;
         self.bind()?;
-        // SAFETY: device memory only; see the module's text.
+        // SAFETY: both spans lie in allocations of this device, which live until the work is done.
         unsafe {
-            cu::cuMemcpyDtoDAsync_v2(to.ptr, from.ptr, from.bytes as usize, self.stream())
+            cu::cuMemcpyDtoDAsync_v2(to.ptr(), from.ptr(), from.bytes as usize, self.stream())
                 .check("cuMemcpyDtoDAsync")
         }
     }
 
     /// Copies host values into `to`, of equal length. The values may change as soon as this returns; the device has
     /// them in the stream's order.
-    pub fn write<T: Value>(&self, values: &[T], to: Span) -> Result<()> {
+    pub fn write<T: Value>(&self, values: &[T], to: &Span) -> Result<()> {
         same_length("copy to the device", size_of_val(values) as u64, to.bytes)?;
+        to.hold(self)?;
         let bytes = to.bytes as usize;
         let source = values.as_ptr().cast::<u8>();
         self.staged(bytes, |staging, turn, at, length| {
@@ -174,7 +207,7 @@ impl Device {
             unsafe {
                 std::ptr::copy_nonoverlapping(source.add(at), staging.half(turn), length);
                 let from = staging.half(turn).cast_const().cast();
-                cu::cuMemcpyHtoDAsync_v2(to.ptr + at as u64, from, length, self.stream())
+                cu::cuMemcpyHtoDAsync_v2(to.ptr() + at as u64, from, length, self.stream())
                     .check("cuMemcpyHtoDAsync")?;
             }
             staging.done[turn].record()
@@ -182,12 +215,13 @@ impl Device {
     }
 
     /// Copies `from` into host values of equal length, after everything enqueued so far.
-    pub fn read<T: Value>(&self, from: Span, values: &mut [T]) -> Result<()> {
+    pub fn read<T: Value>(&self, from: &Span, values: &mut [T]) -> Result<()> {
         same_length(
             "copy from the device",
             from.bytes,
             size_of_val(values) as u64,
         )?;
+        from.hold(self)?;
         let bytes = from.bytes as usize;
         let target = values.as_mut_ptr().cast::<u8>();
         let mut waiting: Option<(usize, usize, usize)> = None;
@@ -201,7 +235,7 @@ impl Device {
             // SAFETY: this half holds `length` bytes, and what it held before was taken out.
             unsafe {
                 let to = staging.half(turn).cast();
-                cu::cuMemcpyDtoHAsync_v2(to, from.ptr + at as u64, length, self.stream())
+                cu::cuMemcpyDtoHAsync_v2(to, from.ptr() + at as u64, length, self.stream())
                     .check("cuMemcpyDtoHAsync")?;
             }
             staging.done[turn].record()?;
@@ -218,7 +252,7 @@ impl Device {
     }
 
     /// All of `span` as values.
-    pub fn download<T: Value + Default>(&self, span: Span) -> Result<Vec<T>> {
+    pub fn download<T: Value + Default>(&self, span: &Span) -> Result<Vec<T>> {
         let mut values = vec![T::default(); span.bytes as usize / size_of::<T>()];
         self.read(span, &mut values)?;
         Ok(values)

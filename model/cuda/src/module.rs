@@ -1,6 +1,5 @@
 //! Compiled kernels on a device, and launches whose arguments are checked against the kernel's parameters.
 
-use std::borrow::Cow;
 use std::ffi::{CString, c_void};
 use std::sync::Arc;
 
@@ -98,8 +97,10 @@ fn parameters(function: cu::CUfunction) -> Result<Vec<usize>> {
 
 /// One argument of a kernel.
 #[derive(Debug, Clone)]
-pub enum Argument<'a> {
-    /// A pointer to device memory, or an unsigned 64-bit integer.
+pub enum Argument {
+    /// A pointer to device memory; null for none.
+    Pointer(Option<Span>),
+    /// An unsigned 64-bit integer.
     U64(u64),
     /// A signed 64-bit integer.
     I64(i64),
@@ -109,47 +110,41 @@ pub enum Argument<'a> {
     I32(i32),
     /// A 32-bit float.
     F32(f32),
-    /// The bytes of a structure, by value.
-    Bytes(Cow<'a, [u8]>),
+    /// A structure by value, of fields that leave no gaps.
+    Fields(Vec<Self>),
 }
 
-impl Argument<'_> {
-    fn bytes(&self) -> usize {
+impl Argument {
+    fn bytes(&self) -> Vec<u8> {
         match self {
-            Self::U64(_) | Self::I64(_) => 8,
-            Self::U32(_) | Self::I32(_) | Self::F32(_) => 4,
-            Self::Bytes(bytes) => bytes.len(),
+            Self::Pointer(span) => span.as_ref().map_or(0, Span::ptr).to_ne_bytes().into(),
+            Self::U64(value) => value.to_ne_bytes().into(),
+            Self::I64(value) => value.to_ne_bytes().into(),
+            Self::U32(value) => value.to_ne_bytes().into(),
+            Self::I32(value) => value.to_ne_bytes().into(),
+            Self::F32(value) => value.to_ne_bytes().into(),
+            Self::Fields(fields) => fields.iter().flat_map(Self::bytes).collect(),
         }
     }
 
-    fn pointer(&self) -> *mut c_void {
+    fn hold(&self, device: &Device) -> Result<()> {
         match self {
-            Self::U64(value) => std::ptr::from_ref(value).cast_mut().cast(),
-            Self::I64(value) => std::ptr::from_ref(value).cast_mut().cast(),
-            Self::U32(value) => std::ptr::from_ref(value).cast_mut().cast(),
-            Self::I32(value) => std::ptr::from_ref(value).cast_mut().cast(),
-            Self::F32(value) => std::ptr::from_ref(value).cast_mut().cast(),
-            Self::Bytes(bytes) => bytes.as_ptr().cast_mut().cast(),
+            Self::Pointer(Some(span)) => span.hold(device),
+            Self::Fields(fields) => fields.iter().try_for_each(|field| field.hold(device)),
+            _ => Ok(()),
         }
     }
 }
 
-impl From<Span> for Argument<'_> {
-    fn from(span: Span) -> Self {
-        Self::U64(span.ptr)
-    }
-}
-
-impl From<Option<Span>> for Argument<'_> {
-    /// A null pointer for none.
-    fn from(span: Option<Span>) -> Self {
-        Self::U64(span.map_or(0, |span| span.ptr))
+impl From<&Span> for Argument {
+    fn from(span: &Span) -> Self {
+        Self::Pointer(Some(span.clone()))
     }
 }
 
 macro_rules! arguments_from {
     ($($variant:ident: $kind:ty),*) => {$(
-        impl From<$kind> for Argument<'_> {
+        impl From<$kind> for Argument {
             fn from(value: $kind) -> Self {
                 Self::$variant(value)
             }
@@ -158,7 +153,7 @@ macro_rules! arguments_from {
 }
 arguments_from!(U64: u64, I64: i64, U32: u32, I32: i32, F32: f32);
 
-/// The arguments of a launch: `arguments![x, y, 768u32, 1e-5f32]`, with spans as pointers.
+/// The arguments of a launch: `arguments![&x, &y, 768u32, 1e-5f32]`, with spans as pointers.
 #[macro_export]
 macro_rules! arguments {
     ($($value:expr),* $(,)?) => { [$($crate::module::Argument::from($value)),*] };
@@ -198,29 +193,40 @@ impl Kernel {
 
     /// Enqueues the kernel on the device's stream: `grid` blocks of `block` threads, `shared` bytes of dynamic shared
     /// memory a block. The number and the sizes of the arguments must be those of the kernel's parameters.
-    pub fn launch(
+    ///
+    /// # Errors
+    /// Where they are not, where memory lies on another device, or the driver refuses.
+    ///
+    /// # Safety
+    /// The arguments must have the parameters' types, and with them the kernel must stay within the spans given.
+    pub unsafe fn launch(
         &self,
         grid: [u32; 3],
         block: [u32; 3],
         shared: u32,
-        arguments: &[Argument<'_>],
+        arguments: &[Argument],
     ) -> Result<()> {
-        if !arguments
-            .iter()
-            .map(Argument::bytes)
-            .eq(self.parameters.iter().copied())
-        {
-            let given = arguments.iter().map(Argument::bytes).collect::<Vec<_>>();
+        let device = &self.module.device;
+        let mut bytes = arguments.iter().map(Argument::bytes).collect::<Vec<_>>();
+        let given = bytes.iter().map(Vec::len).collect::<Vec<_>>();
+        if given != self.parameters {
             let problem = format!(
                 "arguments of {given:?} bytes, and the parameters are {:?} bytes",
                 self.parameters
             );
             return Err(self.contract(problem));
         }
-        self.module.device.bind()?;
-        let mut pointers = arguments.iter().map(Argument::pointer).collect::<Vec<_>>();
+        arguments
+            .iter()
+            .try_for_each(|argument| argument.hold(device))?;
+        device.hold(&self.module);
+        device.bind()?;
+        let mut pointers = bytes
+            .iter_mut()
+            .map(|bytes| bytes.as_mut_ptr().cast::<c_void>())
+            .collect::<Vec<_>>();
         // SAFETY: there is one pointer for each parameter, each to as many bytes as the parameter has, and the driver
-        // copies them before it returns. What the kernel does with device memory is outside the host's.
+        // copies them before it returns; the caller answers for what the kernel does with them.
         unsafe {
             cu::cuLaunchKernel(
                 self.function,
@@ -231,7 +237,7 @@ impl Kernel {
                 block[1],
                 block[2],
                 shared,
-                self.module.device.stream(),
+                device.stream(),
                 pointers.as_mut_ptr(),
                 std::ptr::null_mut(),
             )

@@ -1,7 +1,7 @@
 //! The decoder and the output embedders as steps.
 
 use super::forward::{Forward, arguments};
-use super::steps::Id;
+use super::steps::{Id, Source};
 
 impl Forward<'_> {
     /// The decoder: the trunk and the skips to `[B, S, C]` at 1 bp.
@@ -90,7 +90,7 @@ impl Forward<'_> {
                 scale,
                 offset,
                 embedding,
-                self.organism_indices,
+                Source::Organisms,
                 y,
                 rows as i64,
                 s as i32,

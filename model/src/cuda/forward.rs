@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::steps::{Argument, Convolution, Id, Product, Steps};
+use super::steps::{Argument, Convolution, Fixed, Id, Product, Source, Steps};
 use super::weights::Weights;
 use crate::config::Config;
 
@@ -19,10 +19,6 @@ pub(super) struct Forward<'a> {
     pub(super) organisms: Vec<usize>,
     /// Bytes of a stored value.
     pub(super) element: usize,
-    /// Address of the organisms, int32.
-    pub(super) organism_indices: u64,
-    /// Address of splice sites that were given, int32 `[B, 4, K]`.
-    pub(super) given_positions: u64,
     /// Whether XLA may leave out roundings (excess precision).
     pub(super) excess: bool,
     /// Whether the sequence attention runs as one kernel.
@@ -123,15 +119,15 @@ impl Forward<'_> {
     }
 
     /// `x[rows, k] · w` in the storage type.
-    pub(super) fn linear(&mut self, x: Id, w: u64, rows: usize, k: usize, n: usize) -> Id {
+    pub(super) fn linear(&mut self, x: Id, w: Fixed, rows: usize, k: usize, n: usize) -> Id {
         let y = self.stored(rows * n);
         self.steps
             .product(Product::dense(rows, k, n), x, w, y, None);
         y
     }
 
-    /// The encoder: `bases` `[B, S]` to the trunk `[B, S / 128, C]` and the skips at 1, 2, ... 64 bp.
-    pub(super) fn encoder(&mut self, bases: u64) -> (Id, Vec<Id>) {
+    /// The encoder: the bases `[B, S]` to the trunk `[B, S / 128, C]` and the skips at 1, 2, ... 64 bp.
+    pub(super) fn encoder(&mut self) -> (Id, Vec<Id>) {
         let channels = self.config.encoder.channels.clone();
         let width = self.config.encoder.stem_width;
         let (batch, length) = (self.batch, self.length);
@@ -145,7 +141,7 @@ impl Forward<'_> {
             "base_windows",
             rows * padded / 8,
             arguments![
-                bases,
+                Source::Bases,
                 windows,
                 rows as i64,
                 length as i32,
@@ -204,7 +200,7 @@ impl Forward<'_> {
                 x,
                 trunk,
                 embedding,
-                self.organism_indices,
+                Source::Organisms,
                 (batch * s) as i64,
                 s as i32,
                 c as i32

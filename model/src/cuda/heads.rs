@@ -57,10 +57,10 @@ impl Output {
 
 impl Forward<'_> {
     /// The pass: what the plan says is needed, and all outputs that are asked for.
-    pub(super) fn build(&mut self, bases: u64, plan: &Plan, request: &Request) -> Outputs {
+    pub(super) fn build(&mut self, plan: &Plan, request: &Request) -> Outputs {
         let mut outputs = Outputs::new();
         if plan.trunk || plan.pair {
-            self.modules(bases, plan, request, &mut outputs);
+            self.modules(plan, request, &mut outputs);
         }
         for output in outputs.values() {
             self.steps.keep(output.id);
@@ -69,11 +69,11 @@ impl Forward<'_> {
         outputs
     }
 
-    fn modules(&mut self, bases: u64, plan: &Plan, request: &Request, outputs: &mut Outputs) {
+    fn modules(&mut self, plan: &Plan, request: &Request, outputs: &mut Outputs) {
         let (batch, length) = (self.batch, self.length);
         let embedders = self.config.embedders.clone();
         let heads = &plan.heads;
-        let (trunk, skips) = self.encoder(bases);
+        let (trunk, skips) = self.encoder();
         let (trunk, pair) = self.tower(trunk);
         if plan.pair {
             let pair = self.output_pair(pair);

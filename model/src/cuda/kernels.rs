@@ -1,8 +1,8 @@
 //! The kernels of the CUDA form, compiled for the device at hand.
 
-use ::cuda::Device;
 use ::cuda::compile::{Options, Source, compile};
 use ::cuda::module::{Argument as Value, Kernel, Module};
+use ::cuda::{Device, Span};
 
 use super::CudaError;
 use super::steps::{Argument, Place};
@@ -49,19 +49,18 @@ impl Kernels {
         if self.bf16 { 2 } else { 4 }
     }
 
-    /// Launches a kernel on fixed addresses.
+    /// Launches a kernel.
     pub(super) fn launch(
         &self,
         kernel: &'static str,
         grid: [u32; 3],
         block: [u32; 3],
-        arguments: &[Argument],
+        arguments: &[Value],
     ) -> Result<(), CudaError> {
-        let values = values(arguments, &fixed);
-        Ok(self
-            .module
-            .kernel(kernel)?
-            .launch(grid, block, 0, &values)?)
+        let kernel = self.module.kernel(kernel)?;
+        // SAFETY: these are kernels of `weights.cu` and the counter of non-finite values, given their operands in the order
+        // and with the extents that they declare.
+        unsafe { kernel.launch(grid, block, 0, arguments) }.map_err(Into::into)
     }
 
     /// A kernel that may use so much shared memory.
@@ -74,38 +73,26 @@ impl Kernels {
     }
 }
 
-/// Arguments with their tensors at their places.
-pub(super) fn values(arguments: &[Argument], place: &dyn Fn(Place) -> u64) -> Vec<Value<'static>> {
+/// Arguments with their operands at their places.
+pub(super) fn values(
+    arguments: &[Argument],
+    place: &dyn Fn(Place) -> Result<Option<Span>, CudaError>,
+) -> Result<Vec<Value>, CudaError> {
     let mut values = Vec::with_capacity(arguments.len());
     let mut rest = arguments;
     while let Some((&argument, after)) = rest.split_first() {
         rest = after;
         values.push(match argument {
-            Argument::At(at) => Value::U64(place(at)),
+            Argument::At(at) => Value::Pointer(place(at)?),
             Argument::Long(value) => Value::I64(value),
             Argument::Int(value) => Value::I32(value),
             Argument::Float(value) => Value::F32(value),
             Argument::Struct(fields) => {
                 let (fields, after) = rest.split_at(fields.min(rest.len()));
                 rest = after;
-                let bytes = fields.iter().flat_map(|field| match *field {
-                    Argument::At(at) => place(at).to_le_bytes(),
-                    Argument::Long(value) => value.to_le_bytes(),
-                    Argument::Int(_) | Argument::Float(_) | Argument::Struct(_) => {
-                        unreachable!("a field has eight bytes")
-                    }
-                });
-                Value::Bytes(bytes.collect())
+                Value::Fields(self::values(fields, place)?)
             }
         });
     }
-    values
-}
-
-/// The address of a place that is no tensor.
-fn fixed(place: Place) -> u64 {
-    match place {
-        Place::Fixed(address) => address,
-        Place::Tensor(..) | Place::Nowhere => 0,
-    }
+    Ok(values)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ::cuda::Span;
+use ::cuda::arguments;
 use half::bf16;
 
 use super::heads::Kind;
@@ -75,14 +75,15 @@ impl CudaOutputs<'_> {
                 continue;
             }
             let n: usize = output.shape.iter().product();
-            self.model.device.fill(counter.span(), 0)?;
-            let at = pass.address(output.id);
-            let arguments = [at.into(), (n as i64).into(), counter.span().ptr.into()];
+            self.model.device.fill(&counter, 0)?;
+            let stored = self.model.weights.element();
+            let at = pass.tensor(output.id, (n * stored) as u64)?;
+            let arguments = arguments![&at, n as i64, &counter];
             let grid = [n.div_ceil(256).clamp(1, 4096) as u32, 1, 1];
             self.model
                 .kernels
                 .launch("count_non_finite", grid, [256, 1, 1], &arguments)?;
-            let found = self.model.device.download::<u64>(counter.span())?;
+            let found = self.model.device.download::<u64>(&counter)?;
             counts.push(NonFinite {
                 output: name.clone(),
                 found: found.first().copied().unwrap_or(0),
@@ -184,10 +185,7 @@ impl CudaOutputs<'_> {
         } else {
             self.model.weights.element()
         };
-        let span = Span {
-            ptr: pass.address(id),
-            bytes: (count * stored) as u64,
-        };
+        let span = &pass.tensor(id, (count * stored) as u64)?;
         let device = &self.model.device;
         let values = match (kind, stored) {
             (Kind::Integer, _) => Values::I32(device.download(span)?),

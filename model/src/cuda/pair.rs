@@ -1,7 +1,7 @@
 //! The pair path as steps: pairs from the sequence, row attention, MLP, attention biases, output pair.
 
 use super::forward::{Forward, arguments};
-use super::steps::{Id, Place, Product};
+use super::steps::{Fixed, Id, Place, Product, Source};
 use super::tower::numbered;
 
 impl Forward<'_> {
@@ -107,7 +107,7 @@ impl Forward<'_> {
         out
     }
 
-    fn layer_norm(&self, path: &str) -> [u64; 2] {
+    fn layer_norm(&self, path: &str) -> [Fixed; 2] {
         ["scale", "offset"].map(|part| self.weights.values(&format!("{path}/{part}")))
     }
 
@@ -247,7 +247,7 @@ impl Forward<'_> {
                 scale,
                 offset,
                 embedding,
-                self.organism_indices,
+                Source::Organisms,
                 rows as i64,
                 p as i32,
                 f as i32

@@ -4,14 +4,15 @@ use ::cuda::convolution::{self, Shape};
 use ::cuda::graph::Graph;
 use ::cuda::linear::{self, Layout};
 use ::cuda::module::{Argument, Kernel};
-use ::cuda::{Buffer, Device, Element, Span};
+use ::cuda::{Device, Element, Span};
 
 use super::CudaError;
 use super::forward::Tap;
 use super::heads::Outputs;
 use super::kernels::{Kernels, values};
 use super::plans::Plans;
-use super::steps::{Convolution, Id, Place, Product, Steps, Work};
+use super::steps::{Convolution, Fixed, Id, Place, Product, Source, Steps, Work};
+use super::weights::Weights;
 
 /// Tensors start at multiples of this, in bytes.
 const ALIGNMENT: u64 = 1024;
@@ -22,7 +23,7 @@ pub(super) enum Ready {
         grid: [u32; 3],
         block: [u32; 3],
         shared: u32,
-        arguments: Vec<Argument<'static>>,
+        arguments: Vec<Argument>,
     },
     Product {
         plan: usize,
@@ -43,18 +44,18 @@ pub(super) struct Pass {
     graph: Option<Graph>,
     ready: Vec<Ready>,
     offsets: Vec<u64>,
-    slab: Buffer,
+    slab: Span,
     runs: usize,
 }
 
 /// What a pass reads.
 pub(super) struct Inputs {
     /// Bases, a byte each, `[B, S]`.
-    pub(super) bases: Buffer,
+    pub(super) bases: Span,
     /// Organisms, int32 `[B]`.
-    pub(super) organisms: Buffer,
+    pub(super) organisms: Span,
     /// Splice sites that were given, int32 `[B, 4, K]`.
-    pub(super) positions: Buffer,
+    pub(super) positions: Span,
 }
 
 /// The types and units that products use.
@@ -112,27 +113,44 @@ impl Formats {
     }
 }
 
-/// Where the tensors of a pass lie.
+/// Where the operands of a pass lie.
 struct Places<'a> {
-    base: u64,
+    slab: &'a Span,
     offsets: &'a [u64],
     steps: &'a Steps,
+    weights: &'a Weights,
+    inputs: &'a Inputs,
 }
 
 impl Places<'_> {
-    fn span(&self, place: Place) -> Span {
+    fn fixed(&self, Fixed { source, offset }: Fixed) -> Result<Span, CudaError> {
+        let span = match source {
+            Source::Parameter(number) => self.weights.span(number),
+            Source::Bases => Some(&self.inputs.bases),
+            Source::Organisms => Some(&self.inputs.organisms),
+            Source::SpliceSites => Some(&self.inputs.positions),
+        };
+        let span = span.ok_or_else(|| CudaError::Parameter(format!("{source:?}")))?;
+        Ok(span.from(offset)?)
+    }
+
+    fn tensor(&self, Id(index): Id, offset: u64) -> Result<Span, CudaError> {
+        let bytes = self.steps.tensors[index].bytes;
+        let tensor = self.slab.slice(self.offsets[index], bytes)?;
+        Ok(tensor.from(offset)?)
+    }
+
+    fn optional(&self, place: Place) -> Result<Option<Span>, CudaError> {
         match place {
-            Place::Tensor(Id(index), offset) => Span {
-                ptr: self.base + self.offsets[index] + offset,
-                bytes: self.steps.tensors[index].bytes.saturating_sub(offset),
-            },
-            // Parameters: their sizes were checked when they were uploaded.
-            Place::Fixed(ptr) => Span {
-                ptr,
-                bytes: u64::MAX,
-            },
-            Place::Nowhere => Span { ptr: 0, bytes: 0 },
+            Place::Tensor(id, offset) => self.tensor(id, offset).map(Some),
+            Place::Fixed(fixed) => self.fixed(fixed).map(Some),
+            Place::Nowhere => Ok(None),
         }
+    }
+
+    fn operand(&self, place: Place) -> Result<Span, CudaError> {
+        let absent = || CudaError::Parameter("an operand of a product".to_owned());
+        self.optional(place)?.ok_or_else(absent)
     }
 
     fn ready(
@@ -156,7 +174,7 @@ impl Places<'_> {
                 grid: *grid,
                 block: *block,
                 shared: *shared,
-                arguments: values(arguments, &|place| self.span(place).ptr),
+                arguments: values(arguments, &|place| self.optional(place))?,
             },
             Work::Product {
                 product,
@@ -166,11 +184,11 @@ impl Places<'_> {
                 bias,
             } => {
                 let operands = linear::Operands {
-                    x: self.span(*a),
-                    w: self.span(*b),
-                    bias: bias.map(|bias| self.span(bias.into())),
+                    x: self.operand(*a)?,
+                    w: self.operand(*b)?,
+                    bias: bias.map(|bias| self.fixed(bias)).transpose()?,
                     c: None,
-                    y: self.span(*c),
+                    y: self.operand(*c)?,
                 };
                 let product = formats.linear(product, bias.is_some());
                 let plan = plans.product(device, product, &operands)?;
@@ -184,17 +202,14 @@ impl Places<'_> {
                 residual,
                 y,
             } => {
-                let residual = match residual {
-                    Place::Nowhere => None,
-                    place => Some(self.span(*place)),
-                };
+                let residual = self.optional(*residual)?;
                 let shape = formats.convolution(convolution, residual.is_some());
                 let operands = convolution::Operands {
-                    x: self.span(*x),
-                    w: self.span((*w).into()),
-                    bias: Some(self.span((*bias).into())),
+                    x: self.operand(*x)?,
+                    w: self.fixed(*w)?,
+                    bias: Some(self.fixed(*bias)?),
                     residual,
-                    y: self.span(*y),
+                    y: self.operand(*y)?,
                 };
                 let plan = plans.convolution(device, shape, &operands)?;
                 Ready::Convolution { plan, operands }
@@ -207,7 +222,7 @@ impl Pass {
     /// Assigns memory and makes the plans of all products and convolutions.
     pub(super) fn new(
         device: &Device,
-        kernels: &Kernels,
+        (kernels, weights): (&Kernels, &Weights),
         plans: &mut Plans,
         formats: Formats,
         (steps, outputs, taps): (Steps, Outputs, Vec<Tap>),
@@ -216,9 +231,11 @@ impl Pass {
         let arena = steps.arena(ALIGNMENT);
         let slab = device.allocate(arena.bytes.max(ALIGNMENT))?;
         let places = Places {
-            base: slab.span().ptr,
+            slab: &slab,
             offsets: &arena.offsets,
             steps: &steps,
+            weights,
+            inputs: &inputs,
         };
         let ready = steps
             .steps
@@ -238,14 +255,14 @@ impl Pass {
         })
     }
 
-    /// Where a tensor lies.
-    pub(super) fn address(&self, id: Id) -> u64 {
-        self.slab.span().ptr + self.offsets[id.0]
+    /// The first `bytes` of a tensor.
+    pub(super) fn tensor(&self, id: Id, bytes: u64) -> ::cuda::Result<Span> {
+        self.slab.slice(self.offsets[id.0], bytes)
     }
 
     /// Device memory of all tensors, in bytes.
     pub(super) fn bytes(&self) -> u64 {
-        self.slab.span().bytes
+        self.slab.bytes()
     }
 
     /// Enqueues the pass: operation by operation the first time, as a graph from then on.

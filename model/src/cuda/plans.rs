@@ -3,7 +3,7 @@
 use ::cuda::choice::fastest;
 use ::cuda::convolution::{self, Convolution, Shape};
 use ::cuda::linear::{self, Linear, Product};
-use ::cuda::{Buffer, Device};
+use ::cuda::{Device, Span};
 
 use super::CudaError;
 use super::pass::Ready;
@@ -17,7 +17,7 @@ const OFFERED: usize = 8;
 pub(super) struct Plans {
     products: Vec<Linear>,
     convolutions: Vec<Convolution>,
-    workspace: Buffer,
+    workspace: Span,
     tuned: bool,
 }
 
@@ -43,7 +43,7 @@ impl Plans {
         if let Some(index) = self.products.iter().position(known) {
             return Ok(index);
         }
-        let workspace = self.workspace.span();
+        let workspace = &self.workspace;
         let plan = match self.tuned {
             false => Linear::plan(device, product, WORKSPACE)?,
             true => fastest(
@@ -69,7 +69,7 @@ impl Plans {
         if let Some(index) = self.convolutions.iter().position(known) {
             return Ok(index);
         }
-        let workspace = self.workspace.span();
+        let workspace = &self.workspace;
         let plan = match self.tuned {
             false => Convolution::plan(device, shape, WORKSPACE)?,
             true => fastest(
@@ -86,7 +86,7 @@ impl Plans {
 
     /// Enqueues an operation.
     pub(super) fn enqueue(&self, ready: &Ready) -> ::cuda::Result<()> {
-        let workspace = self.workspace.span();
+        let workspace = &self.workspace;
         match ready {
             Ready::Launch {
                 kernel,
@@ -94,7 +94,11 @@ impl Plans {
                 block,
                 shared,
                 arguments,
-            } => kernel.launch(*grid, *block, *shared, arguments),
+            } => {
+                // SAFETY: the list of steps gives each kernel the operands that it declares, whose tensors it made for the
+                // extents beside them; a test holds their kinds to the sources.
+                unsafe { kernel.launch(*grid, *block, *shared, arguments) }
+            }
             Ready::Product { plan, operands } => self.products[*plan].run(operands, workspace),
             Ready::Convolution { plan, operands } => {
                 self.convolutions[*plan].run(operands, workspace)

@@ -60,14 +60,12 @@ impl CudaAlphaGenome {
             .iter()
             .flat_map(|sequence| sequence.indices().iter().copied())
             .collect();
-        self.device.write(&bases, pass.inputs.bases.span())?;
+        self.device.write(&bases, &pass.inputs.bases)?;
         let organisms = batch.organisms().iter().map(|&organism| organism as i32);
         let organisms: Vec<i32> = organisms.collect();
-        self.device
-            .write(&organisms, pass.inputs.organisms.span())?;
+        self.device.write(&organisms, &pass.inputs.organisms)?;
         if let Some(given) = &request.splice_site_positions {
-            self.device
-                .write(&given.places, pass.inputs.positions.span())?;
+            self.device.write(&given.places, &pass.inputs.positions)?;
         }
         Ok(())
     }
@@ -91,9 +89,7 @@ impl CudaAlphaGenome {
             positions: self.device.allocate(4 * given as u64)?,
         };
         let mut forward = self.steps_of(batch, taps);
-        forward.organism_indices = inputs.organisms.span().ptr;
-        forward.given_positions = inputs.positions.span().ptr;
-        let outputs = forward.build(inputs.bases.span().ptr, plan, request);
+        let outputs = forward.build(plan, request);
         let parts = (forward.steps, outputs, forward.taps.unwrap_or_default());
         let formats = Formats {
             stored: if self.precision.is_bf16() {
@@ -105,7 +101,7 @@ impl CudaAlphaGenome {
         };
         Pass::new(
             &self.device,
-            &self.kernels,
+            (&self.kernels, &self.weights),
             &mut self.plans,
             formats,
             parts,
@@ -125,8 +121,6 @@ impl CudaAlphaGenome {
             length: batch.length(),
             organisms: batch.organisms().to_vec(),
             element: self.weights.element(),
-            organism_indices: 0,
-            given_positions: 0,
             excess: self.precision == Precision::Bf16,
             fused_attention: self.attention() == AttentionForm::Fused,
             wanted: Some(names.map(str::to_owned).collect()),
@@ -148,7 +142,7 @@ impl CudaAlphaGenome {
             taps: Some(Vec::new()),
             ..self.steps_of(&batch, &BTreeSet::new())
         };
-        forward.build(0, &plan, &request);
+        forward.build(&plan, &request);
         let name = |tap: Tap| format!("alphagenome/{}", tap.name);
         Ok(forward.taps.into_iter().flatten().map(name).collect())
     }

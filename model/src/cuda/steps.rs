@@ -4,7 +4,7 @@ mod work;
 
 use ::cuda::arena::Arena;
 
-pub(super) use work::{Argument, Convolution, Id, Place, Product, Work};
+pub(super) use work::{Argument, Convolution, Fixed, Id, Place, Product, Source, Work};
 
 /// An operation and the module it belongs to.
 #[derive(Clone, Debug)]
@@ -120,7 +120,7 @@ impl Steps {
         a: impl Into<Place>,
         b: impl Into<Place>,
         c: impl Into<Place>,
-        bias: Option<u64>,
+        bias: Option<Fixed>,
     ) {
         let (a, b, c) = (a.into(), b.into(), c.into());
         for place in [a, b, c] {
@@ -140,7 +140,7 @@ impl Steps {
         &mut self,
         convolution: Convolution,
         x: Id,
-        [w, bias]: [u64; 2],
+        [w, bias]: [Fixed; 2],
         residual: Option<Id>,
         y: Id,
     ) {

@@ -85,8 +85,8 @@ fn bytes(steps: &Steps, module: &str, element: usize) -> u64 {
     let (mut ours, mut others) = (BTreeSet::new(), BTreeSet::new());
     for step in &steps.steps {
         let inside = steps.modules[step.module] == module;
-        if let Some((address, values)) = step.work.weights().filter(|_| inside) {
-            weights.insert(address, (values * element) as u64);
+        if let Some((parameter, values)) = step.work.weights().filter(|_| inside) {
+            weights.insert(parameter, (values * element) as u64);
         }
         match inside {
             true => ours.extend(step.work.tensors()),

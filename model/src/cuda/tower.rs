@@ -89,8 +89,8 @@ impl Forward<'_> {
         let sum = self.stored(rows * c);
         let y = next.is_some().then(|| self.stored(rows * c));
         let [next_scale, next_offset] = match next {
-            Some(next) => self.weights.norm(next),
-            None => [0, 0],
+            Some(next) => self.weights.norm(next).map(Place::from),
+            None => [Place::Nowhere; 2],
         };
         self.steps.each(
             "residual_norm",

@@ -4,14 +4,16 @@ pub(super) mod upload;
 
 use std::collections::BTreeMap;
 
-use ::cuda::Buffer;
+use ::cuda::Span;
 
+use super::steps::{Fixed, Source};
 #[cfg(test)]
 use crate::config::Config;
 
-/// Addresses of prepared parameters, by their names in the conversion.
+/// Prepared parameters, and their numbers by their names in the conversion.
 pub(super) struct Weights {
-    ready: BTreeMap<String, Buffer>,
+    spans: Vec<Span>,
+    numbers: BTreeMap<String, usize>,
     tissues: Vec<usize>,
     element: usize,
     #[cfg(test)]
@@ -24,7 +26,8 @@ impl Weights {
     pub(super) fn imaginary(config: &Config, element: usize) -> Self {
         let tracks = config.heads.keys().map(|name| format!("head/{name}/"));
         Self {
-            ready: BTreeMap::new(),
+            spans: Vec::new(),
+            numbers: BTreeMap::new(),
             imaginary: tracks.collect(),
             tissues: Vec::new(),
             element,
@@ -33,54 +36,60 @@ impl Weights {
 }
 
 impl Weights {
-    fn at(&self, name: &str) -> u64 {
+    fn at(&self, name: &str) -> Fixed {
         // Names come from the configuration, against which the conversion was checked before anything was uploaded.
         self.find(name)
             .unwrap_or_else(|| unreachable!("no parameter is called {name}"))
     }
 
     /// A parameter that may be absent.
-    pub(super) fn find(&self, name: &str) -> Option<u64> {
+    pub(super) fn find(&self, name: &str) -> Option<Fixed> {
         #[cfg(test)]
         if !self.imaginary.is_empty() {
-            return Some(1 << 20);
+            return Some(Source::Parameter(0).into());
         }
-        self.ready.get(name).map(|buffer| buffer.span().ptr)
+        let number = self.numbers.get(name);
+        number.map(|&number| Source::Parameter(number).into())
     }
 
     /// Float32 values, rounded as they are read.
-    pub(super) fn values(&self, name: &str) -> u64 {
+    pub(super) fn values(&self, name: &str) -> Fixed {
         self.at(name)
     }
 
     /// A matrix or bias in the storage type.
-    pub(super) fn stored(&self, name: &str) -> u64 {
+    pub(super) fn stored(&self, name: &str) -> Fixed {
         self.at(name)
     }
 
     /// Folded scale and offset of an `RMSBatchNorm`.
-    pub(super) fn norm(&self, path: &str) -> [u64; 2] {
+    pub(super) fn norm(&self, path: &str) -> [Fixed; 2] {
         ["scale", "offset"].map(|part| self.at(&format!("{path}/{part}")))
     }
 
     /// Kernel and bias of a convolution block.
-    pub(super) fn convolution(&self, block: &str) -> [u64; 2] {
+    pub(super) fn convolution(&self, block: &str) -> [Fixed; 2] {
         ["w", "bias"].map(|part| self.at(&format!("{block}/standardized_conv1_d/{part}")))
     }
 
     /// Kernel and bias of the first convolution.
-    pub(super) fn stem(&self) -> [u64; 2] {
+    pub(super) fn stem(&self) -> [Fixed; 2] {
         ["w", "b"].map(|part| self.at(&format!("sequence_encoder/dna_embedder/conv1_d/{part}")))
     }
 
     /// Cosines and sines of the tower's rotary embedding.
-    pub(super) fn rotary(&self) -> [u64; 2] {
+    pub(super) fn rotary(&self) -> [Fixed; 2] {
         ["rotary/cosines", "rotary/sines"].map(|name| self.at(name))
     }
 
     /// Distances below which a mask feature is one.
-    pub(super) fn position_widths(&self) -> u64 {
+    pub(super) fn position_widths(&self) -> Fixed {
         self.at("position_widths")
+    }
+
+    /// The memory of the parameter of this number.
+    pub(super) fn span(&self, number: usize) -> Option<&Span> {
+        self.spans.get(number)
     }
 
     /// How many tissues an organism has.
@@ -90,7 +99,7 @@ impl Weights {
 
     /// Device memory of all parameters, in bytes.
     pub(super) fn bytes(&self) -> u64 {
-        self.ready.values().map(|buffer| buffer.span().bytes).sum()
+        self.spans.iter().map(Span::bytes).sum()
     }
 
     /// Bytes of a stored value.

@@ -3,13 +3,19 @@
 use parity_stats::{Reason, Stat};
 
 use super::Settings;
+use super::groups::Groups;
 use crate::align::SiteSet;
 use crate::levels::Bounds;
 use crate::outputs::Kind;
 use crate::result::{Check, FloorRatio, OutputResult, PaddingTracks};
 
-/// Adds the level's checks to an output and says whether it passes.
-pub(super) fn output(output: &mut OutputResult, settings: &Settings) {
+/// Adds the level's checks to an output and says whether it passes. `groups` are its tracks and windows, where a bound is
+/// about them.
+pub(super) fn output(
+    output: &mut OutputResult,
+    settings: &Settings,
+    groups: &mut dyn FnMut() -> Option<Groups>,
+) {
     let mismatches = output.summary.non_finite.mismatches;
     if output.kind != Kind::SplicePositions {
         let value = Stat::of(mismatches as f64);
@@ -33,6 +39,12 @@ pub(super) fn output(output: &mut OutputResult, settings: &Settings) {
         (_, Some(bounds)) if output.reference_dtype.is_float() => floats(output, &bounds, settings),
         (_, Some(_)) => equal(output),
         (_, None) => {}
+    }
+    if let Some(bounds) = bounds.filter(|bounds| bounds.tracks.or(bounds.windows).is_some())
+        && output.reference_dtype.is_float()
+        && let Some(groups) = groups()
+    {
+        groups.judge(output, &bounds);
     }
     for check in &mut output.checks {
         if let Some(jax) = settings

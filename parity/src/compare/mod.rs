@@ -1,6 +1,7 @@
 //! Compares two sides of a case, output by output.
 
 mod analyses;
+mod groups;
 mod judge;
 mod output;
 mod source;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use parity_stats::groups::GroupError;
 use parity_stats::{Comparison, FloatType, Options, OutlierScan, Tolerance, summary::Summary};
 
+use super::groups::Groups;
 use super::{Settings, Source, analyses, judge, tables};
 use crate::outputs::{Kind, head_of, kind_of};
 use crate::recording::{DType, OutputEntry, RecordingError, kept_shape};
@@ -35,7 +37,7 @@ pub fn compare_pair(
     }
     // What the verdict reads is there whatever else is shown.
     analyses::classes(&mut output, pair, settings);
-    judge::output(&mut output, settings);
+    judge::output(&mut output, settings, &mut || Groups::of(pair).ok());
     output
 }
 
@@ -145,47 +147,49 @@ pub(super) fn compare_streams(
     };
     let dtypes = (entry.dtype, other.dtype);
     let options = options(name, dtypes, settings);
-    let mut comparison = Comparison::new(options.clone());
     let shape = kept_shape(&entry.shape, &kept);
     let mut nan = tables::NanTracks::new(shape.last().copied().unwrap_or(0));
-    each_block(name, reference, candidate, |a, b| {
-        nan.push(a);
-        comparison.push(a, b)
-    })?;
-    let mut summary = comparison.finish();
-    if let Some(mut scan) = OutlierScan::after(&summary, &options) {
-        each_block(name, reference, candidate, |a, b| scan.push(a, b))?;
-        summary.outliers = Some(scan.finish());
-    }
     let layout = Layout::Grid {
         full_shape: entry.shape.clone(),
         kept,
     };
+    let mut comparison = Comparison::new(options.clone());
+    let mut groups = Groups::new(&layout);
+    let block = groups.block(BLOCK);
+    each_block(name, block, (reference, candidate), |a, b| {
+        nan.push(a);
+        groups.push(a, b)?;
+        comparison.push(a, b).map_err(GroupError::Length)
+    })?;
+    let mut summary = comparison.finish();
+    if let Some(mut scan) = OutlierScan::after(&summary, &options) {
+        each_block(name, block, (reference, candidate), |a, b| {
+            scan.push(a, b).map_err(GroupError::Length)
+        })?;
+        summary.outliers = Some(scan.finish());
+    }
     let mut output = assemble(name, entry.shape, &layout, dtypes, summary);
     output.padding = nan.finish();
     output
         .notes
         .push("read in blocks: no tables per track, decile or position".into());
-    judge::output(&mut output, settings);
+    judge::output(&mut output, settings, &mut || Some(groups.clone()));
     Ok(output)
 }
 
 fn each_block(
     name: &str,
-    reference: &mut dyn Source,
-    candidate: &mut dyn Source,
-    mut push: impl FnMut(
-        parity_stats::Values<'_>,
-        parity_stats::Values<'_>,
-    ) -> Result<(), parity_stats::LengthMismatch>,
+    block: usize,
+    (reference, candidate): (&mut dyn Source, &mut dyn Source),
+    mut push: impl FnMut(parity_stats::Values<'_>, parity_stats::Values<'_>) -> Result<(), GroupError>,
 ) -> Result<(), RecordingError> {
     let fault = |e: std::io::Error| RecordingError::array("", name, e.to_string());
     let mut a = reference.stream(name)?;
     let mut b = candidate.stream(name)?;
     loop {
         match (
-            a.next_block(BLOCK).map_err(fault)?,
-            b.next_block(BLOCK).map_err(fault)?,
+            a.next_block(block).map_err(fault)?,
+            b.next_block(block).map_err(fault)?,
         ) {
             (Some(a), Some(b)) => push(a.view(), b.view())
                 .map_err(|e| RecordingError::array("", name, e.to_string()))?,

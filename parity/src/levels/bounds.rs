@@ -18,6 +18,8 @@ pub(super) struct Rule {
     pearson: Option<f64>,
     relative_l2: Option<f64>,
     constant_l2: Option<f64>,
+    tracks: Option<Each>,
+    windows: Option<Each>,
     outliers: Option<f64>,
     t_test_p: Option<f64>,
     steps: Option<u64>,
@@ -36,6 +38,10 @@ pub struct Bounds {
     pub relative_l2: Option<f64>,
     /// The largest relative L2 distance of an output that is constant and has no correlation.
     pub constant_l2: Option<f64>,
+    /// What each track must reach.
+    pub tracks: Option<Each>,
+    /// What each window of neighbouring positions must reach, over all tracks.
+    pub windows: Option<Each>,
     /// The largest share of differences beyond five standard deviations.
     pub outliers: Option<f64>,
     /// The least p of the paired t-test.
@@ -47,6 +53,18 @@ pub struct Bounds {
     /// The same as a multiple of the largest difference of any probability: a perturbation of at most `e` cannot swap two
     /// that are more than `2 e` apart.
     pub tie_per_difference: Option<f64>,
+}
+
+/// What every track or window must reach.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Each {
+    /// The largest relative L2 distance of a track or window from its own reference.
+    pub relative_l2: f64,
+    /// This share of the whole output's root mean square is added, in squares, to that of the track's or window's own
+    /// reference: where values have both signs, noise does not become smaller with a track that is nearly zero.
+    #[serde(default)]
+    pub floor: f64,
 }
 
 /// At least `share` of the values within `absolute + relative |reference|`.
@@ -86,6 +104,8 @@ impl Rule {
             pearson: self.pearson,
             relative_l2: self.relative_l2,
             constant_l2: self.constant_l2,
+            tracks: self.tracks,
+            windows: self.windows,
             outliers: self.outliers,
             t_test_p: self.t_test_p,
             steps: self.steps,
@@ -117,6 +137,8 @@ impl Rule {
         let distances = [
             ("relative_l2", self.relative_l2),
             ("constant_l2", self.constant_l2),
+            ("tracks.relative_l2", self.tracks.map(|t| t.relative_l2)),
+            ("windows.relative_l2", self.windows.map(|w| w.relative_l2)),
             ("within.absolute", self.within.map(|w| w.absolute)),
             ("within.relative", self.within.map(|w| w.relative)),
             ("tie", self.tie),

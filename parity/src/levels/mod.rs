@@ -11,7 +11,7 @@ use crate::outputs::fits;
 use crate::recording::DType;
 
 use bounds::Rule;
-pub use bounds::{Bounds, Within};
+pub use bounds::{Bounds, Each, Within};
 pub use error::ThresholdsError;
 
 /// The profiles that are shipped, by name.

@@ -52,12 +52,86 @@ pub fn by_group(
     candidate: Values<'_>,
     grouping: Grouping,
 ) -> Result<Vec<GroupStats>, GroupError> {
-    let moments = group_moments(reference, candidate, grouping)?;
-    Ok(moments
-        .iter()
-        .enumerate()
-        .map(|(group, moments)| GroupStats::new(group, moments))
-        .collect())
+    grouping.check(same_length(reference, candidate)?)?;
+    let mut comparison = GroupComparison::new(grouping);
+    comparison.push(reference, candidate)?;
+    Ok(comparison.finish())
+}
+
+/// [`by_group`] for arrays that come in pieces.
+#[derive(Clone, Debug)]
+pub struct GroupComparison {
+    grouping: Grouping,
+    moments: Vec<Moments>,
+    /// Values so far.
+    at: usize,
+}
+
+impl GroupComparison {
+    /// Nothing compared yet.
+    #[must_use]
+    pub fn new(grouping: Grouping) -> Self {
+        Self {
+            grouping,
+            moments: vec![Moments::default(); grouping.count()],
+            at: 0,
+        }
+    }
+
+    /// Takes in the next values, whole rows of the grouping's stride: for tracks, all tracks of some positions.
+    ///
+    /// # Errors
+    /// [`GroupError`] where they are no whole rows, or the two differ in length.
+    pub fn push(&mut self, reference: Values<'_>, candidate: Values<'_>) -> Result<(), GroupError> {
+        let Grouping {
+            size,
+            stride,
+            window,
+        } = self.grouping;
+        let len = same_length(reference, candidate)?;
+        if stride == 1 && window == 1 {
+            self.grouping.check(len)?;
+            if len > 0 {
+                columns(reference, candidate, size, &mut self.moments);
+            }
+            return Ok(());
+        }
+        let row = size * stride;
+        if row == 0 || len % stride != 0 {
+            return self.grouping.check(len);
+        }
+        // To the end of the row that was begun, then whole rows, then what is left.
+        let mut done = 0;
+        while done < len {
+            let inside = self.at % row;
+            let piece = (row - inside).min(len - done);
+            let range = done..done + piece;
+            let (a, b) = (reference.slice(range.clone()), candidate.slice(range));
+            runs(a, b, self.grouping, inside, &mut self.moments);
+            self.at += piece;
+            done += piece;
+        }
+        Ok(())
+    }
+
+    /// Finite pairs of each group, and the relative L2 distance with `floor` added, in squares, to the reference's root mean
+    /// square. Undefined where both are zero and the difference is not.
+    #[must_use]
+    pub fn distances(&self, floor: f64) -> Vec<(u64, Stat)> {
+        let groups = self.moments.iter();
+        groups
+            .map(|moments| (moments.count, moments.relative_l2_above(floor)))
+            .collect()
+    }
+
+    /// The comparison within each group.
+    #[must_use]
+    pub fn finish(&self) -> Vec<GroupStats> {
+        let groups = self.moments.iter().enumerate();
+        groups
+            .map(|(group, moments)| GroupStats::new(group, moments))
+            .collect()
+    }
 }
 
 /// The `n` groups farthest from the reference by relative L2 distance, farthest first (the lower
@@ -107,18 +181,10 @@ pub(crate) fn group_moments(
     candidate: Values<'_>,
     grouping: Grouping,
 ) -> Result<Vec<Moments>, GroupError> {
-    let len = same_length(reference, candidate)?;
-    grouping.check(len)?;
-    let mut total = vec![Moments::default(); grouping.count()];
-    if len == 0 {
-        return Ok(total);
-    }
-    if grouping.stride == 1 && grouping.window == 1 {
-        columns(reference, candidate, grouping.size, &mut total);
-    } else {
-        runs(reference, candidate, grouping, &mut total);
-    }
-    Ok(total)
+    grouping.check(same_length(reference, candidate)?)?;
+    let mut comparison = GroupComparison::new(grouping);
+    comparison.push(reference, candidate)?;
+    Ok(comparison.moments)
 }
 
 /// Columns of rows of `width`: tiles of rows are turned so that a column lies in one piece.
@@ -166,32 +232,37 @@ fn tile(reference: Values<'_>, candidate: Values<'_>, moments: &mut [Moments]) {
     }
 }
 
-/// Runs of neighbours that fall into one group.
-fn runs(reference: Values<'_>, candidate: Values<'_>, grouping: Grouping, total: &mut [Moments]) {
+/// Runs of neighbours that fall into one group, of a piece that begins at `inside` of a row and ends in it.
+fn runs(
+    reference: Values<'_>,
+    candidate: Values<'_>,
+    grouping: Grouping,
+    inside: usize,
+    total: &mut [Moments],
+) {
     let Grouping {
         size,
         stride,
         window,
     } = grouping;
-    let row = size * stride;
-    for start in (0..reference.len()).step_by(row) {
-        total.par_iter_mut().enumerate().for_each_init(
-            Column::default,
-            |column, (group, total)| {
-                let end = ((group + 1) * window).min(size) * stride;
-                for block in (group * window * stride..end).step_by(512) {
-                    let range = start + block..start + (block + 512).min(end);
-                    let (a, b) = (reference.slice(range.clone()), candidate.slice(range));
-                    column.clear();
-                    a.to_f64()
-                        .into_iter()
-                        .zip(b.to_f64())
-                        .for_each(|(a, b)| column.push(a, b));
-                    total.merge(&column.moments());
-                }
-            },
-        );
-    }
+    let end = inside + reference.len();
+    total
+        .par_iter_mut()
+        .enumerate()
+        .for_each_init(Column::default, |column, (group, total)| {
+            let first = (group * window * stride).clamp(inside, end);
+            let last = (((group + 1) * window).min(size) * stride).clamp(inside, end);
+            for block in (first..last).step_by(512) {
+                let range = block - inside..(block + 512).min(last) - inside;
+                let (a, b) = (reference.slice(range.clone()), candidate.slice(range));
+                column.clear();
+                a.to_f64()
+                    .into_iter()
+                    .zip(b.to_f64())
+                    .for_each(|(a, b)| column.push(a, b));
+                total.merge(&column.moments());
+            }
+        });
 }
 
 /// The finite pairs of one piece of a group.

@@ -165,11 +165,21 @@ impl Moments {
 
     /// `||b - a|| / ||a||`; zero for equal arrays, whatever their norm.
     pub(crate) fn relative_l2(&self) -> Stat {
+        self.relative_l2_above(0.0)
+    }
+
+    /// `||b - a|| / sqrt(||a||^2 + n floor^2)`.
+    pub(crate) fn relative_l2_above(&self, floor: f64) -> Stat {
         match self.count {
             0 => Stat::Undefined(Reason::Empty),
             _ if self.all_equal() => Stat::Defined(0.0),
-            _ if self.min_a == 0.0 && self.max_a == 0.0 => Stat::Undefined(Reason::ZeroNorm),
-            _ => positive_ratio(self.square_d(), self.square_a()).map(f64::sqrt),
+            _ if self.min_a == 0.0 && self.max_a == 0.0 && floor == 0.0 => {
+                Stat::Undefined(Reason::ZeroNorm)
+            }
+            _ => {
+                let norm = self.square_a() + self.count as f64 * floor * floor;
+                positive_ratio(self.square_d(), norm).map(f64::sqrt)
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use cuda::module::Module;
 use cuda::{Device, Element, Error, Result, arguments};
 
 use crate::compare::report;
-use crate::random::Random;
+use crate::random::{Random, add_one};
 use crate::{convolutions, products};
 
 /// Runs all checks, prints a line each, and tells how many failed.
@@ -29,9 +29,9 @@ fn memory(device: &Device, random: &mut Random) -> Result<usize> {
             .map(|i| (i.wrapping_mul(seed) >> 13) as u8)
             .collect::<Vec<_>>();
         let buffer = device.allocate(count as u64)?;
-        device.poison(buffer.span())?;
-        device.write(&values, buffer.span())?;
-        let back: Vec<u8> = device.download(buffer.span())?;
+        device.poison(&buffer)?;
+        device.write(&values, &buffer)?;
+        let back: Vec<u8> = device.download(&buffer)?;
         failures += report(
             &format!("copy of {count} bytes"),
             back == values,
@@ -50,17 +50,14 @@ fn kernels(device: &Device, module: &Module, random: &mut Random) -> Result<usiz
         .map(|&value| value as f32)
         .collect::<Vec<_>>();
     let (from, to) = (device.upload(&values)?, device.allocate(count as u64 * 4)?);
-    device.poison(to.span())?;
+    device.poison(&to)?;
     let reverse = module.kernel("reverse")?;
     let shared = count as u32 * 4;
     reverse.allow_shared(shared)?;
-    reverse.launch(
-        [1, 1, 1],
-        [256, 1, 1],
-        shared,
-        &arguments![from.span(), to.span(), count as i32],
-    )?;
-    let back: Vec<f32> = device.download(to.span())?;
+    let arguments = arguments![&from, &to, count as i32];
+    // SAFETY: the kernel takes two pointers to so many floats, and so much shared memory.
+    unsafe { reverse.launch([1, 1, 1], [256, 1, 1], shared, &arguments)? };
+    let back: Vec<f32> = device.download(&to)?;
     let mut failures = report(
         "shared memory",
         back.iter().eq(values.iter().rev()),
@@ -68,14 +65,23 @@ fn kernels(device: &Device, module: &Module, random: &mut Random) -> Result<usiz
     );
     let add = module.kernel("add_one")?;
     let ones = device.upload(&[0.0f32; 32])?;
-    let graph = Graph::capture(device, || {
-        (0..10).try_for_each(|_| add.launch([1, 1, 1], [32, 1, 1], 0, &arguments![ones.span()]))
-    })?;
+    let graph = Graph::capture(device, || (0..10).try_for_each(|_| add_one(&add, &ones)))?;
     graph.replay()?;
     graph.replay()?;
-    let sums: Vec<f32> = device.download(ones.span())?;
+    let sums: Vec<f32> = device.download(&ones)?;
     let detail = format!("{} nodes replayed twice give {}", graph.nodes()?, sums[31]);
     failures += report("graph", sums == [20.0; 32], &detail);
+    let before = device.used_bytes();
+    drop(ones);
+    let kept = device.used_bytes() == before;
+    graph.replay()?;
+    drop(graph);
+    let given_back = device.used_bytes() < before;
+    failures += report(
+        "memory of a graph",
+        kept && given_back,
+        "kept as long as the graph",
+    );
     Ok(failures)
 }
 
@@ -94,8 +100,8 @@ fn choice(device: &Device) -> Result<usize> {
                     operation: "a way".into(),
                     problem: "fails".into(),
                 })),
-                1 => device.fill(small.span(), 0),
-                _ => device.fill(large.span(), 0),
+                1 => device.fill(&small, 0),
+                _ => device.fill(&large, 0),
             },
         )
     };
@@ -136,6 +142,6 @@ fn errors(device: &Device) -> Result<usize> {
         failed.contains("cuStreamSynchronize"),
         &failed,
     );
-    let after: Vec<u8> = device.download(device.upload(&[7u8; 9])?.span())?;
+    let after: Vec<u8> = device.download(&device.upload(&[7u8; 9])?)?;
     Ok(failures + report("the device after errors", after == [7; 9], "copies"))
 }

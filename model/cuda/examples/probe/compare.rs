@@ -1,7 +1,7 @@
 //! Operands to the device, results back, and what is said of them.
 
 use cuda::graph::Graph;
-use cuda::{Buffer, Device, Element, Result, Span};
+use cuda::{Device, Element, Result, Span};
 use half::bf16;
 
 use crate::random::round;
@@ -15,7 +15,7 @@ pub fn report(name: &str, passed: bool, detail: &str) -> usize {
     usize::from(!passed)
 }
 
-pub fn upload(device: &Device, values: &[f64], element: Element) -> Result<Buffer> {
+pub fn upload(device: &Device, values: &[f64], element: Element) -> Result<Span> {
     match element {
         Element::Bf16 => device.upload(
             &values
@@ -29,7 +29,7 @@ pub fn upload(device: &Device, values: &[f64], element: Element) -> Result<Buffe
     }
 }
 
-pub fn download(device: &Device, span: Span, element: Element) -> Result<Vec<f64>> {
+pub fn download(device: &Device, span: &Span, element: Element) -> Result<Vec<f64>> {
     Ok(match element {
         Element::Bf16 => device
             .download::<bf16>(span)?
@@ -46,7 +46,7 @@ pub fn download(device: &Device, span: Span, element: Element) -> Result<Vec<f64
 
 /// A poisoned result with margins before and after it that nothing may write.
 pub struct Guarded {
-    whole: Buffer,
+    whole: Span,
     result: Span,
 }
 
@@ -56,24 +56,24 @@ const MARGIN: u64 = 4096;
 impl Guarded {
     pub fn new(device: &Device, bytes: u64) -> Result<Self> {
         let whole = device.allocate(bytes + 2 * MARGIN)?;
-        device.poison(whole.span())?;
-        let result = whole.span().slice(MARGIN, bytes)?;
+        device.poison(&whole)?;
+        let result = whole.slice(MARGIN, bytes)?;
         Ok(Self { whole, result })
     }
 
     pub fn span(&self) -> Span {
-        self.result
+        self.result.clone()
     }
 
     /// Whether the margins are as they were, and the same work in a graph gives the very same bytes.
     pub fn holds(&self, device: &Device, run: impl FnOnce() -> Result<()>) -> Result<bool> {
-        let direct: Vec<u8> = device.download(self.whole.span())?;
+        let direct: Vec<u8> = device.download(&self.whole)?;
         let margin = MARGIN as usize;
         let (before, after) = (&direct[..margin], &direct[direct.len() - margin..]);
         let intact = before.iter().chain(after).all(|&byte| byte == 0xff);
-        device.poison(self.whole.span())?;
+        device.poison(&self.whole)?;
         Graph::capture(device, run)?.replay()?;
-        Ok(intact && direct == device.download::<u8>(self.whole.span())?)
+        Ok(intact && direct == device.download::<u8>(&self.whole)?)
     }
 }
 

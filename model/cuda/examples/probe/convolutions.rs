@@ -75,19 +75,19 @@ fn check(device: &Device, shape: Shape, random: &mut Random) -> Result<usize> {
     let (x_buffer, w_buffer) = (upload(device, &x, element)?, upload(device, &w, element)?);
     let residual_buffer = upload(device, &residual, element)?;
     let bias_buffer = upload(device, &bias, shape.bias.unwrap_or(Element::F32))?;
-    let y_buffer = Guarded::new(device, residual_buffer.span().bytes)?;
+    let y_buffer = Guarded::new(device, residual_buffer.bytes())?;
     let workspace = device.allocate(WORKSPACE)?;
-    device.poison(workspace.span())?;
+    device.poison(&workspace)?;
     let operands = Operands {
-        x: x_buffer.span(),
-        w: w_buffer.span(),
-        bias: shape.bias.is_some().then(|| bias_buffer.span()),
-        residual: shape.residual.then(|| residual_buffer.span()),
+        x: x_buffer,
+        w: w_buffer,
+        bias: shape.bias.is_some().then(|| bias_buffer.clone()),
+        residual: shape.residual.then(|| residual_buffer.clone()),
         y: y_buffer.span(),
     };
-    convolution.run(&operands, workspace.span())?;
-    let found = download(device, y_buffer.span(), element)?;
-    let again = y_buffer.holds(device, || convolution.run(&operands, workspace.span()))?;
+    convolution.run(&operands, &workspace)?;
+    let found = download(device, &y_buffer.span(), element)?;
+    let again = y_buffer.holds(device, || convolution.run(&operands, &workspace))?;
     let mut expected = Vec::with_capacity(found.len());
     for entry in 0..batch {
         for position in 0..length {

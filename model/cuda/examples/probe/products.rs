@@ -119,19 +119,19 @@ fn check(device: &Device, product: Product, random: &mut Random) -> Result<usize
     let linear = Linear::plan(device, product, WORKSPACE)?;
     let (x_buffer, w_buffer) = (upload(device, &x, input)?, upload(device, &w, input)?);
     let (c_buffer, bias_buffer) = (upload(device, &c, output)?, upload(device, &bias, output)?);
-    let y_buffer = Guarded::new(device, c_buffer.span().bytes)?;
+    let y_buffer = Guarded::new(device, c_buffer.bytes())?;
     let workspace = device.allocate(WORKSPACE)?;
-    device.poison(workspace.span())?;
+    device.poison(&workspace)?;
     let operands = Operands {
-        x: x_buffer.span(),
-        w: w_buffer.span(),
-        bias: product.bias.then(|| bias_buffer.span()),
-        c: (product.beta != 0.0).then(|| c_buffer.span()),
+        x: x_buffer,
+        w: w_buffer,
+        bias: product.bias.then(|| bias_buffer.clone()),
+        c: (product.beta != 0.0).then(|| c_buffer.clone()),
         y: y_buffer.span(),
     };
-    linear.run(&operands, workspace.span())?;
-    let y = download(device, y_buffer.span(), output)?;
-    let again = y_buffer.holds(device, || linear.run(&operands, workspace.span()))?;
+    linear.run(&operands, &workspace)?;
+    let y = download(device, &y_buffer.span(), output)?;
+    let again = y_buffer.holds(device, || linear.run(&operands, &workspace))?;
     let (mut found, mut expected) = (Vec::new(), Vec::new());
     for entry in 0..batch {
         for row in 0..rows {

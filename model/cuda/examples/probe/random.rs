@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cuda::compile::Source;
-use cuda::module::Module;
+use cuda::module::{Kernel, Module};
 use cuda::{Element, Result, Span, arguments};
 use half::bf16;
 
@@ -39,19 +39,22 @@ extern "C" __global__ void reverse(const float *from, float *to, int count) {
 };
 
 /// Fills `span` on the device.
-pub fn fill(module: &Module, span: Span, element: Element, seed: u32) -> Result<()> {
+pub fn fill(module: &Module, span: &Span, element: Element, seed: u32) -> Result<()> {
     let name = if element == Element::Bf16 {
         "random_bf16"
     } else {
         "random_f32"
     };
     let kernel = module.kernel(name)?;
-    kernel.launch(
-        [2048, 1, 1],
-        [256, 1, 1],
-        0,
-        &arguments![span, span.bytes / element.bytes(), seed],
-    )
+    let arguments = arguments![span, span.bytes() / element.bytes(), seed];
+    // SAFETY: the kernel takes a pointer, a number of values and a seed, and writes so many values.
+    unsafe { kernel.launch([2048, 1, 1], [256, 1, 1], 0, &arguments) }
+}
+
+/// Adds one to 32 floats.
+pub fn add_one(kernel: &Kernel, values: &Span) -> Result<()> {
+    // SAFETY: the kernel takes a pointer to 32 floats, which every caller's span holds.
+    unsafe { kernel.launch([1, 1, 1], [32, 1, 1], 0, &arguments![values]) }
 }
 
 /// Another sequence each time the program runs (SplitMix64).

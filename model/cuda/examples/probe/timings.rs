@@ -6,9 +6,9 @@ use cuda::convolution::{self, Convolution};
 use cuda::graph::Graph;
 use cuda::linear::{self, Linear, Product};
 use cuda::module::Module;
-use cuda::{Buffer, Device, Element, Result, Span, arguments};
+use cuda::{Device, Element, Result, Span};
 
-use crate::random::fill;
+use crate::random::{add_one, fill};
 
 const WORKSPACE: u64 = 64 << 20;
 
@@ -20,8 +20,8 @@ pub fn run(device: &Device, module: &Module) -> Result<()> {
     copies(device)?;
     launches(device, module)?;
     let workspace = device.allocate(WORKSPACE)?;
-    products(device, module, workspace.span())?;
-    convolutions(device, module, workspace.span())
+    products(device, module, &workspace)?;
+    convolutions(device, module, &workspace)
 }
 
 /// The median of ten times in milliseconds, after two that are not counted.
@@ -41,9 +41,9 @@ fn random(
     count: u64,
     element: Element,
     seed: u32,
-) -> Result<Buffer> {
+) -> Result<Span> {
     let buffer = device.allocate(count * element.bytes())?;
-    fill(module, buffer.span(), element, seed)?;
+    fill(module, &buffer, element, seed)?;
     Ok(buffer)
 }
 
@@ -52,15 +52,14 @@ fn copies(device: &Device) -> Result<()> {
     let (one, other) = (device.allocate(bytes)?, device.allocate(bytes)?);
     let mut host = vec![1u8; bytes as usize];
     let start = Instant::now();
-    device.write(&host, one.span())?;
+    device.write(&host, &one)?;
     device.synchronize()?;
     let up = bytes as f64 / start.elapsed().as_secs_f64() / 1e9;
     let start = Instant::now();
-    device.read(one.span(), &mut host)?;
+    device.read(&one, &mut host)?;
     let down = bytes as f64 / start.elapsed().as_secs_f64() / 1e9;
-    let across = 2.0 * bytes as f64
-        / f64::from(median(device, || device.copy(one.span(), other.span()))?)
-        / 1e6;
+    let across =
+        2.0 * bytes as f64 / f64::from(median(device, || device.copy(&one, &other))?) / 1e6;
     println!(
         "copies of 1 GiB: to the device {up:.1} GB/s, back {down:.1} GB/s, on the device {across:.0} GB/s"
     );
@@ -70,9 +69,7 @@ fn copies(device: &Device) -> Result<()> {
 fn launches(device: &Device, module: &Module) -> Result<()> {
     let add = module.kernel("add_one")?;
     let values = device.upload(&[0.0f32; 32])?;
-    let enqueue = || {
-        (0..1000).try_for_each(|_| add.launch([1, 1, 1], [32, 1, 1], 0, &arguments![values.span()]))
-    };
+    let enqueue = || (0..1000).try_for_each(|_| add_one(&add, &values));
     let direct = median(device, enqueue)?;
     let graph = Graph::capture(device, enqueue)?;
     let replayed = median(device, || graph.replay())?;
@@ -82,7 +79,7 @@ fn launches(device: &Device, module: &Module) -> Result<()> {
     Ok(())
 }
 
-fn products(device: &Device, module: &Module, workspace: Span) -> Result<()> {
+fn products(device: &Device, module: &Module, workspace: &Span) -> Result<()> {
     use Element::{Bf16, F32};
     let long = 1 << 20;
     let list = [
@@ -120,13 +117,13 @@ fn products(device: &Device, module: &Module, workspace: Span) -> Result<()> {
         let w = random(device, module, inner * columns, input, 2)?;
         let bias = random(device, module, columns, output, 3)?;
         let y = device.allocate(rows * columns * output.bytes())?;
-        let bias = product.bias.then(|| bias.span());
+        let bias = product.bias.then_some(bias);
         let operands = linear::Operands {
-            x: x.span(),
-            w: w.span(),
+            x,
+            w,
             bias,
             c: None,
-            y: y.span(),
+            y,
         };
         let run = |linear: &Linear| linear.run(&operands, workspace);
         let name = format!("{product} tf32 {} planned in {planned:.1} ms", product.tf32);
@@ -175,7 +172,7 @@ fn table<T>(
     Ok(())
 }
 
-fn convolutions(device: &Device, module: &Module, workspace: Span) -> Result<()> {
+fn convolutions(device: &Device, module: &Module, workspace: &Span) -> Result<()> {
     use Element::{Bf16, F32};
     let sizes = [
         (20, 768, 768),
@@ -226,7 +223,7 @@ fn convolutions(device: &Device, module: &Module, workspace: Span) -> Result<()>
 fn convolution(
     device: &Device,
     module: &Module,
-    workspace: Span,
+    workspace: &Span,
     shape: convolution::Shape,
 ) -> Result<()> {
     let convolution::Shape {
@@ -243,14 +240,14 @@ fn convolution(
     let residual = random(device, module, length * outputs, element, 4)?;
     let y = device.allocate(length * outputs * element.bytes())?;
     let operands = convolution::Operands {
-        x: x.span(),
-        w: w.span(),
-        bias: shape.bias.is_some().then(|| bias.span()),
-        residual: shape.residual.then(|| residual.span()),
-        y: y.span(),
+        x,
+        w,
+        bias: shape.bias.is_some().then_some(bias),
+        residual: shape.residual.then_some(residual),
+        y,
     };
     let start = Instant::now();
-    let plans = Convolution::ranked(device, shape, workspace.bytes, WAYS)?;
+    let plans = Convolution::ranked(device, shape, workspace.bytes(), WAYS)?;
     let planned = start.elapsed().as_secs_f64();
     let engines = plans
         .iter()

@@ -6,7 +6,7 @@ use super::columns::{Columns, columns, joint_weights, runs};
 use super::{Kind, Output, Outputs, chunk};
 use crate::config::Head;
 use crate::cuda::forward::{Forward, arguments};
-use crate::cuda::steps::{Argument, Id, Place, Product};
+use crate::cuda::steps::{Argument, Fixed, Id, Place, Product};
 
 /// Heads that one launch serves.
 const SEGMENTS: usize = 8;
@@ -28,9 +28,9 @@ enum Made {
 struct Segment {
     columns: Columns,
     made: Made,
-    bias: u64,
-    scale: u64,
-    factor: Option<u64>,
+    bias: Fixed,
+    scale: Option<Fixed>,
+    factor: Option<Fixed>,
     /// Scaled predictions, or logits.
     first: Id,
     /// Predictions.
@@ -92,14 +92,14 @@ impl Forward<'_> {
                     true => Made::SquashedTracks,
                     false => Made::Tracks,
                 };
-                (made, 0, None, None)
+                (made, None, None, None)
             }
-            Some(Head::SpliceSitesClassification { .. }) => (Made::Classes, 0, None, None),
-            _ => (Made::Usage, 0, None, None),
+            Some(Head::SpliceSitesClassification { .. }) => (Made::Classes, None, None, None),
+            _ => (Made::Usage, None, None, None),
         };
         let second;
         if matches!(made, Made::Tracks | Made::SquashedTracks) {
-            scale = self.weights.values(&format!("{path}/learnt_scale"));
+            scale = Some(self.weights.values(&format!("{path}/learnt_scale")));
             factor = self.weights.find(&format!("{path}/factor"));
             second = factor.map(|_| self.steps.tensor(values * self.element));
             let output = |kind: &str| format!("{kind}_{resolution}bp");
@@ -134,7 +134,7 @@ impl Forward<'_> {
     fn run_of_heads(
         &mut self,
         embedding: Id,
-        weights: u64,
+        weights: Fixed,
         [positions, channels, all]: [usize; 3],
         segments: &[Segment],
     ) {
@@ -198,11 +198,11 @@ impl Forward<'_> {
         let count = segment.columns.count;
         let parameters = (organism * count * 4) as u64;
         let to = |id: Id| Place::Tensor(id, (row * count * self.element) as u64);
-        let of = |address: u64| Argument::from(address + parameters);
+        let of = |fixed: Fixed| Place::from(fixed + parameters);
         [
-            of(segment.bias),
-            of(segment.scale),
-            segment.factor.map_or(Argument::from(0u64), of),
+            of(segment.bias).into(),
+            segment.scale.map_or(Place::Nowhere, of).into(),
+            segment.factor.map_or(Place::Nowhere, of).into(),
             to(segment.first).into(),
             segment.second.map_or(Place::Nowhere, to).into(),
             segment.exact.into(),

@@ -3,7 +3,7 @@
 use super::{Kind, Output, Outputs};
 use crate::config::Head;
 use crate::cuda::forward::{Forward, arguments};
-use crate::cuda::steps::{Argument, Id, Place, Product};
+use crate::cuda::steps::{Argument, Fixed, Id, Place, Product, Source};
 use crate::request::Request;
 
 /// Tissues whose counts are written at a time.
@@ -55,7 +55,7 @@ impl Forward<'_> {
                     self.best_positions(probabilities, sites, sequence, k, threshold);
                 }
                 _ => {
-                    let given = self.given_positions + (sequence * 4 * k * 4) as u64;
+                    let given = Fixed::from(Source::SpliceSites) + (sequence * 4 * k * 4) as u64;
                     self.steps.each(
                         "copy_integers",
                         4 * k,

@@ -4,13 +4,50 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::cuda) struct Id(pub(in crate::cuda) usize);
 
-/// An address: in a tensor of the plan, in the parameters, or none.
+/// Memory that a plan does not own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::cuda) enum Source {
+    /// A prepared parameter, by its number.
+    Parameter(usize),
+    /// The bases of the batch, a byte each, `[B, S]`.
+    Bases,
+    /// The organisms of the batch, int32 `[B]`.
+    Organisms,
+    /// Splice sites that were given, int32 `[B, 4, K]`.
+    SpliceSites,
+}
+
+/// A place in memory that a plan does not own: the bytes from `offset` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::cuda) struct Fixed {
+    pub(in crate::cuda) source: Source,
+    pub(in crate::cuda) offset: u64,
+}
+
+impl From<Source> for Fixed {
+    fn from(source: Source) -> Self {
+        Self { source, offset: 0 }
+    }
+}
+
+impl std::ops::Add<u64> for Fixed {
+    type Output = Self;
+
+    fn add(self, bytes: u64) -> Self {
+        Self {
+            offset: self.offset + bytes,
+            ..self
+        }
+    }
+}
+
+/// Where an operand lies: in a tensor of the plan, outside of it, or nowhere.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::cuda) enum Place {
     /// A tensor, from this byte on.
     Tensor(Id, u64),
-    /// A fixed device address.
-    Fixed(u64),
+    /// Outside of the plan.
+    Fixed(Fixed),
     /// Null.
     Nowhere,
 }
@@ -21,9 +58,9 @@ impl From<Id> for Place {
     }
 }
 
-impl From<u64> for Place {
-    fn from(address: u64) -> Self {
-        Self::Fixed(address)
+impl From<Fixed> for Place {
+    fn from(fixed: Fixed) -> Self {
+        Self::Fixed(fixed)
     }
 }
 
@@ -58,9 +95,14 @@ impl From<Id> for Argument {
         Self::At(id.into())
     }
 }
-impl From<u64> for Argument {
-    fn from(address: u64) -> Self {
-        Self::At(address.into())
+impl From<Fixed> for Argument {
+    fn from(fixed: Fixed) -> Self {
+        Self::At(fixed.into())
+    }
+}
+impl From<Source> for Argument {
+    fn from(source: Source) -> Self {
+        Fixed::from(source).into()
     }
 }
 impl From<Option<Id>> for Argument {
@@ -163,14 +205,14 @@ pub(in crate::cuda) enum Work {
         a: Place,
         b: Place,
         c: Place,
-        bias: Option<u64>,
+        bias: Option<Fixed>,
     },
     /// A convolution, its bias and a residual, rounded once.
     Convolution {
         convolution: Convolution,
         x: Place,
-        w: u64,
-        bias: u64,
+        w: Fixed,
+        bias: Fixed,
         residual: Place,
         y: Place,
     },
@@ -197,14 +239,14 @@ impl Work {
         places.into_iter().filter_map(tensor).collect()
     }
 
-    /// The address of the weights that it multiplies with, and how many there are.
-    pub(in crate::cuda) fn weights(&self) -> Option<(u64, usize)> {
+    /// The weights that it multiplies with, and how many there are.
+    pub(in crate::cuda) fn weights(&self) -> Option<(Fixed, usize)> {
         match self {
             Self::Product {
                 product,
-                b: Place::Fixed(address),
+                b: Place::Fixed(weights),
                 ..
-            } => Some((*address, product.k * product.n)),
+            } => Some((*weights, product.k * product.n)),
             Self::Convolution { convolution, w, .. } => Some((
                 *w,
                 convolution.width * convolution.inputs * convolution.outputs,

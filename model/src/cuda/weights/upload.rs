@@ -5,13 +5,13 @@ mod tables;
 
 use std::collections::BTreeMap;
 
-use ::cuda::{Buffer, Device, Span};
+use ::cuda::module::Argument;
+use ::cuda::{Device, Span, arguments};
 
 use super::Weights;
 use crate::config::{Config, Head};
 use crate::cuda::CudaError;
 use crate::cuda::kernels::Kernels;
-use crate::cuda::steps::Argument;
 use crate::metadata::Metadata;
 use crate::store::Store;
 
@@ -24,8 +24,8 @@ pub(in crate::cuda) struct Uploader<'a> {
     pub(in crate::cuda) metadata: Option<&'a Metadata>,
     /// Whether parameters that XLA need not round stay exact (excess precision).
     pub(in crate::cuda) excess: bool,
-    staging: [Buffer; 2],
-    ready: BTreeMap<String, Buffer>,
+    staging: [Span; 2],
+    ready: BTreeMap<String, Span>,
 }
 
 impl<'a> Uploader<'a> {
@@ -77,8 +77,10 @@ impl<'a> Uploader<'a> {
                 .collect(),
             _ => Vec::new(),
         };
+        let (names, spans): (Vec<_>, Vec<_>) = self.ready.into_iter().unzip();
         Ok(Weights {
-            ready: self.ready,
+            numbers: names.into_iter().zip(0..).collect(),
+            spans,
             tissues,
             element: self.kernels.element(),
             #[cfg(test)]
@@ -101,11 +103,7 @@ impl<'a> Uploader<'a> {
                 let (from, n) = self.upload(name)?;
                 let (variance, _) = self.upload(&format!("{path}/var_ema"))?;
                 let to = self.reserve(name, 4 * n)?;
-                self.each(
-                    "fold_norm",
-                    n,
-                    vec![from.into(), variance.into(), to.into(), (n as i32).into()],
-                )
+                self.each("fold_norm", n, &arguments![&from, &variance, &to, n as i32])
             }
             "w" if path.ends_with("standardized_conv1_d") => self.kernel(name, path, &shape),
             "w" if shape.len() == 3 && path.ends_with("conv1_d") => {
@@ -136,17 +134,13 @@ impl<'a> Uploader<'a> {
                 self.each(
                     "softplus_values",
                     n,
-                    vec![from.into(), to.into(), (n as i64).into(), exact.into()],
+                    &arguments![&from, &to, n as i64, exact],
                 )
             }
             _ => {
                 let (from, n) = self.upload(name)?;
                 let to = self.reserve(name, 4 * n)?;
-                self.each(
-                    "round_values",
-                    n,
-                    vec![from.into(), to.into(), (n as i64).into()],
-                )
+                self.each("round_values", n, &arguments![&from, &to, n as i64])
             }
         }
     }
@@ -157,16 +151,13 @@ impl<'a> Uploader<'a> {
         let fan_in = shape[0] * shape[1];
         let (from, n) = self.upload(name)?;
         let to = self.reserve(name, n * self.kernels.element())?;
-        let extent = [Argument::Int(fan_in as i32), Argument::Int(out as i32)];
         if self.config.folds.standardized_conv1d {
-            let mut arguments = vec![from.into(), to.into()];
-            arguments.extend(extent);
-            return self.each("transpose", n, arguments);
+            let arguments = arguments![&from, &to, fan_in as i32, out as i32];
+            return self.each("transpose", n, &arguments);
         }
         let (scale, _) = self.upload(&format!("{path}/scale"))?;
-        let mut arguments = vec![from.into(), scale.into(), to.into()];
-        arguments.extend(extent);
-        arguments.push(i32::from(self.excess).into());
+        let exact = i32::from(self.excess);
+        let arguments = arguments![&from, &scale, &to, fan_in as i32, out as i32, exact];
         let grid = [out.div_ceil(32) as u32, 1, 1];
         self.kernels
             .launch("standardize", grid, [32, 8, 1], &arguments)
@@ -184,60 +175,42 @@ impl<'a> Uploader<'a> {
         let (from, _) = self.upload(from)?;
         let bytes = all_rows * stride * self.kernels.element();
         let to = match self.ready.get(name) {
-            Some(buffer) => buffer.span().ptr,
+            Some(span) => span.clone(),
             None => {
                 let to = self.reserve(name, bytes)?;
-                let span = Span {
-                    ptr: to,
-                    bytes: bytes as u64,
-                };
-                self.device.fill(span, 0)?;
+                self.device.fill(&to, 0)?;
                 to
             }
         };
-        let arguments = vec![
-            from.into(),
-            to.into(),
-            (rows as i64).into(),
-            (c as i32).into(),
-            (stride as i32).into(),
-            (at as i32).into(),
-        ];
-        self.each("store_matrix", rows * c, arguments)
+        let arguments = arguments![&from, &to, rows as i64, c as i32, stride as i32, at as i32];
+        self.each("store_matrix", rows * c, &arguments)
     }
 
-    fn reserve(&mut self, name: &str, bytes: usize) -> Result<u64, CudaError> {
-        let buffer = self.device.allocate(bytes.max(4) as u64)?;
-        let address = buffer.span().ptr;
-        self.ready.insert(name.to_owned(), buffer);
-        Ok(address)
+    fn reserve(&mut self, name: &str, bytes: usize) -> Result<Span, CudaError> {
+        let span = self.device.allocate(bytes.max(4) as u64)?;
+        self.ready.insert(name.to_owned(), span.clone());
+        Ok(span)
     }
 
     fn each(
         &self,
         kernel: &'static str,
         n: usize,
-        arguments: Vec<Argument>,
+        arguments: &[Argument],
     ) -> Result<(), CudaError> {
         let blocks = n.div_ceil(256).clamp(1, 8192) as u32;
         self.kernels
-            .launch(kernel, [blocks, 1, 1], [256, 1, 1], &arguments)
+            .launch(kernel, [blocks, 1, 1], [256, 1, 1], arguments)
     }
 
-    /// A tensor's values as float32 in one of two staging buffers by turns; the address and how many there are.
-    fn upload(&mut self, name: &str) -> Result<(u64, usize), CudaError> {
+    /// A tensor's values as float32 in one of two staging buffers by turns; where they are and how many.
+    fn upload(&mut self, name: &str) -> Result<(Span, usize), CudaError> {
         self.staging.swap(0, 1);
-        let to = self.staging[0].span().ptr;
+        let staging = &self.staging[0];
         let device = self.device;
         let write = |bytes: &[u8]| {
-            let bytes_of = bytes.len() as u64;
-            device.write(
-                bytes,
-                Span {
-                    ptr: to,
-                    bytes: bytes_of,
-                },
-            )?;
+            let to = staging.slice(0, bytes.len() as u64)?;
+            device.write(bytes, &to)?;
             Ok::<_, CudaError>((to, bytes.len() / 4))
         };
         match self.store.with_f32_bytes(name, write) {

@@ -1,5 +1,7 @@
 //! Matrices on the same input, side by side: linear layers of a block, and heads on an embedding.
 
+use ::cuda::arguments;
+
 use super::Uploader;
 use crate::cuda::CudaError;
 use crate::cuda::heads::columns::{Columns, columns, joint_weights};
@@ -76,12 +78,8 @@ impl Uploader<'_> {
             let to = self.reserve(&format!("{path}/qk_r_bias"), 8 * wide)?;
             for (part, name) in ["q_r_bias", "k_r_bias"].into_iter().enumerate() {
                 let (from, n) = self.upload(&format!("{path}/{name}"))?;
-                let to = to + (4 * part * wide) as u64;
-                self.each(
-                    "round_values",
-                    n,
-                    vec![from.into(), to.into(), (n as i64).into()],
-                )?;
+                let to = to.from((4 * part * wide) as u64)?;
+                self.each("round_values", n, &arguments![&from, &to, n as i64])?;
             }
             let path = format!("{block}/row_attention_block");
             let parts = ["linear_q", "linear_k", "linear_v"].map(|name| (name, pair.row_width));

@@ -1,6 +1,6 @@
 //! Tables that no parameter holds.
 
-use ::cuda::Span;
+use ::cuda::{Span, arguments};
 
 use super::Uploader;
 use crate::config::Head;
@@ -30,14 +30,8 @@ impl Uploader<'_> {
             ["rotary/cosines", "rotary/sines"].map(|name| self.reserve(name, 4 * LONGEST * pairs));
         let [cosines, sines] = tables;
         let (cosines, sines) = (cosines?, sines?);
-        let arguments = vec![
-            rounded.into(),
-            cosines.into(),
-            sines.into(),
-            (LONGEST as i32).into(),
-            (pairs as i32).into(),
-        ];
-        self.each("rotary_tables", LONGEST * pairs, arguments)?;
+        let arguments = arguments![&rounded, &cosines, &sines, LONGEST as i32, pairs as i32];
+        self.each("rotary_tables", LONGEST * pairs, &arguments)?;
         let widths =
             central_mask_widths(pair.position_features / 2, tower.max_position / pair.pool);
         self.table("position_widths", &widths, false)?;
@@ -72,20 +66,13 @@ impl Uploader<'_> {
         Ok(())
     }
 
-    fn table(&mut self, name: &str, values: &[f32], rounded: bool) -> Result<u64, CudaError> {
+    fn table(&mut self, name: &str, values: &[f32], rounded: bool) -> Result<Span, CudaError> {
         let to = self.reserve(name, 4 * values.len())?;
-        let span = Span {
-            ptr: to,
-            bytes: 4 * values.len() as u64,
-        };
-        self.device.write(values, span)?;
+        self.device
+            .write(values, &to.slice(0, 4 * values.len() as u64)?)?;
         if rounded {
             let n = values.len();
-            self.each(
-                "round_values",
-                n,
-                vec![to.into(), to.into(), (n as i64).into()],
-            )?;
+            self.each("round_values", n, &arguments![&to, &to, n as i64])?;
         }
         Ok(to)
     }
