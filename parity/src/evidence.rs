@@ -29,35 +29,18 @@ pub struct Changes {
 
 #[cfg(feature = "burn")]
 mod ledger {
-    use std::collections::BTreeMap;
     use std::path::Path;
 
     use half::bf16;
     use model::Parts;
-    use serde::Deserialize;
 
     use super::{Change, Changes};
-
-    #[derive(Deserialize)]
-    struct Ledger {
-        digest_algorithm: String,
-        tensors: BTreeMap<String, Entry>,
-    }
-
-    #[derive(Deserialize)]
-    struct Entry {
-        dtype: String,
-        digest: String,
-    }
+    use crate::weights::Ledger;
 
     /// Holds the tensors whose names `wanted` accepts to the ledger of the folder that `convert` wrote. Nothing where there is no
     /// ledger that could tell.
     pub fn changes(dir: &Path, parts: &Parts, wanted: impl Fn(&str) -> bool) -> Option<Changes> {
-        let text = std::fs::read_to_string(dir.join("conversion.json")).ok()?;
-        let ledger: Ledger = serde_json::from_str(&text).ok()?;
-        if ledger.digest_algorithm != "blake3" {
-            return None;
-        }
+        let ledger = Ledger::read(dir).ok()?.filter(Ledger::tells_of_tensors)?;
         let mut changes = Changes::default();
         for (name, _, values) in parts.tensors(|name, _| wanted(name)) {
             let Some(entry) = ledger.tensors.get(name) else {

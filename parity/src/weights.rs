@@ -1,5 +1,6 @@
 //! Whether two sides have the same weights: digests of checkpoints, as the converter's ledger states them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -43,40 +44,70 @@ pub struct LedgerError {
     message: String,
 }
 
+impl LedgerError {
+    fn new(path: &Path, cause: impl std::fmt::Display) -> Self {
+        Self {
+            path: path.into(),
+            message: cause.to_string(),
+        }
+    }
+}
+
+/// What is read of the ledger that `convert` writes, `conversion.json`.
+#[derive(Deserialize)]
+pub(crate) struct Ledger {
+    pub(crate) digest_algorithm: String,
+    source: Source,
+    /// By name.
+    #[serde(default)]
+    pub(crate) tensors: BTreeMap<String, Written>,
+}
+
+#[derive(Deserialize)]
+struct Source {
+    digest: String,
+}
+
+/// A tensor that was written.
+#[derive(Deserialize)]
+pub(crate) struct Written {
+    file: String,
+    #[serde(default)]
+    pub(crate) dtype: String,
+    pub(crate) digest: String,
+}
+
+impl Ledger {
+    /// That of the model in `dir`; nothing where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be read or has no digest.
+    pub(crate) fn read(dir: &Path) -> Result<Option<Self>, LedgerError> {
+        let path = dir.join("conversion.json");
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(LedgerError::new(&path, e)),
+        };
+        serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|e| LedgerError::new(&path, e))
+    }
+
+    /// Whether tensors can be held to it; a ledger of another program's says nothing of them.
+    pub(crate) fn tells_of_tensors(&self) -> bool {
+        self.digest_algorithm == "blake3" && !self.tensors.is_empty()
+    }
+}
+
 /// The digest of the checkpoint that the model in `dir` was converted from: `source.digest` of its `conversion.json`. It is
 /// the same for every form of the checkpoint on disk. `None` where there is no ledger.
 ///
 /// # Errors
 /// Where the ledger cannot be read or has no digest.
 pub fn checkpoint_digest(dir: &Path) -> Result<Option<String>, LedgerError> {
-    #[derive(Deserialize)]
-    struct Ledger {
-        digest_algorithm: String,
-        source: Source,
-    }
-    #[derive(Deserialize)]
-    struct Source {
-        digest: String,
-    }
-    let path = dir.join("conversion.json");
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => {
-            let message = e.to_string();
-            return Err(LedgerError { path, message });
-        }
-    };
-    match serde_json::from_str::<Ledger>(&text) {
-        Ok(ledger) => Ok(Some(format!(
-            "{}:{}",
-            ledger.digest_algorithm, ledger.source.digest
-        ))),
-        Err(e) => {
-            let message = e.to_string();
-            Err(LedgerError { path, message })
-        }
-    }
+    let ledger = Ledger::read(dir)?;
+    Ok(ledger.map(|ledger| format!("{}:{}", ledger.digest_algorithm, ledger.source.digest)))
 }
 
 /// The tensors of the model in `dir` whose bytes are not those that its ledger says were written: read and hashed now, all
@@ -87,34 +118,11 @@ pub fn checkpoint_digest(dir: &Path) -> Result<Option<String>, LedgerError> {
 #[cfg(feature = "burn")]
 pub fn changed_tensors(dir: &Path) -> Result<Option<Vec<String>>, LedgerError> {
     use rayon::prelude::*;
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
-    #[derive(Deserialize)]
-    struct Ledger {
-        digest_algorithm: String,
-        #[serde(default)]
-        tensors: BTreeMap<String, Written>,
-    }
-    #[derive(Deserialize)]
-    struct Written {
-        file: String,
-        digest: String,
-    }
-    let path = dir.join("conversion.json");
-    let fault = |path: &Path, message: String| LedgerError {
-        path: path.into(),
-        message,
-    };
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(fault(&path, e.to_string())),
-    };
-    let ledger: Ledger = serde_json::from_str(&text).map_err(|e| fault(&path, e.to_string()))?;
-    // A ledger of another program's says nothing of tensors.
-    if ledger.digest_algorithm != "blake3" || ledger.tensors.is_empty() {
+    let Some(ledger) = Ledger::read(dir)?.filter(Ledger::tells_of_tensors) else {
         return Ok(None);
-    }
+    };
     let files: BTreeSet<&String> = ledger
         .tensors
         .values()
@@ -123,7 +131,7 @@ pub fn changed_tensors(dir: &Path) -> Result<Option<Vec<String>>, LedgerError> {
     let mut stored = BTreeMap::new();
     for name in files {
         let path = dir.join(name);
-        let header = header(&path).map_err(|e| fault(&path, e.to_string()))?;
+        let header = header(&path).map_err(|e| LedgerError::new(&path, e))?;
         stored.extend(
             header
                 .into_iter()
@@ -134,7 +142,7 @@ pub fn changed_tensors(dir: &Path) -> Result<Option<Vec<String>>, LedgerError> {
         let Some((path, range)) = stored.get(name) else {
             return Ok(Some(name.clone()));
         };
-        let found = digest(path, range.clone()).map_err(|e| fault(path, e.to_string()))?;
+        let found = digest(path, range.clone()).map_err(|e| LedgerError::new(path, e))?;
         Ok((found != written.digest).then(|| name.clone()))
     };
     let tensors: Vec<_> = ledger.tensors.iter().collect();

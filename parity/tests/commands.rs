@@ -51,7 +51,13 @@ fn recordings_of_any_framework_compare() {
         .collect();
     assert_eq!(
         names,
-        ["non_finite_mismatches", "within", "constant_relative_l2"]
+        [
+            "non_finite_mismatches",
+            "within",
+            "constant_relative_l2",
+            "track_relative_l2",
+            "window_relative_l2"
+        ]
     );
     // The two alleles of one variant.
     let effect = &result["runs"][0]["variants"][0];

@@ -137,7 +137,7 @@ fn a_report_that_cannot_be_written_is_told_before_the_work() {
 /// Names of a recording that hold what commands a terminal, forges a line, or has no place in XML.
 const HOSTILE: &str = "a\u{1b}[2J\u{9b}31m\r\u{202e}\u{fffe}\nparity: forged";
 
-fn hostile(folder: &Path) -> [String; 2] {
+fn hostile(folder: &Path) -> [String; 3] {
     let case = |value: f32| Case::of(vec![(HOSTILE, vec![1, 8, 2], vec![value; 16])]);
     let record = |name: &str, value| {
         let recording = case(value).record(&folder.join(name));
@@ -148,13 +148,13 @@ fn hostile(folder: &Path) -> [String; 2] {
         fs::write(manifest, text).unwrap();
         recording
     };
-    [record("one", 1.0), record("two", 2.0)]
+    [record("one", 1.0), record("two", 2.0), record("three", 3.0)]
 }
 
 #[test]
 fn names_do_not_command_a_terminal() {
     let folder = tempfile::tempdir().unwrap();
-    let [one, two] = hostile(folder.path());
+    let [one, two, _] = hostile(folder.path());
     let (result, _) = result_file(folder.path(), "r.json", &["compare", &one, &two, "--json"]);
     let result = result.display().to_string();
     for arguments in [
@@ -180,12 +180,13 @@ fn names_do_not_command_a_terminal() {
 #[test]
 fn junit_holds_what_xml_may_and_names_nothing_twice() {
     let folder = tempfile::tempdir().unwrap();
-    let [one, two] = hostile(folder.path());
-    let results: Vec<String> = ["1", "2", "2"]
+    let [one, two, three] = hostile(folder.path());
+    // The last two share their names; equal results would count once.
+    let results: Vec<String> = [("1", &two), ("2", &two), ("2", &three)]
         .iter()
         .enumerate()
-        .map(|(index, level)| {
-            let arguments = ["compare", &one, &two, "--level", level, "--json"];
+        .map(|(index, (level, candidate))| {
+            let arguments = ["compare", &one, candidate, "--level", level, "--json"];
             let (file, _) = result_file(folder.path(), &format!("{index}.json"), &arguments);
             file.display().to_string()
         })

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use genome::{Interval, Variant};
 
+use crate::predictions::Rows;
 use crate::{Behaviour, Error};
 
 /// Where an aligned position takes its value from.
@@ -205,6 +206,30 @@ impl Alignment {
                         }
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `take` with a track and its values of REF and of aligned ALT, for every position of `mask` and every track.
+    pub(crate) fn each<'m>(
+        &self,
+        mask: impl IntoIterator<Item = &'m Range<usize>>,
+        reference: Rows<'_>,
+        alternate: Rows<'_>,
+        mut take: impl FnMut(usize, f64, f64),
+    ) -> Result<(), Error> {
+        let mut aligned = Vec::with_capacity(alternate.tracks());
+        for at in mask.into_iter().cloned().flatten() {
+            let own = reference.row(at)?;
+            self.gather(
+                at,
+                |position| alternate.row(position),
+                &mut aligned,
+                alternate.tracks(),
+            )?;
+            for (track, (own, other)) in own.iter().zip(&aligned).enumerate() {
+                take(track, f64::from(*own), f64::from(*other));
             }
         }
         Ok(())

@@ -113,10 +113,11 @@ impl GenePlan {
         alternate: Rows<'_>,
     ) -> Result<Vec<f64>, Error> {
         let mut sums = vec![[0.0f64; 2]; reference.tracks()];
-        self.each(mask, reference, alternate, |track, own, other| {
-            sums[track][0] += own;
-            sums[track][1] += other;
-        })?;
+        self.alignment
+            .each(mask, reference, alternate, |track, own, other| {
+                sums[track][0] += own;
+                sums[track][1] += other;
+            })?;
         let length = mask.iter().map(ExactSizeIterator::len).sum::<usize>() as f64;
         let one = |[own, other]: [f64; 2]| match self.scorer {
             Scorer::GeneMaskActive { .. } => largest(other / length, own / length),
@@ -133,32 +134,10 @@ impl GenePlan {
         alternate: Rows<'_>,
     ) -> Result<Vec<f64>, Error> {
         let mut most = vec![0.0f64; reference.tracks()];
-        self.each(mask, reference, alternate, |track, own, other| {
-            most[track] = largest(most[track], (other - own).abs())
-        })?;
+        self.alignment
+            .each(mask, reference, alternate, |track, own, other| {
+                most[track] = largest(most[track], (other - own).abs())
+            })?;
         Ok(most)
-    }
-
-    fn each(
-        &self,
-        mask: &[Range<usize>],
-        reference: Rows<'_>,
-        alternate: Rows<'_>,
-        mut take: impl FnMut(usize, f64, f64),
-    ) -> Result<(), Error> {
-        let mut aligned = Vec::with_capacity(alternate.tracks());
-        for at in mask.iter().cloned().flatten() {
-            let own = reference.row(at)?;
-            self.alignment.gather(
-                at,
-                |position| alternate.row(position),
-                &mut aligned,
-                alternate.tracks(),
-            )?;
-            for (track, (own, other)) in own.iter().zip(&aligned).enumerate() {
-                take(track, f64::from(*own), f64::from(*other));
-            }
-        }
-        Ok(())
     }
 }

@@ -129,20 +129,11 @@ impl PolyadenylationPlan {
         alternate: Rows<'_>,
     ) -> Result<Vec<f64>, Error> {
         let mut sums = vec![[0.0f64; 2]; reference.tracks()];
-        let mut aligned = Vec::new();
-        for at in site.cloned().into_iter().flatten() {
-            let own = reference.row(at)?;
-            self.alignment.gather(
-                at,
-                |position| alternate.row(position),
-                &mut aligned,
-                alternate.tracks(),
-            )?;
-            for ((sums, own), other) in sums.iter_mut().zip(own).zip(&aligned) {
-                sums[0] += f64::from(*own);
-                sums[1] += f64::from(*other);
-            }
-        }
+        self.alignment
+            .each(site, reference, alternate, |track, own, other| {
+                sums[track][0] += own;
+                sums[track][1] += other;
+            })?;
         Ok(sums
             .into_iter()
             .map(|[own, other]| finite(other / own))

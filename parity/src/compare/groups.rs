@@ -1,6 +1,6 @@
 //! Every track and every window by itself: a pooled figure hides one wrong track of hundreds.
 
-use parity_stats::groups::{GroupComparison, GroupError, Grouping};
+use parity_stats::groups::{GroupComparison, GroupError, GroupStats, Grouping};
 use parity_stats::{Stat, Values};
 
 use crate::levels::{Bounds, Each};
@@ -8,10 +8,9 @@ use crate::result::{Check, OutputResult};
 use crate::sample::{Layout, Pair};
 
 /// Windows along the sequence.
-pub(super) const WINDOWS: usize = 32;
+const WINDOWS: usize = 32;
 
 /// The comparison by track and by window of one output.
-#[derive(Clone)]
 pub(super) struct Groups {
     /// By channel of the full array; junctions have the channels of both strands.
     tracks: Vec<GroupComparison>,
@@ -47,10 +46,8 @@ impl Groups {
 
     /// Takes in the next values of a grid.
     pub(super) fn push(&mut self, a: Values<'_>, b: Values<'_>) -> Result<(), GroupError> {
-        for tracks in self.tracks.iter_mut().take(1) {
-            tracks.push(a, b)?;
-        }
-        self.windows.iter_mut().try_for_each(|w| w.push(a, b))
+        let mut all = self.tracks.iter_mut().chain(&mut self.windows);
+        all.try_for_each(|groups| groups.push(a, b))
     }
 
     /// All values of a pair.
@@ -70,6 +67,18 @@ impl Groups {
         Ok(groups)
     }
 
+    /// By track that was kept.
+    pub(super) fn tracks(&self) -> Vec<GroupStats> {
+        let strands = self.tracks.iter();
+        strands.flat_map(GroupComparison::finish).collect()
+    }
+
+    /// By window of the positions that were kept.
+    pub(super) fn windows(&self) -> Vec<GroupStats> {
+        let windows = self.windows.iter();
+        windows.flat_map(GroupComparison::finish).collect()
+    }
+
     /// The number of a track in the full array; junctions count the tissues of both strands.
     fn track(&self, local: usize) -> usize {
         let last = self.layout.shape().len().saturating_sub(1);
@@ -80,7 +89,7 @@ impl Groups {
     }
 
     /// The first and the last position of a window in the full array.
-    fn window(&self, group: usize) -> [usize; 2] {
+    pub(super) fn window(&self, group: usize) -> [usize; 2] {
         let length = self.layout.shape()[1];
         let window = length.div_ceil(WINDOWS).max(1);
         let ends = [group * window, ((group + 1) * window).min(length) - 1];

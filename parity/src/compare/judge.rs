@@ -11,10 +11,10 @@ use crate::result::{Check, FloorRatio, OutputResult, PaddingTracks};
 
 /// Adds the level's checks to an output and says whether it passes. `groups` are its tracks and windows, where a bound is
 /// about them.
-pub(super) fn output(
+pub(super) fn output<'a>(
     output: &mut OutputResult,
     settings: &Settings,
-    groups: &mut dyn FnMut() -> Option<Groups>,
+    groups: &dyn Fn() -> Option<&'a Groups>,
 ) {
     let mismatches = output.summary.non_finite.mismatches;
     if output.kind != Kind::SplicePositions {

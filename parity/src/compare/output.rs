@@ -1,5 +1,6 @@
 //! Compares one output.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use parity_stats::groups::GroupError;
@@ -31,13 +32,14 @@ pub fn compare_pair(
         .expect("a pair has as many values on both sides");
     let mut output = assemble(name, full_shape, &pair.layout, dtypes, summary);
     output.padding = tables::padding(pair, &output.summary);
+    let groups = LazyCell::new(|| Groups::of(pair).ok());
     if settings.tables && dtypes.0.is_float() {
-        tables::fill(&mut output, pair);
+        tables::fill(&mut output, pair, groups.as_ref());
         analyses::fill(&mut output, pair, settings);
     }
     // What the verdict reads is there whatever else is shown.
     analyses::classes(&mut output, pair, settings);
-    judge::output(&mut output, settings, &mut || Groups::of(pair).ok());
+    judge::output(&mut output, settings, &|| groups.as_ref());
     output
 }
 
@@ -173,7 +175,7 @@ pub(super) fn compare_streams(
     output
         .notes
         .push("read in blocks: no tables per track, decile or position".into());
-    judge::output(&mut output, settings, &mut || Some(groups.clone()));
+    judge::output(&mut output, settings, &|| Some(&groups));
     Ok(output)
 }
 

@@ -1,17 +1,16 @@
 //! The tables and samples behind an output's figures.
 
 use parity_stats::Values;
-use parity_stats::groups::{Grouping, by_group, worst};
+use parity_stats::groups::worst;
 use parity_stats::quantile::{difference_quantiles, signal_deciles};
 
+use super::groups::Groups;
 use crate::outputs::Kind;
 use crate::result::{OutputResult, Padding, PositionBin, ScatterPoint, TrackTable};
 use crate::sample::{Layout, Pair, SplitMix};
 
 /// A track's figures need as many positions; with fewer they say more about the sample than about the track.
 pub const LEAST_POSITIONS: usize = 16;
-/// Windows along the sequence.
-const WINDOWS: usize = 32;
 /// Tracks and windows named as the worst.
 const WORST: usize = 5;
 /// Points of a scatter plot.
@@ -75,7 +74,7 @@ pub(super) fn padding(pair: &Pair<'_>, summary: &parity_stats::Summary) -> Paddi
 }
 
 /// Fills the tables of an output.
-pub(super) fn fill(output: &mut OutputResult, pair: &Pair<'_>) {
+pub(super) fn fill(output: &mut OutputResult, pair: &Pair<'_>, groups: Option<&Groups>) {
     let (a, b) = (pair.reference.view(), pair.candidate.view());
     output.quantiles = difference_quantiles(a, b, &QUANTILES).ok();
     output.deciles = match output.summary.finite {
@@ -83,62 +82,49 @@ pub(super) fn fill(output: &mut OutputResult, pair: &Pair<'_>) {
         _ => signal_deciles(a, b).unwrap_or_default(),
     };
     output.scatter = scatter(pair);
-    let Layout::Grid { kept, .. } = &pair.layout else {
+    if matches!(pair.layout, Layout::Junctions(_)) {
         output.notes.push(
             "junctions: no table per track; the channels of both strands are compared together"
                 .into(),
         );
         return;
-    };
+    }
+    let Some(groups) = groups else { return };
     let shape = pair.layout.shape();
     let per_track = output.kind.has_tracks()
         || matches!(output.kind, Kind::Pair if output.head.is_some())
         || output.kind == Kind::Other && shape.len() == 3;
     if per_track {
-        tracks(output, pair, &shape);
+        tracks(output, groups, &shape);
     }
-    if shape.len() >= 3 {
-        positions(output, pair, &shape, kept.get(&1).map(Vec::as_slice));
-    }
+    positions(output, groups);
 }
 
-fn tracks(output: &mut OutputResult, pair: &Pair<'_>, shape: &[usize]) {
-    let (a, b) = (pair.reference.view(), pair.candidate.view());
-    let channels = shape.last().copied().unwrap_or(1).max(1);
-    let rows = a.len() / channels;
+fn tracks(output: &mut OutputResult, groups: &Groups, shape: &[usize]) {
+    let rows: usize = shape.iter().rev().skip(1).product();
     if rows < LEAST_POSITIONS {
         output.notes.push(format!(
             "no table per track: {rows} positions were kept, and {LEAST_POSITIONS} are needed"
         ));
         return;
     }
-    let Ok(mut groups) = by_group(a, b, Grouping::tracks(shape)) else {
-        return;
-    };
-    groups.retain(|group| group.count > 0);
+    let mut tracks = groups.tracks();
+    tracks.retain(|track| track.count > 0);
     output.tracks = Some(TrackTable {
         positions: rows,
-        worst: worst(&groups, WORST).iter().map(|g| g.group).collect(),
-        tracks: groups,
+        worst: worst(&tracks, WORST).iter().map(|g| g.group).collect(),
+        tracks,
     });
 }
 
-fn positions(output: &mut OutputResult, pair: &Pair<'_>, shape: &[usize], kept: Option<&[usize]>) {
-    let (a, b) = (pair.reference.view(), pair.candidate.view());
-    let length = shape[1];
-    let window = length.div_ceil(WINDOWS).max(1);
-    let groups = Grouping::windows(shape, 1, window).and_then(|g| by_group(a, b, g));
-    let Ok(groups) = groups else { return };
-    let full = |local: usize| kept.map_or(local, |kept| kept[local]);
-    output.worst_positions = worst(&groups, WORST).iter().map(|g| g.group).collect();
-    output.positions = groups
-        .into_iter()
-        .map(|stats| PositionBin {
-            from: full(stats.group * window),
-            to: full(((stats.group + 1) * window).min(length) - 1),
-            stats,
-        })
-        .collect();
+fn positions(output: &mut OutputResult, groups: &Groups) {
+    let windows = groups.windows();
+    output.worst_positions = worst(&windows, WORST).iter().map(|g| g.group).collect();
+    let windows = windows.into_iter().map(|stats| {
+        let [from, to] = groups.window(stats.group);
+        PositionBin { from, to, stats }
+    });
+    output.positions = windows.collect();
 }
 
 /// Finite pairs spread over the output, the same for the same shape.

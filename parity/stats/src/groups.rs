@@ -52,10 +52,14 @@ pub fn by_group(
     candidate: Values<'_>,
     grouping: Grouping,
 ) -> Result<Vec<GroupStats>, GroupError> {
-    grouping.check(same_length(reference, candidate)?)?;
-    let mut comparison = GroupComparison::new(grouping);
-    comparison.push(reference, candidate)?;
-    Ok(comparison.finish())
+    Ok(statistics(&group_moments(reference, candidate, grouping)?))
+}
+
+fn statistics(moments: &[Moments]) -> Vec<GroupStats> {
+    let groups = moments.iter().enumerate();
+    groups
+        .map(|(group, moments)| GroupStats::new(group, moments))
+        .collect()
 }
 
 /// [`by_group`] for arrays that come in pieces.
@@ -127,10 +131,7 @@ impl GroupComparison {
     /// The comparison within each group.
     #[must_use]
     pub fn finish(&self) -> Vec<GroupStats> {
-        let groups = self.moments.iter().enumerate();
-        groups
-            .map(|(group, moments)| GroupStats::new(group, moments))
-            .collect()
+        statistics(&self.moments)
     }
 }
 
