@@ -46,6 +46,16 @@ impl Values {
         self.len() == 0
     }
 
+    /// How many are NaN or infinite.
+    pub fn non_finite(&self) -> usize {
+        match self {
+            Self::F32(values) => values.iter().filter(|value| !value.is_finite()).count(),
+            Self::F16(values) => values.iter().filter(|value| !value.is_finite()).count(),
+            Self::Bf16(values) => values.iter().filter(|value| !value.is_finite()).count(),
+            Self::I32(_) | Self::Bool(_) => 0,
+        }
+    }
+
     /// The values as float32, exact but for integers above 2^24; `true` is 1.
     pub fn to_f32(&self) -> Vec<f32> {
         match self {
@@ -104,4 +114,22 @@ fn rounded(values: &[f32]) -> Vec<f16> {
     let mut rounded = vec![f16::ZERO; values.len()];
     rounded.convert_from_f32_slice(values);
     rounded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nan_and_infinity_count_in_every_type() {
+        let odd = [1.0, f32::NAN, f32::INFINITY];
+        let all = [
+            Values::F32(odd.to_vec()),
+            Values::F16(odd.map(f16::from_f32).to_vec()),
+            Values::Bf16(odd.map(bf16::from_f32).to_vec()),
+        ];
+        for values in all {
+            assert_eq!(values.non_finite(), 2, "{values:?}");
+        }
+    }
 }

@@ -164,6 +164,30 @@ impl Metadata {
             .map(|track| track.nonzero_mean.map_or(f32::NAN, |mean| mean as f32))
             .collect()
     }
+
+    /// Values of an output of `shape` that are NaN by definition, for a batch of `organisms`: those of tracks without a mean.
+    pub fn non_finite(
+        &self,
+        config: &Config,
+        organisms: &[usize],
+        output: &str,
+        shape: &[usize],
+    ) -> u64 {
+        let (head, kind) = output.split_once('/').unwrap_or_default();
+        let head = config.heads.get(head);
+        let Some(head @ Head::GenomeTracks { .. }) = head else {
+            return 0;
+        };
+        if !kind.starts_with("predictions_") {
+            return 0;
+        }
+        let without = |&organism: &usize| {
+            let means = self.means(organism, head.output_type());
+            means.into_iter().filter(|mean| !mean.is_finite()).count() as u64
+        };
+        let tracks: u64 = organisms.iter().map(without).sum();
+        tracks * shape.get(1).copied().unwrap_or(0) as u64
+    }
 }
 
 #[cfg(test)]

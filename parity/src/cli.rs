@@ -209,7 +209,10 @@ pub struct FloorArgs {
 /// `parity verdict`.
 #[derive(Args, Clone, Debug)]
 pub struct VerdictArgs {
-    /// Results of level1 to level4 or compare, as --json gives them; without one, level 2 is run first
+    /// Results of level1 to level4 or compare, as --json gives them; without one, level 2 is run first. What they were judged
+    /// by is settled: --floor and the like belong to the command that makes them
+    #[arg(conflicts_with_all = ["model", "recording", "arithmetic", "device", "suite", "dtype", "case", "only", "floor",
+        "floor_limit"])]
     pub results: Vec<PathBuf>,
     /// What is run without a result.
     #[command(flatten)]

@@ -87,29 +87,12 @@ impl CudaOutputs<'_> {
             counts.push(NonFinite {
                 output: name.clone(),
                 found: found.first().copied().unwrap_or(0),
-                expected: self.expected_non_finite(name, &output.shape, key),
+                expected: self.model.metadata.as_ref().map_or(0, |metadata| {
+                    metadata.non_finite(&self.model.config, &key.organisms, name, &output.shape)
+                }),
             });
         }
         Ok(counts)
-    }
-
-    /// Values of an output that have no finite value by definition: those of tracks without a mean.
-    fn expected_non_finite(&self, name: &str, shape: &[usize], key: &Key) -> u64 {
-        let (head, kind) = name.split_once('/').unwrap_or_default();
-        let (Some(head), Some(metadata)) =
-            (self.model.config.heads.get(head), &self.model.metadata)
-        else {
-            return 0;
-        };
-        if !matches!(head, Head::GenomeTracks { .. }) || !kind.starts_with("predictions_") {
-            return 0;
-        }
-        let without = |&organism: &usize| {
-            let means = metadata.means(organism, head.output_type());
-            means.into_iter().filter(|mean| !mean.is_finite()).count() as u64
-        };
-        let tracks: u64 = key.organisms.iter().map(without).sum();
-        tracks * shape.get(1).copied().unwrap_or(0) as u64
     }
 
     /// Brings all outputs to the host.

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::write;
+use super::{wanted, write};
 use crate::cli::{Compare, Judging};
 use crate::compare::{CaseInfo, Settings, compare_case, compare_variant, variant_pairs};
 use crate::exit::Exit;
@@ -23,6 +23,7 @@ pub fn run(args: &Compare) -> Result<Exit> {
         Recording::discover(&args.reference)?,
         Recording::discover(&args.candidate)?,
     );
+    wanted::check(&args.judging, &[&references, &candidates])?;
     let mut settings = settings(&args.judging, args.level, [DType::Float32; 2])?;
     let mut runs = Vec::new();
     for (reference, candidate) in pairs(args, &references, &candidates)? {

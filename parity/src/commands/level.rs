@@ -8,7 +8,7 @@ use model::metadata::Metadata;
 use model::{Arithmetic, Config};
 
 use super::compare::{report, settings};
-use super::write;
+use super::{wanted, write};
 use crate::cli::{self, Judging, Level};
 use crate::compare::{CaseInfo, Settings, compare_case};
 use crate::exit::Exit;
@@ -40,6 +40,7 @@ pub fn compare(args: &Level, level: u8, command: &str) -> Result<Report> {
         suite: args.suite,
         cases: &judging.case,
     })?;
+    wanted::check(judging, &[&chosen.recordings])?;
     announce(args, &chosen);
     let settings = Settings {
         padding: padding_tracks(&args.model)?,

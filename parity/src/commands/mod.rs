@@ -25,6 +25,7 @@ mod trace_diff;
 #[cfg(feature = "burn")]
 mod trace_events;
 mod verdict;
+mod wanted;
 mod write;
 
 use anyhow::Result;
