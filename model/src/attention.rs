@@ -8,7 +8,6 @@ use crate::faults::{self, Fault};
 use crate::layers::{Affine, LayerNorm, Linear, Rotation};
 use crate::operations::{Activation, Gelu, Operations};
 use crate::parameters::Loader;
-use crate::plain;
 use crate::precision::Roundings;
 use crate::taps::{Taps, tap};
 use crate::tower::PATH;
@@ -80,6 +79,7 @@ impl<B: Operations> MhaBlock<B> {
         rotation: &Rotation<B>,
         taps: &mut dyn Taps,
     ) -> Tensor<B, 3> {
+        let _scope = B::scope(&self.path);
         let [batch, length, _] = x.dims();
         let roundings = self.roundings;
         let of_products = roundings.unfinished();
@@ -105,7 +105,7 @@ impl<B: Operations> MhaBlock<B> {
         let keys = keys.reshape([batch, length, width]);
         let attention = match self.form {
             AttentionForm::Fused => B::sequence_attention,
-            AttentionForm::Plain => plain::sequence_attention,
+            AttentionForm::Plain => B::plain_attention,
         };
         let y = attention(queries, keys, values, bias, self.soft_cap, roundings);
         let y = B::project(y, &self.embedding, Activation::Identity, roundings);
@@ -143,6 +143,7 @@ impl<B: Operations> MlpBlock<B> {
 
     /// `[B, S, C]` to `[B, S, C]`, without the residual.
     pub fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
+        let _scope = B::scope(&self.path);
         let roundings = self.roundings;
         let h = B::normalise(x, &self.norm, roundings);
         let h = B::project(h, &self.wide, Activation::Relu, roundings);
@@ -186,6 +187,7 @@ impl<B: Operations> AttentionBiasBlock<B> {
 
     /// `[B, P, P, F]` to `[B, H, P, P]`.
     pub fn forward(&self, pair: Tensor<B, 4>, taps: &mut dyn Taps) -> Tensor<B, 4> {
+        let _scope = B::scope(&self.path);
         let [batch, rows, columns, channels] = pair.dims();
         let pairs = pair.reshape([batch, rows * columns, channels]);
         let gelu = faults::gelu(self.gelu, &self.path);

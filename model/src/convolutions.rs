@@ -41,6 +41,7 @@ impl<B: Operations> ConvolutionBlock<B> {
         residual: Tensor<B, 3>,
         taps: &mut dyn Taps,
     ) -> Tensor<B, 3> {
+        let _scope = B::scope(&self.path);
         let (norm, convolution, roundings) = (&self.norm, &self.convolution, self.roundings);
         if taps.wants(&self.path) {
             let y = B::convolution_block(x.clone(), norm, convolution, None, roundings);
@@ -82,6 +83,7 @@ impl<B: Operations> PointwiseBlock<B> {
 
     /// `[B, S, in]` to `[B, S, out]`.
     pub fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
+        let _scope = B::scope(&self.path);
         let gelu = faults::gelu(self.gelu, &self.path);
         let y = B::pointwise_block(x, &self.norm, &self.linear, gelu, self.roundings);
         tap(taps, &self.path, &y);

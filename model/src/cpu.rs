@@ -135,13 +135,14 @@ impl Operations for Flex {
 
     fn upsample_add(
         x: Tensor<Self, 3>,
-        scale: f32,
+        scale: Tensor<Self, 1>,
         skip: Tensor<Self, 3>,
         roundings: Roundings,
     ) -> Tensor<Self, 3> {
+        let number = Floats::of(&scale).as_slice()[0];
         match Steps::of(roundings) {
-            Steps::Float32 => sequence::upsample_add(x, scale, skip),
-            Steps::Rounded => rounded::upsample_add(x, scale, skip),
+            Steps::Float32 => sequence::upsample_add(x, number, skip),
+            Steps::Rounded => rounded::upsample_add(x, number, skip),
             Steps::Unfinished => plain::upsample_add(x, scale, skip, roundings),
         }
     }

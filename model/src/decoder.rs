@@ -52,7 +52,7 @@ impl<B: Operations> SequenceDecoder<B> {
 pub(crate) struct UpResBlock<B: Operations> {
     path: String,
     conv_in: ConvolutionBlock<B>,
-    residual_scale: f32,
+    residual_scale: Tensor<B, 1>,
     skip: PointwiseBlock<B>,
     conv_out: ConvolutionBlock<B>,
     roundings: Roundings,
@@ -69,9 +69,9 @@ impl<B: Operations> UpResBlock<B> {
         let path = numbered("alphagenome/sequence_decoder/up_res_block", index);
         let conv_in =
             ConvolutionBlock::load(loader, format!("{path}/conv_in"), [width, inputs, outputs]);
-        let residual_scale = loader
-            .values(&format!("{path}/residual_scale"), &[])
-            .map_or(1.0, |values| values[0]);
+        let residual_scale = format!("{path}/residual_scale");
+        let scale = loader.values(&residual_scale, &[]);
+        let residual_scale = loader.tensor(&residual_scale, scale, [1]);
         let skip = PointwiseBlock::load(
             loader,
             format!("{path}/pointwise_conv_unet_skip"),
@@ -100,9 +100,10 @@ impl<B: Operations> UpResBlock<B> {
         skip: Tensor<B, 3>,
         taps: &mut dyn Taps,
     ) -> Tensor<B, 3> {
+        let _scope = B::scope(&self.path);
         let coarse = self.conv_in.forward(x.clone(), x, taps);
         let skip = self.skip.forward(skip, taps);
-        let x = B::upsample_add(coarse, self.residual_scale, skip, self.roundings);
+        let x = B::upsample_add(coarse, self.residual_scale.clone(), skip, self.roundings);
         let y = self.conv_out.forward(x.clone(), x, taps);
         tap(taps, &self.path, &y);
         y

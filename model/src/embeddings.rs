@@ -1,10 +1,10 @@
 //! The embeddings that the heads read (`embeddings.py`).
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 
 use crate::faults::{self, Fault};
 use crate::layers::{Affine, LayerNorm, Linear};
-use crate::operations::{Activation, Gelu, Operations};
+use crate::operations::{Activation, Gelu, Operations, Organisms};
 use crate::parameters::Loader;
 use crate::precision::Roundings;
 use crate::taps::{Taps, tap};
@@ -45,15 +45,16 @@ impl<B: Operations> OutputEmbedder<B> {
         &self,
         x: Tensor<B, 3>,
         coarse: Option<Tensor<B, 3>>,
-        organisms: Tensor<B, 1, Int>,
+        organisms: &Organisms<B>,
         taps: &mut dyn Taps,
     ) -> Tensor<B, 3> {
+        let _scope = B::scope(&self.path);
         let roundings = self.roundings;
         let project = |x, linear| B::project(x, linear, Activation::Identity, roundings);
         let x = project(x, &self.linear);
         let skip = self.skip.as_ref().zip(coarse);
         let skip = skip.map(|(linear, coarse)| project(coarse, linear));
-        let organism = self.organisms.clone().select(0, organisms);
+        let organism = self.organisms.clone().select(0, organisms.indices.clone());
         let y = B::output_embedding(x, skip, &self.norm, organism, roundings);
         tap(taps, &self.path, &y);
         y
@@ -90,9 +91,10 @@ impl<B: Operations> OutputPair<B> {
     pub fn forward(
         &self,
         pair: Tensor<B, 4>,
-        organisms: Tensor<B, 1, Int>,
+        organisms: &Organisms<B>,
         taps: &mut dyn Taps,
     ) -> Tensor<B, 4> {
+        let _scope = B::scope(&self.path);
         let [batch, rows, columns, channels] = pair.dims();
         let roundings = self.roundings;
         let x = if faults::at(Fault::AsymmetricPair, &self.path) {
@@ -101,7 +103,8 @@ impl<B: Operations> OutputPair<B> {
             B::symmetrise(pair, roundings)
         };
         let x = x.reshape([batch, rows * columns, channels]);
-        let organism = self.organisms.clone().select(0, organisms).unsqueeze_dim(1);
+        let organism = self.organisms.clone().select(0, organisms.indices.clone());
+        let organism = organism.unsqueeze_dim(1);
         let x = B::layer_normalise(x, &self.norm, roundings);
         let gelu = faults::gelu(self.gelu, &self.path);
         let y = B::activate(B::add(x, organism, roundings), gelu, roundings)

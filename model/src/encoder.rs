@@ -85,6 +85,7 @@ impl<B: Operations> DnaEmbedder<B> {
 
     /// `[B, S, 4]` to `[B, S, C]`.
     pub(crate) fn forward(&self, bases: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
+        let _scope = B::scope(&self.path);
         let x = B::stem(bases, &self.stem, self.roundings);
         let y = self.block.forward(x.clone(), x, taps);
         tap(taps, &self.path, &y);
@@ -128,6 +129,7 @@ impl<B: Operations> DownResBlock<B> {
 
     /// `[B, S, in]` to `[B, S, out]`.
     pub(crate) fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
+        let _scope = B::scope(&self.path);
         let x = self.first.forward(x.clone(), x, taps);
         let y = self.second.forward(x.clone(), x, taps);
         tap(taps, &self.path, &y);

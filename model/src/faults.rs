@@ -66,6 +66,17 @@ mod chosen {
         f()
     }
 
+    /// Runs `f` without a fault.
+    pub(crate) fn without<T>(f: impl FnOnce() -> T) -> T {
+        let _restore = Restore(CHOSEN.take());
+        f()
+    }
+
+    /// The fault that is put in, and the module's path.
+    pub(crate) fn chosen() -> super::Chosen {
+        CHOSEN.with_borrow(Clone::clone)
+    }
+
     /// Whether the module at `path` has this fault.
     pub(crate) fn at(fault: Fault, path: &str) -> bool {
         CHOSEN.with_borrow(|chosen| {
@@ -76,15 +87,30 @@ mod chosen {
     }
 }
 
-#[cfg(feature = "faults")]
-pub(crate) use chosen::at;
+/// A fault and the module that has it.
+pub(crate) type Chosen = Option<(Fault, String)>;
+
 #[cfg(feature = "faults")]
 pub use chosen::with;
+#[cfg(feature = "faults")]
+pub(crate) use chosen::{at, chosen, without};
 
 /// Whether the module at `path` has this fault: in this build none has.
 #[cfg(not(feature = "faults"))]
 pub(crate) const fn at(_fault: Fault, _path: &str) -> bool {
     false
+}
+
+/// Runs `f` without a fault: in this build there is none.
+#[cfg(not(feature = "faults"))]
+pub(crate) fn without<T>(f: impl FnOnce() -> T) -> T {
+    f()
+}
+
+/// The fault that is put in: in this build none.
+#[cfg(not(feature = "faults"))]
+pub(crate) const fn chosen() -> Chosen {
+    None
 }
 
 /// The form of gelu that the module at `path` uses.

@@ -2,23 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 
-use crate::array::{Array, Values};
 use crate::attention::AttentionForm;
 use crate::batch::Batch;
 use crate::config::Config;
 use crate::decoder::SequenceDecoder;
 use crate::embeddings::{OutputEmbedder, OutputPair};
 use crate::encoder::SequenceEncoder;
-use crate::heads::junctions::SpliceSitePositions;
 use crate::heads::{self, Head};
 use crate::load::{LoadError, describe};
 use crate::metadata::Metadata;
-use crate::operations::Operations;
+use crate::operations::{Operations, Organisms, Source};
 use crate::outputs::{Output, Outputs};
-use crate::parameters::Loader;
+use crate::parameters::{Loader, Parameters};
+use crate::parts::Form;
 use crate::plan::{ForwardError, Plan};
 use crate::precision::Arithmetic;
 use crate::request::{Embedding, Request};
@@ -31,8 +31,10 @@ use crate::tower::TransformerTower;
 #[derive(Clone, Debug)]
 pub struct AlphaGenome<B: Operations> {
     config: Config,
-    metadata: Option<Metadata>,
-    arithmetic: Arithmetic,
+    pub(crate) metadata: Option<Arc<Metadata>>,
+    pub(crate) form: Form,
+    attention: AttentionForm,
+    pub(crate) parameters: Parameters<B>,
     pub(crate) device: B::Device,
     pub(crate) encoder: SequenceEncoder<B>,
     pub(crate) organisms: Tensor<B, 2>,
@@ -54,9 +56,12 @@ impl<B: Operations> AlphaGenome<B> {
         let store = Store::open(dir)?;
         Self::survey(dir, &store, (&config, metadata.as_ref()), device)?;
         let mut reader = Loader::reader(&store, config.folds, arithmetic.roundings(), device);
-        let model = Self::build(&mut reader, &config, metadata.as_ref(), arithmetic);
+        let model = Self::build(&mut reader, &config, metadata.as_ref(), arithmetic.into());
         reader.finish(dir)?;
-        Ok(Self { metadata, ..model })
+        Ok(Self {
+            metadata: metadata.map(Arc::new),
+            ..model
+        })
     }
 
     /// Checks that the tensors are those that the configuration describes, without reading any.
@@ -68,7 +73,7 @@ impl<B: Operations> AlphaGenome<B> {
     ) -> Result<(), LoadError> {
         let arithmetic = Arithmetic::default();
         let mut survey = Loader::survey(store, config.folds, arithmetic.roundings(), device);
-        Self::build(&mut survey, config, metadata, arithmetic);
+        Self::build(&mut survey, config, metadata, arithmetic.into());
         survey.finish(dir)
     }
 
@@ -77,7 +82,7 @@ impl<B: Operations> AlphaGenome<B> {
         loader: &mut Loader<'_, B>,
         config: &Config,
         metadata: Option<&Metadata>,
-        arithmetic: Arithmetic,
+        form: Form,
     ) -> Self {
         let organisms = config.num_organisms;
         let (tower, embedders) = (&config.tower, &config.embedders);
@@ -109,7 +114,9 @@ impl<B: Operations> AlphaGenome<B> {
             device: loader.device().clone(),
             config: config.clone(),
             metadata: None,
-            arithmetic,
+            form,
+            attention: AttentionForm::default(),
+            parameters: loader.take_parameters(),
         }
     }
 
@@ -120,16 +127,22 @@ impl<B: Operations> AlphaGenome<B> {
 
     /// What the tracks are; nothing if the conversion had no metadata.
     pub fn metadata(&self) -> Option<&Metadata> {
-        self.metadata.as_ref()
+        self.metadata.as_deref()
     }
 
     /// The arithmetic that was chosen.
     pub fn arithmetic(&self) -> Arithmetic {
-        self.arithmetic
+        self.form.arithmetic
+    }
+
+    /// How the attention of the sequence runs.
+    pub fn attention(&self) -> AttentionForm {
+        self.attention
     }
 
     /// Chooses how the attention of the sequence runs.
     pub fn set_attention(&mut self, form: AttentionForm) {
+        self.attention = form;
         for layer in &mut self.tower.layers {
             layer.attention.form = form;
         }
@@ -146,47 +159,37 @@ impl<B: Operations> AlphaGenome<B> {
         taps: &mut dyn Taps,
     ) -> Result<Outputs<B>, ForwardError> {
         let plan = Plan::new(&self.config, batch, request)?;
-        let mut outputs = Outputs::new(self.arithmetic);
+        let mut outputs = Outputs::new(self.arithmetic());
         if !plan.trunk && !plan.pair {
             return Ok(outputs);
         }
-        let indices: Vec<i32> = batch
-            .organisms()
-            .iter()
-            .map(|&organism| organism as i32)
-            .collect();
-        let indices =
-            Tensor::<B, 1, Int>::from_data(TensorData::new(indices, [batch.size()]), &self.device);
-        let bases = TensorData::new(batch.one_hot(), [batch.size(), batch.length(), 4]);
-        let bases = Tensor::from_data(bases, &self.device);
+        let organisms = &Organisms::new(batch.organisms(), &self.device);
+        let shape = [batch.size(), batch.length(), 4];
+        let bases = B::floats(Source::Bases, shape, || batch.one_hot(), &self.device);
 
         let (trunk, skips) = self.encoder.forward(bases, plan.decoder, taps);
-        let organisms = self.organisms.clone().select(0, indices.clone());
-        tap(taps, EMBED, &organisms);
-        let trunk = B::add(
-            trunk,
-            organisms.unsqueeze_dim(1),
-            self.arithmetic.roundings(),
-        );
+        let organism = self.organism(organisms, taps);
+        let roundings = self.arithmetic().roundings();
+        let trunk = B::add(trunk, organism.unsqueeze_dim(1), roundings);
         let (trunk, pair) = self.tower.forward(trunk, plan.trunk, taps);
         if let Some(pair) = pair.filter(|_| plan.pair) {
-            let pair = self.output_pair.forward(pair, indices.clone(), taps);
-            self.pair_outputs(&plan, pair, batch, &mut outputs);
+            let pair = self.output_pair.forward(pair, organisms, taps);
+            self.pair_outputs(&plan, pair, organisms, &mut outputs);
         }
         let Some(trunk) = trunk else {
             return Ok(outputs);
         };
         let bins = self
             .embedder_128bp
-            .forward(trunk.clone(), None, indices.clone(), taps);
-        self.tracks(&plan, 128, &bins, batch, &indices, taps, &mut outputs);
+            .forward(trunk.clone(), None, organisms, taps);
+        self.tracks((&plan, 128), &bins, organisms, taps, &mut outputs);
         if plan.decoder {
             let x = self.decoder.forward(trunk, skips, taps);
             let x = self
                 .embedder_1bp
-                .forward(x, Some(bins.clone()), indices.clone(), taps);
-            self.tracks(&plan, 1, &x, batch, &indices, taps, &mut outputs);
-            self.splice_sites(&plan, x, batch, request, &mut outputs);
+                .forward(x, Some(bins.clone()), organisms, taps);
+            self.tracks((&plan, 1), &x, organisms, taps, &mut outputs);
+            self.splice_sites(&plan, x, organisms, request, &mut outputs);
         }
         if plan.embeddings.contains(&Embedding::Bins) {
             outputs.insert(Embedding::Bins.name(), Output::Sequence(bins));
@@ -194,18 +197,27 @@ impl<B: Operations> AlphaGenome<B> {
         Ok(outputs)
     }
 
+    /// What the trunk takes from the organisms, `[B, C]` (`Embed`).
+    fn organism(&self, organisms: &Organisms<B>, taps: &mut dyn Taps) -> Tensor<B, 2> {
+        let _scope = B::scope(EMBED);
+        let y = self.organisms.clone().select(0, organisms.indices.clone());
+        tap(taps, EMBED, &y);
+        y
+    }
+
     fn pair_outputs(
         &self,
         plan: &Plan,
         pair: Tensor<B, 4>,
-        batch: &Batch,
+        organisms: &Organisms<B>,
         outputs: &mut Outputs<B>,
     ) {
         for (name, head) in &self.heads {
             if let Head::ContactMaps(head) = head
                 && plan.heads.contains(name)
             {
-                let contacts = head.forward(pair.clone(), batch.organisms());
+                let _scope = B::scope(&format!("alphagenome/head/{name}"));
+                let contacts = head.forward(pair.clone(), organisms);
                 outputs.insert(format!("{name}/predictions"), Output::Pair(contacts));
             }
         }
@@ -214,17 +226,11 @@ impl<B: Operations> AlphaGenome<B> {
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "they are what a pass carries along"
-    )]
     fn tracks(
         &self,
-        plan: &Plan,
-        resolution: u32,
+        (plan, resolution): (&Plan, u32),
         x: &Tensor<B, 3>,
-        batch: &Batch,
-        indices: &Tensor<B, 1, Int>,
+        organisms: &Organisms<B>,
         taps: &mut dyn Taps,
         outputs: &mut Outputs<B>,
     ) {
@@ -238,13 +244,7 @@ impl<B: Operations> AlphaGenome<B> {
             if !plan.heads.contains(name) {
                 continue;
             }
-            let predictions = head.forward(
-                resolution,
-                x.clone(),
-                batch.organisms(),
-                indices.clone(),
-                taps,
-            );
+            let predictions = head.forward(resolution, x.clone(), organisms, taps);
             let Some(predictions) = predictions else {
                 continue;
             };
@@ -263,13 +263,13 @@ impl<B: Operations> AlphaGenome<B> {
         &self,
         plan: &Plan,
         x: Tensor<B, 3>,
-        batch: &Batch,
+        organisms: &Organisms<B>,
         request: &Request,
         outputs: &mut Outputs<B>,
     ) {
-        let organisms = batch.organisms();
         let mut probabilities = None;
         for (name, head) in &self.heads {
+            let _scope = B::scope(&format!("alphagenome/head/{name}"));
             let wanted = plan.resolutions.contains(&1) && plan.heads.contains(name);
             match head {
                 Head::SpliceSitesClassification(head) if wanted || plan.chooses_positions => {
@@ -296,37 +296,29 @@ impl<B: Operations> AlphaGenome<B> {
             if !plan.resolutions.contains(&1) || !plan.heads.contains(name) {
                 continue;
             }
-            let positions = match (&request.splice_site_positions, &probabilities) {
-                (Some(positions), _) => positions.clone(),
-                (None, Some(probabilities)) => choose(B::best_positions(
-                    probabilities.clone(),
-                    head.top_k,
-                    head.threshold,
-                )),
+            let _scope = B::scope(&format!("alphagenome/head/{name}"));
+            let sites = match (&request.splice_site_positions, &probabilities) {
+                (Some(given), _) => {
+                    let shape = [organisms.host.len(), 4, given.count];
+                    let places = || given.places.clone();
+                    B::integers(Source::SpliceSites, shape, places, &self.device)
+                }
+                (None, Some(probabilities)) => {
+                    B::best_positions(probabilities.clone(), head.top_k, head.threshold)
+                }
                 (None, None) => continue,
             };
-            let (counts, mask) = head.forward(x.clone(), &positions, organisms);
-            let shape = [batch.size(), 4, positions.count];
-            let places = Tensor::from_data(TensorData::new(positions.places, shape), &self.device);
+            let counts = head.forward(x.clone(), sites.clone(), organisms);
+            let mask = Output::Mask(sites.clone(), head.tissues(), organisms.clone());
             outputs.insert(format!("{name}/predictions"), Output::Pair(counts));
             outputs.insert(
                 format!("{name}/splice_site_positions"),
-                Output::Positions(places),
+                Output::Positions(sites),
             );
-            outputs.insert(format!("{name}/splice_junction_mask"), Output::Mask(mask));
+            outputs.insert(format!("{name}/splice_junction_mask"), mask);
         }
         if plan.embeddings.contains(&Embedding::OneBasePair) {
             outputs.insert(Embedding::OneBasePair.name(), Output::Sequence(x));
         }
     }
-}
-
-/// Positions `[B, 4, K]` on the host.
-fn choose<B: Operations>(positions: Tensor<B, 3, Int>) -> SpliceSitePositions {
-    let count = positions.dims()[2];
-    let places = match Array::from_ints(positions).values {
-        Values::I32(places) => places,
-        _ => Vec::new(),
-    };
-    SpliceSitePositions { count, places }
 }

@@ -31,6 +31,7 @@ pub mod embeddings;
 pub mod encoder;
 pub mod faults;
 pub mod forward;
+pub mod graph;
 pub mod heads;
 pub mod layers;
 pub mod load;

@@ -10,8 +10,9 @@
 
 use burn::tensor::activation;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Int, Tensor, TensorData};
 
+use crate::heads::{self, JunctionHead};
 use crate::layers::{Affine, Convolution, LayerNorm, Linear, Rotation};
 use crate::plain::{self, Sites};
 use crate::precision::{Rounding, Roundings};
@@ -53,8 +54,84 @@ pub struct Unscale<B: Backend> {
     pub squashing: bool,
 }
 
-/// The heavy operations of the forward pass.
+/// Where a value comes from that no operation makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// One-hot bases, `[B, S, 4]`.
+    Bases,
+    /// The organism of every sequence, `[B]`.
+    Organisms,
+    /// The splice sites that a request names, `[B, 4, K]`.
+    SpliceSites,
+    /// A parameter by its key; what is a part of a stored tensor has indices behind the key, as `w[0]`.
+    Parameter(String),
+    /// A table that follows from the configuration and the length.
+    Constant(&'static str),
+}
+
+/// The organism of every sequence of a batch, by its index in the configuration.
+#[derive(Clone, Debug)]
+pub struct Organisms<B: Backend> {
+    /// On the host.
+    pub host: Vec<usize>,
+    /// On the device, `[B]`.
+    pub indices: Tensor<B, 1, Int>,
+}
+
+impl<B: Operations> Organisms<B> {
+    /// Brings the organisms of a batch to the device.
+    pub fn new(host: &[usize], device: &B::Device) -> Self {
+        let indices = || host.iter().map(|&organism| organism as i32).collect();
+        Self {
+            host: host.to_vec(),
+            indices: B::integers(Source::Organisms, [host.len()], indices, device),
+        }
+    }
+}
+
+/// The time that a pass spends in a module; it ends when this is dropped.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Scope(pub(crate) Option<fn()>);
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        if let Some(end) = self.0 {
+            end();
+        }
+    }
+}
+
+/// The heavy operations of the forward pass, and where it begins and which module it is in, for those who record it.
 pub trait Operations: Backend {
+    /// Brings values to the device.
+    fn floats<const D: usize>(
+        _source: Source,
+        shape: [usize; D],
+        values: impl FnOnce() -> Vec<f32>,
+        device: &Self::Device,
+    ) -> Tensor<Self, D> {
+        Tensor::from_data(TensorData::new(values(), shape), device)
+    }
+
+    /// Brings integers to the device.
+    fn integers<const D: usize>(
+        _source: Source,
+        shape: [usize; D],
+        values: impl FnOnce() -> Vec<i32>,
+        device: &Self::Device,
+    ) -> Tensor<Self, D, Int> {
+        Tensor::from_data(TensorData::new(values(), shape), device)
+    }
+
+    /// Enters the module at a Haiku path.
+    fn scope(_path: &str) -> Scope {
+        Scope::default()
+    }
+
+    /// Names the output of the module at a Haiku path.
+    fn output_of<const D: usize>(_path: &str, _x: &Tensor<Self, D>) {}
+
     /// `r(x + y)`, in any shapes that broadcast: residuals and the embeddings of organisms.
     fn add<const D: usize>(
         x: Tensor<Self, D>,
@@ -175,10 +252,10 @@ pub trait Operations: Backend {
         plain::mean_pool(x, by, roundings)
     }
 
-    /// Every position of `x` `[B, S, C]` twice, times `scale`, plus `skip` `[B, 2 S, C]`: `r(r(x * scale) + skip)`.
+    /// Every position of `x` `[B, S, C]` twice, times `scale` `[1]`, plus `skip` `[B, 2 S, C]`: `r(r(x * scale) + skip)`.
     fn upsample_add(
         x: Tensor<Self, 3>,
-        scale: f32,
+        scale: Tensor<Self, 1>,
         skip: Tensor<Self, 3>,
         roundings: Roundings,
     ) -> Tensor<Self, 3> {
@@ -200,6 +277,18 @@ pub trait Operations: Backend {
     /// share a bias; result `[B, S, H * V]`. Logits are `cap * tanh((q.k / sqrt(C) + bias) / cap)`. Rounded are the
     /// operands of both products, as [`Roundings::operands`] says, and the result; everything between is float32.
     fn sequence_attention(
+        queries: Tensor<Self, 4>,
+        keys: Tensor<Self, 3>,
+        values: Tensor<Self, 3>,
+        bias: Tensor<Self, 4>,
+        soft_cap: f32,
+        roundings: Roundings,
+    ) -> Tensor<Self, 3> {
+        plain::sequence_attention(queries, keys, values, bias, soft_cap, roundings)
+    }
+
+    /// The same with logits, softmax and weights in memory, one after the other.
+    fn plain_attention(
         queries: Tensor<Self, 4>,
         keys: Tensor<Self, 3>,
         values: Tensor<Self, 3>,
@@ -256,6 +345,18 @@ pub trait Operations: Backend {
         plain::output_embedding(x, skip, norm, organism, roundings)
     }
 
+    /// Each sequence of `[B, S, in]` through the layer of its organism, `[B, S, out]`.
+    ///
+    /// Its result is float32 under any policy; `roundings` are those of [`Roundings::in_float32`].
+    fn organism_linear(
+        x: Tensor<Self, 3>,
+        linears: &[Linear<Self>],
+        organisms: &Organisms<Self>,
+        roundings: Roundings,
+    ) -> Tensor<Self, 3> {
+        heads::organism_linear(x, linears, &organisms.host, roundings)
+    }
+
     /// Genome tracks from a linear layer's output `x` `[B, S, C]` and `scale` `[B, C]`.
     ///
     /// First the scaled predictions, `softplus(x) * scale`; then, where asked, those in experimental units: values above
@@ -287,6 +388,17 @@ pub trait Operations: Backend {
         threshold: f32,
     ) -> Tensor<Self, 3, Int> {
         plain::best_positions(probabilities, k, threshold)
+    }
+
+    /// Junction counts `[B, K, K, 2 * tissues]` between `sites` `[B, 4, K]`, zero where there is none; `x` is the embedding at
+    /// 1 bp, `[B, S, C]`.
+    fn junction_counts(
+        x: Tensor<Self, 3>,
+        sites: Tensor<Self, 3, Int>,
+        head: &JunctionHead<Self>,
+        organisms: &Organisms<Self>,
+    ) -> Tensor<Self, 4> {
+        head.between(x, &sites.into(), &organisms.host)
     }
 
     /// Junction counts of every donor with every acceptor in every tissue of one strand.

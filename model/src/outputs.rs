@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use burn::tensor::{DType, Int, Tensor};
 
 use crate::array::{Array, Values};
-use crate::heads::junctions::JunctionMask;
-use crate::operations::Operations;
+use crate::heads::junctions::{JunctionMask, Tissues};
+use crate::operations::{Operations, Organisms};
 use crate::precision::Arithmetic;
 
 /// Outputs by the names of JAX's prediction tree, on the device.
@@ -29,8 +29,8 @@ pub enum Output<B: Operations> {
     Pair(Tensor<B, 4>),
     /// Positions of splice sites, `[B, 4, K]`.
     Positions(Tensor<B, 3, Int>),
-    /// Which junctions there are, `[B, K, K, C]`.
-    Mask(JunctionMask),
+    /// Which junctions there are between sites `[B, 4, K]`, `[B, K, K, C]`.
+    Mask(Tensor<B, 3, Int>, Tissues, Organisms<B>),
 }
 
 impl<B: Operations> Output<B> {
@@ -40,7 +40,10 @@ impl<B: Operations> Output<B> {
             Self::Sequence(x) | Self::Half(x) => x.dims().to_vec(),
             Self::Pair(x) => x.dims().to_vec(),
             Self::Positions(x) => x.dims().to_vec(),
-            Self::Mask(mask) => mask.shape().to_vec(),
+            Self::Mask(sites, tissues, _) => {
+                let [batch, _, count] = sites.dims();
+                vec![batch, count, count, 2 * tissues.most]
+            }
         }
     }
 
@@ -51,10 +54,14 @@ impl<B: Operations> Output<B> {
             Self::Half(x) => Array::from_floats(x).into_f16(),
             Self::Pair(x) => Array::from_floats(x),
             Self::Positions(x) => Array::from_ints(x),
-            Self::Mask(mask) => Array {
-                shape: mask.shape().to_vec(),
-                values: Values::Bool(mask.values()),
-            },
+            Self::Mask(sites, tissues, organisms) => {
+                let known = organisms.host.iter().map(|&index| tissues.known[index]);
+                let mask = JunctionMask::new(sites.into(), known.collect(), tissues.most);
+                Array {
+                    shape: mask.shape().to_vec(),
+                    values: Values::Bool(mask.values()),
+                }
+            }
         }
     }
 }
@@ -84,7 +91,7 @@ impl<B: Operations> Outputs<B> {
             }
             Output::Half(x) => Output::Sequence(x.cast(DType::BF16)),
             Output::Pair(x) => Output::Pair(x.cast(DType::BF16)),
-            output @ (Output::Positions(_) | Output::Mask(_)) => output,
+            output @ (Output::Positions(_) | Output::Mask(..)) => output,
         }
     }
 

@@ -1,12 +1,12 @@
 //! The pair path of the tower (`attention.py`).
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use crate::config;
 use crate::decoder::numbered;
 use crate::faults;
 use crate::layers::{LayerNorm, Linear};
-use crate::operations::{Activation, Gelu, Operations};
+use crate::operations::{Activation, Gelu, Operations, Source};
 use crate::parameters::Loader;
 use crate::precision::Roundings;
 use crate::rotary::{central_mask_widths, distance_features};
@@ -48,6 +48,7 @@ impl<B: Operations> PairUpdateBlock<B> {
         pair: Option<Tensor<B, 4>>,
         taps: &mut dyn Taps,
     ) -> Tensor<B, 4> {
+        let _scope = B::scope(&self.path);
         let y = self.from_sequence.forward(x, taps);
         let pair = match pair {
             Some(pair) => B::add(pair, y, self.roundings),
@@ -126,6 +127,7 @@ impl<B: Operations> SequenceToPairBlock<B> {
 
     /// `[B, S, C]` to `[B, P, P, F]`.
     pub(crate) fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 4> {
+        let _scope = B::scope(&self.path);
         let roundings = self.roundings;
         let x = faults::mean_pool(x, self.pool, roundings, &self.path);
         let x = B::layer_normalise(x, &self.norm, roundings);
@@ -136,9 +138,13 @@ impl<B: Operations> SequenceToPairBlock<B> {
         };
         let queries = project(&x, &self.queries).reshape([batch, length, heads, width]);
         let keys = project(&x, &self.keys).reshape([batch, length, heads, width]);
-        let features = distance_features(length, &self.widths);
-        let features = TensorData::new(features, [1, 2 * length, 2 * self.widths.len()]);
-        let positions = project(&Tensor::from_data(features, &x.device()), &self.positions);
+        let features = B::floats(
+            Source::Constant("distance features"),
+            [1, 2 * length, 2 * self.widths.len()],
+            || distance_features(length, &self.widths),
+            &x.device(),
+        );
+        let positions = project(&features, &self.positions);
         let positions = positions.reshape([2 * length, heads, width]);
         let positions = faults::distances(positions, &self.path);
         let products = B::pair_products(
@@ -191,6 +197,7 @@ impl<B: Operations> RowAttentionBlock<B> {
 
     /// `[B, P, P, F]` to `[B, P, P, F]`, without the residual.
     pub(crate) fn forward(&self, pair: Tensor<B, 4>, taps: &mut dyn Taps) -> Tensor<B, 4> {
+        let _scope = B::scope(&self.path);
         let roundings = self.roundings;
         let pair = faults::rows(pair, &self.path);
         let [batch, rows, columns, channels] = pair.dims();
@@ -238,6 +245,7 @@ impl<B: Operations> PairMlpBlock<B> {
 
     /// `[B, P, P, F]` to `[B, P, P, F]`, without the residual.
     pub(crate) fn forward(&self, pair: Tensor<B, 4>, taps: &mut dyn Taps) -> Tensor<B, 4> {
+        let _scope = B::scope(&self.path);
         let [batch, rows, columns, channels] = pair.dims();
         let x = pair.reshape([batch, rows * columns, channels]);
         let x = B::layer_normalise(x, &self.norm, self.roundings);

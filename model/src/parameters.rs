@@ -2,16 +2,17 @@
 //!
 //! Kernels are standardised and norms folded here, once, as JAX computes them at every pass, with its roundings.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
+use burn::tensor::backend::BackendTypes;
 
 use crate::config::Folds;
 use crate::layers::{Affine, Convolution, LayerNorm, Linear};
 use crate::load::LoadError;
-use crate::operations::Gelu;
+use crate::operations::{Gelu, Operations, Source};
 use crate::precision::Roundings;
 use crate::store::Store;
 
@@ -23,15 +24,20 @@ const LEAST_KERNEL_VARIANCE: f32 = 1e-4;
 /// Changes the values of a tensor, by its key and shape.
 pub type Edit<'a> = dyn Fn(&str, &[usize], &mut Vec<f32>) + 'a;
 
+/// Parameters on a device, by their keys.
+pub(crate) type Parameters<B> = BTreeMap<String, <B as BackendTypes>::FloatTensorPrimitive>;
+
 /// Hands parameters to the modules by name, and notes which are missing, misshapen or left over.
 ///
 /// A survey reads no values: it finds every fault before the first large read.
-pub(crate) struct Loader<'a, B: Backend> {
+pub(crate) struct Loader<'a, B: Operations> {
     store: &'a Store,
     folds: Folds,
     roundings: Roundings,
     device: &'a B::Device,
     survey: bool,
+    describes: bool,
+    parameters: RefCell<Parameters<B>>,
     part: Option<(&'a str, &'a Edit<'a>)>,
     other_gelu: bool,
     used: BTreeSet<String>,
@@ -39,20 +45,22 @@ pub(crate) struct Loader<'a, B: Backend> {
     misshapen: Vec<String>,
 }
 
-impl<'a, B: Backend> Loader<'a, B> {
+impl<'a, B: Operations> Loader<'a, B> {
     pub(crate) fn survey(
         store: &'a Store,
         folds: Folds,
         roundings: Roundings,
         device: &'a B::Device,
     ) -> Self {
-        let (used, missing, misshapen) = Default::default();
+        let (used, missing, misshapen, parameters) = Default::default();
         Self {
             store,
             folds,
             roundings,
             device,
             survey: true,
+            describes: false,
+            parameters,
             part: None,
             other_gelu: false,
             used,
@@ -71,6 +79,19 @@ impl<'a, B: Backend> Loader<'a, B> {
             survey: false,
             ..Self::survey(store, folds, roundings, device)
         }
+    }
+
+    /// Reads nothing: every parameter has its shape, and values that nobody may look at.
+    pub(crate) fn describing(self) -> Self {
+        Self {
+            describes: true,
+            ..self
+        }
+    }
+
+    /// All parameters that were handed out.
+    pub(crate) fn take_parameters(&self) -> Parameters<B> {
+        self.parameters.take()
     }
 
     /// Where the model rounds.
@@ -144,7 +165,10 @@ impl<'a, B: Backend> Loader<'a, B> {
 
     /// The values of a tensor before JAX rounds them.
     pub(crate) fn stored(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
-        let name = name.strip_prefix("alphagenome/").unwrap_or(name);
+        if self.describes {
+            return None;
+        }
+        let name = bare(name);
         self.used.insert(name.to_owned());
         if self
             .part
@@ -180,13 +204,20 @@ impl<'a, B: Backend> Loader<'a, B> {
     /// A tensor from values; a stand-in where there are none, which no forward pass ever sees.
     pub(crate) fn tensor<const D: usize>(
         &self,
+        key: &str,
         values: Option<Vec<f32>>,
         shape: [usize; D],
     ) -> Tensor<B, D> {
-        match values {
-            Some(values) => Tensor::from_data(TensorData::new(values, shape), self.device),
-            None => Tensor::zeros([1; D], self.device),
-        }
+        let key = bare(key).to_owned();
+        let tensor = if values.is_none() && !self.describes {
+            Tensor::zeros([1; D], self.device)
+        } else {
+            let values = || values.unwrap_or_default();
+            B::floats(Source::Parameter(key.clone()), shape, values, self.device)
+        };
+        let primitive = tensor.clone().into_primitive().tensor();
+        self.parameters.borrow_mut().insert(key, primitive);
+        tensor
     }
 
     /// A parameter as JAX reads it.
@@ -196,12 +227,13 @@ impl<'a, B: Backend> Loader<'a, B> {
         shape: [usize; D],
     ) -> Tensor<B, D> {
         let values = self.values(name, &shape);
-        self.tensor(values, shape)
+        self.tensor(name, values, shape)
     }
 
     /// `RMSBatchNorm`, folded.
     pub(crate) fn rms_batch_norm(&mut self, path: &str, channels: usize) -> Affine<B> {
-        let scale = self.values(&format!("{path}/scale"), &[channels]);
+        let key = format!("{path}/scale");
+        let scale = self.values(&key, &[channels]);
         let scale = if self.folds.rms_batch_norm {
             scale
         } else {
@@ -216,7 +248,7 @@ impl<'a, B: Backend> Loader<'a, B> {
                 .map(|(scale, variance)| scale.iter().zip(&variance).map(folded).collect())
         };
         Affine {
-            scale: self.tensor(scale, [channels]),
+            scale: self.tensor(&key, scale, [channels]),
             offset: self.parameter(&format!("{path}/offset"), [channels]),
         }
     }
@@ -279,7 +311,7 @@ impl<'a, B: Backend> Loader<'a, B> {
             weight
         };
         Convolution {
-            weight: self.tensor(weight, shape),
+            weight: self.tensor(&name, weight, shape),
             bias: self.parameter(&format!("{path}/bias"), [outputs]),
         }
     }
@@ -292,8 +324,9 @@ impl<'a, B: Backend> Loader<'a, B> {
         inputs: usize,
         outputs: usize,
     ) -> Vec<Linear<B>> {
-        let weights = self.values(&format!("{path}/w"), &[organisms, inputs, outputs]);
-        let biases = self.values(&format!("{path}/b"), &[organisms, outputs]);
+        let keys = ["w", "b"].map(|name| format!("{path}/{name}"));
+        let weights = self.values(&keys[0], &[organisms, inputs, outputs]);
+        let biases = self.values(&keys[1], &[organisms, outputs]);
         let part = |values: &Option<Vec<f32>>, organism: usize, size: usize| {
             values
                 .as_ref()
@@ -301,13 +334,23 @@ impl<'a, B: Backend> Loader<'a, B> {
         };
         let linear = |organism| Linear {
             weight: self.tensor(
+                &format!("{}[{organism}]", keys[0]),
                 part(&weights, organism, inputs * outputs),
                 [inputs, outputs],
             ),
-            bias: Some(self.tensor(part(&biases, organism, outputs), [outputs])),
+            bias: Some(self.tensor(
+                &format!("{}[{organism}]", keys[1]),
+                part(&biases, organism, outputs),
+                [outputs],
+            )),
         };
         (0..organisms).map(linear).collect()
     }
+}
+
+/// A key without the name of the model.
+fn bare(key: &str) -> &str {
+    key.strip_prefix("alphagenome/").unwrap_or(key)
 }
 
 /// Takes the mean over `(width, in)` off a kernel `[width, in, out]`, and scales each output channel.

@@ -1,6 +1,7 @@
 //! Single modules, loaded with a change in them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use safetensors::Dtype;
 
@@ -14,7 +15,7 @@ use crate::precision::Arithmetic;
 use crate::store::Store;
 
 /// How a module is to compute.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {
     /// Where it rounds.
     pub arithmetic: Arithmetic,
@@ -34,7 +35,7 @@ impl From<Arithmetic> for Form {
 /// The files of a conversion, kept open, so that a module can be loaded from them many times.
 pub struct Parts {
     config: Config,
-    metadata: Option<Metadata>,
+    metadata: Option<Arc<Metadata>>,
     store: Store,
 }
 
@@ -47,7 +48,7 @@ impl Parts {
         let (config, metadata) = describe(dir)?;
         Ok(Self {
             config,
-            metadata,
+            metadata: metadata.map(Arc::new),
             store: Store::open(dir)?,
         })
     }
@@ -71,12 +72,10 @@ impl Parts {
         let roundings = form.arithmetic.roundings();
         let reader = Loader::reader(&self.store, config.folds, roundings, device);
         let mut loader = reader.part(prefix, edit).with_gelu(form.other_gelu);
-        AlphaGenome::build(
-            &mut loader,
-            &config,
-            self.metadata.as_ref(),
-            form.arithmetic,
-        )
+        let metadata = self.metadata.as_deref();
+        let mut model = AlphaGenome::build(&mut loader, &config, metadata, form);
+        model.metadata.clone_from(&self.metadata);
+        model
     }
 
     /// Stored tensors whose key `wanted` accepts by name and shape, with their values as float32, by name.

@@ -184,13 +184,13 @@ pub fn mean_pool<B: Backend>(x: Tensor<B, 3>, by: usize, roundings: Roundings) -
 /// Every position twice, scaled, plus a skip.
 pub fn upsample_add<B: Backend>(
     x: Tensor<B, 3>,
-    scale: f32,
+    scale: Tensor<B, 1>,
     skip: Tensor<B, 3>,
     roundings: Roundings,
 ) -> Tensor<B, 3> {
     let [batch, length, channels] = x.dims();
     let skip = skip.reshape([batch, length, 2, channels]);
-    let scaled = roundings.values.apply(x * scale);
+    let scaled = roundings.values.apply(x * scale.unsqueeze());
     let scaled = scaled.reshape([batch, length, 1, channels]);
     add(skip, scaled, roundings).reshape([batch, 2 * length, channels])
 }

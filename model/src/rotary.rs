@@ -5,10 +5,8 @@
 //! order: in `geomspace(1, m, n)` the constants `log10(e)`, `1 / (n - 1)` and `ln m` are multiplied first, in that
 //! order, then the product with the index; `10^x` is rounded correctly, and the last value comes from `log10 m` itself.
 
-use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
-
 use crate::layers::Rotation;
+use crate::operations::{Operations, Source};
 use crate::precision::Rounding;
 
 /// `jnp.geomspace(1, stop, count)` in float32, with the stop, as XLA computes it.
@@ -67,7 +65,7 @@ pub fn distance_features(positions: usize, widths: &[f32]) -> Vec<f32> {
 ///
 /// In bfloat16 the positions, the angles, their cosines and their sines are all rounded: positions above 256 are no
 /// longer exact, nor are angles that many turns away.
-pub fn rotation<B: Backend>(
+pub fn rotation<B: Operations>(
     positions: impl ExactSizeIterator<Item = f32>,
     inverse_frequencies: &[f32],
     rounding: Rounding,
@@ -84,10 +82,10 @@ pub fn rotation<B: Backend>(
             sine.push(rounding.number(s as f32));
         }
     }
-    let tensor = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), device);
+    let tensor = |name, values| B::floats(Source::Constant(name), shape, || values, device);
     Rotation {
-        cosine: tensor(cosine),
-        sine: tensor(sine),
+        cosine: tensor("cosine", cosine),
+        sine: tensor("sine", sine),
     }
 }
 
@@ -210,7 +208,7 @@ mod tests {
             0x3f57, 0x3e5b, 0x3bba, 0x3f28, 0x3f7f, 0x3d23, 0xbf80, 0x3f7f, 0x3f7e, 0x3f6e, 0xbf80,
             0xbf6e,
         ];
-        let values = |x: Tensor<_, 2>| x.into_data().to_vec::<f32>().unwrap();
+        let values = |x: burn::tensor::Tensor<_, 2>| x.into_data().to_vec::<f32>().unwrap();
         assert_eq!(short(values(rotation.cosine)), cosine);
         assert_eq!(short(values(rotation.sine)), sine);
     }

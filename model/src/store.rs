@@ -41,10 +41,7 @@ impl Store {
     pub(crate) fn open(dir: &Path) -> Result<Self, LoadError> {
         let single = dir.join(SINGLE);
         let index = dir.join(INDEX);
-        let mut store = Self {
-            files: Vec::new(),
-            tensors: BTreeMap::new(),
-        };
+        let mut store = Self::empty();
         if single.is_file() {
             store.add(&single)?;
         } else if index.is_file() {
@@ -112,6 +109,14 @@ impl Store {
         }
         self.files.push(map);
         Ok(())
+    }
+
+    /// No tensors.
+    pub(crate) fn empty() -> Self {
+        Self {
+            files: Vec::new(),
+            tensors: BTreeMap::new(),
+        }
     }
 
     /// How a tensor is stored.

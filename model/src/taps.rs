@@ -1,9 +1,9 @@
 //! Looking at what is inside: module outputs by Haiku's module path.
 
 use burn::tensor::Tensor;
-use burn::tensor::backend::Backend;
 
 use crate::array::Array;
+use crate::operations::Operations;
 
 /// Receives the outputs of modules while a forward pass runs.
 ///
@@ -30,7 +30,12 @@ impl Taps for NoTaps {
 }
 
 /// Hands `x` to the taps if they want it.
-pub(crate) fn tap<B: Backend, const D: usize>(taps: &mut dyn Taps, path: &str, x: &Tensor<B, D>) {
+pub(crate) fn tap<B: Operations, const D: usize>(
+    taps: &mut dyn Taps,
+    path: &str,
+    x: &Tensor<B, D>,
+) {
+    B::output_of(path, x);
     if taps.wants(path) {
         taps.take(path, Array::from_floats(x.clone()));
     }

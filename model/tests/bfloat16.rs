@@ -259,14 +259,15 @@ fn pools_and_upsampling() {
     );
     let (skip, s) = random(2, [1, 64, 5]);
     let scale = r(0.9);
+    let tensor = Tensor::<Flex, 1>::from_floats([scale], &Default::default());
     let expected: Vec<f32> = (0..320)
         .map(|i| r(r(given[i / 10 * 5 + i % 5] * scale) + s[i]))
         .collect();
     check(
         &expected,
         [
-            plain::upsample_add(x.clone(), scale, skip.clone(), GPU),
-            Flex::upsample_add(x, scale, skip, GPU),
+            plain::upsample_add(x.clone(), tensor.clone(), skip.clone(), GPU),
+            Flex::upsample_add(x, tensor, skip, GPU),
         ],
     );
 }

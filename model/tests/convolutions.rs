@@ -3,6 +3,7 @@
 mod support;
 
 use burn::backend::Flex;
+use burn::tensor::Tensor;
 use model::layers::{Affine, Convolution, Rotation};
 use model::operations::Gelu;
 use model::precision::Roundings;
@@ -141,6 +142,7 @@ fn pools_and_upsampling() {
         ],
     );
     let (skip, s) = random(2, [2, 64, 3]);
+    let scale = Tensor::<Flex, 1>::from_floats([0.7], &Default::default());
     let expected: Vec<f64> = places(64)
         .zip(&s)
         .map(|((b, position, c), skip)| 0.7f32 as f64 * at(b, position / 2, c) + skip)
@@ -148,8 +150,8 @@ fn pools_and_upsampling() {
     check(
         &expected,
         [
-            plain::upsample_add(x.clone(), 0.7, skip.clone(), FLOAT32),
-            Flex::upsample_add(x, 0.7, skip, FLOAT32),
+            plain::upsample_add(x.clone(), scale.clone(), skip.clone(), FLOAT32),
+            Flex::upsample_add(x, scale, skip, FLOAT32),
         ],
     );
 }

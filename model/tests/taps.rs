@@ -2,7 +2,7 @@
 
 mod support;
 
-use model::{Batch, Request};
+use model::{Array, Batch, Request};
 use support::{Watch, distance, run, sequence, small_model};
 
 #[test]
@@ -96,4 +96,142 @@ fn only_what_is_wanted_is_handed_out() {
         .forward(&batch, &Request::everything(), &mut watch)
         .unwrap();
     assert_eq!(watch.taken.len(), 1);
+}
+
+#[test]
+fn every_module_run_alone_gives_what_it_gave_in_the_pass() {
+    run_alone(true);
+}
+
+/// What a module reads is that of the right model, what it computes that of the wrong one.
+#[cfg(feature = "faults")]
+#[test]
+fn so_does_every_module_of_a_model_with_a_fault() {
+    use model::faults::{Fault, with};
+    let tower = "alphagenome/transformer_tower";
+    for (fault, module) in [
+        (Fault::DroppedResidual, format!("{tower}/mha_block_1")),
+        (Fault::DroppedResidual, format!("{tower}/mlp_block_2")),
+        (
+            Fault::DroppedResidual,
+            format!("{tower}/pair_update_block_1/row_attention_block"),
+        ),
+        (
+            Fault::DroppedResidual,
+            format!("{tower}/pair_update_block/pair_mlp_block"),
+        ),
+        (
+            Fault::ShiftedDistances,
+            format!("{tower}/pair_update_block/sequence_to_pair_block"),
+        ),
+        (
+            Fault::FirstOfWindow,
+            format!("{tower}/pair_update_block_1/sequence_to_pair_block"),
+        ),
+        (
+            Fault::AlongColumns,
+            format!("{tower}/pair_update_block/row_attention_block"),
+        ),
+        (Fault::RoundedActivations, format!("{tower}/mlp_block")),
+        (
+            Fault::MeanForMax,
+            "alphagenome/sequence_encoder/downres_block_2".into(),
+        ),
+        (Fault::AsymmetricPair, "alphagenome/output_pair".into()),
+        (
+            Fault::ExchangedStrands,
+            "alphagenome/head/splice_sites_junction".into(),
+        ),
+    ] {
+        with(fault, &module, || run_alone(false));
+    }
+}
+
+fn run_alone(right: bool) {
+    let (_dir, model) = small_model();
+    let batch = vec![sequence(4096, 5), sequence(4096, 6)];
+    let batch = Batch::new(batch, vec![1, 0]).unwrap();
+    let mut watch = Watch::new("");
+    let outputs = model
+        .forward(&batch, &Request::everything(), &mut watch)
+        .unwrap();
+    let mut known = watch.taken;
+    known.extend(outputs.into_arrays());
+    let stages = model.stages();
+    assert_eq!(stages.len(), 44);
+    let bits = |array: &Array| -> Vec<u32> {
+        let values = array.values.to_f32().into_iter();
+        values.map(f32::to_bits).collect()
+    };
+    for stage in &stages {
+        let given = model.run_stage(&stage.path, &batch, &known).unwrap();
+        assert_eq!(given.len(), stage.outputs.len());
+        for (name, array) in given {
+            assert_eq!(bits(&array), bits(&known[&name]), "{name}");
+        }
+        let read = model.stage_input(&stage.path, &batch, &known).unwrap();
+        assert_eq!(read.is_none(), stage.inputs.is_empty(), "{}", stage.path);
+        if let Some(read) = read.filter(|_| right) {
+            let given = model.run_stage_on(&stage.path, &batch, &known, &read);
+            assert_eq!(bits(&given.unwrap()[0].1), bits(&known[&stage.outputs[0]]));
+        }
+        let mut less = known.clone();
+        if let Some(input) = stage.inputs.last() {
+            less.remove(input);
+            let error = model.run_stage(&stage.path, &batch, &less).unwrap_err();
+            assert!(error.to_string().contains(input), "{error}");
+        }
+    }
+}
+
+#[test]
+fn what_a_module_reads_and_gives_is_read_off_the_graph() {
+    let (_dir, model) = small_model();
+    let stages = model.stages();
+    let stage = |path: &str| {
+        let path = format!("alphagenome/{path}");
+        stages.iter().find(|stage| stage.path == path).unwrap()
+    };
+    let long = |paths: &[&str]| -> Vec<String> {
+        let paths = paths.iter().map(|path| format!("alphagenome/{path}"));
+        paths.collect()
+    };
+    let trunk = [
+        "sequence_encoder/downres_block_5",
+        "embed",
+        "transformer_tower/mha_block",
+        "transformer_tower/mlp_block",
+    ];
+    let mha = stage("transformer_tower/mha_block_1");
+    assert_eq!(mha.sum, long(&trunk));
+    let bias = "transformer_tower/attention_bias_block_1";
+    assert_eq!(mha.inputs, long(&[&trunk[..], &[bias]].concat()));
+    let (first, second) = (
+        "transformer_tower/pair_update_block",
+        "transformer_tower/pair_update_block_1",
+    );
+    let parts = [
+        "sequence_to_pair_block",
+        "row_attention_block",
+        "pair_mlp_block",
+    ];
+    let parts = parts.map(|part| format!("{second}/{part}"));
+    let parts = [first, &parts[0], &parts[1], &parts[2]];
+    assert_eq!(stage(second).inputs, long(&parts));
+    assert_eq!(stage(parts[3]).inputs, long(&parts[..3]));
+    let up = stage("sequence_decoder/up_res_block_1");
+    let skip = "sequence_encoder/downres_block_4";
+    assert_eq!(up.inputs, long(&["sequence_decoder/up_res_block", skip]));
+    assert!(stage("sequence_encoder/dna_embedder").reads_sequence);
+    let head = stage("head/atac/resolution_1");
+    assert_eq!(head.inputs, long(&["output_embedder_1"]));
+    assert_eq!(
+        head.outputs,
+        ["atac/scaled_predictions_1bp", "atac/predictions_1bp"]
+    );
+    let pair = stage("output_pair");
+    assert_eq!(pair.outputs, ["alphagenome/output_pair", "embeddings_pair"]);
+    let junctions = stage("head/splice_sites_junction");
+    assert_eq!(junctions.inputs, long(&["output_embedder_1"]));
+    assert_eq!(junctions.outputs, ["splice_sites_junction/predictions"]);
 }

@@ -242,3 +242,36 @@ fn the_tiny_model_gives_the_bits_that_it_gave() {
         assert!(others.is_empty(), "other bits: {}", others.join(", "));
     }
 }
+
+/// The graph is read off the modules: computed node by node, it gives the bits that they give, in every arithmetic.
+#[test]
+fn the_graph_gives_the_bits_of_the_modules() {
+    for arithmetic in Arithmetic::ALL {
+        let scratch = tempfile::tempdir().expect("a temporary folder");
+        let model = load(arithmetic, scratch.path());
+        let mut cases = golden::read(&fixtures::recording("suite_tiny_cpu_f32")).into_iter();
+        let mut sequences = cases.by_ref().filter(|case| case.name.starts_with("rand"));
+        for organisms in [vec![0], vec![1, 0]] {
+            let sequence = |_| {
+                let case = sequences.next().expect("six random sequences");
+                Sequence::from_indices(&case.sequence).expect("a sequence")
+            };
+            let batch = organisms.iter().map(sequence).collect();
+            let batch = Batch::new(batch, organisms.clone()).expect("a batch");
+            let (mut eager, mut replayed) = (All(Arrays::new()), All(Arrays::new()));
+            let outputs = model.forward(&batch, &Request::everything(), &mut eager);
+            eager.0.append(&mut outputs.expect("outputs").into_arrays());
+            let outputs = model.replay(&batch, &Request::everything(), &mut replayed);
+            replayed.0.append(&mut outputs.expect("outputs"));
+            let bits = |all: &All| -> Vec<_> {
+                let digests = all
+                    .0
+                    .iter()
+                    .map(|(name, array)| (name.clone(), digest(array)));
+                digests.collect()
+            };
+            assert_eq!(eager.0.len(), 146, "{arithmetic}");
+            assert_eq!(bits(&eager), bits(&replayed), "{arithmetic}, {organisms:?}");
+        }
+    }
+}

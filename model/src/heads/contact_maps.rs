@@ -3,9 +3,8 @@
 use burn::tensor::Tensor;
 
 use crate::config::Config;
-use crate::heads::organism_linear;
 use crate::layers::Linear;
-use crate::operations::Operations;
+use crate::operations::{Operations, Organisms};
 use crate::parameters::Loader;
 use crate::precision::Roundings;
 
@@ -33,9 +32,9 @@ impl<B: Operations> ContactMapsHead<B> {
     }
 
     /// `[B, P, P, F]` to `[B, P, P, C]`.
-    pub fn forward(&self, pair: Tensor<B, 4>, organisms: &[usize]) -> Tensor<B, 4> {
+    pub fn forward(&self, pair: Tensor<B, 4>, organisms: &Organisms<B>) -> Tensor<B, 4> {
         let [batch, rows, columns, channels] = pair.dims();
-        let y = organism_linear(
+        let y = B::organism_linear(
             pair.reshape([batch, rows * columns, channels]),
             &self.linears,
             organisms,

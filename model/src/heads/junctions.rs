@@ -3,11 +3,12 @@
 use burn::tensor::{Int, Tensor, TensorData};
 use rayon::prelude::*;
 
+use crate::array::{Array, Values};
 use crate::config::{Config, Head};
 use crate::faults::{self, Fault};
 use crate::layers::{Linear, TissueAffine};
 use crate::metadata::Metadata;
-use crate::operations::{Activation, Operations};
+use crate::operations::{Activation, Operations, Organisms};
 use crate::parameters::Loader;
 use crate::precision::{Rounding, Roundings};
 use crate::rotary::{inverse_frequencies, rotation};
@@ -19,23 +20,32 @@ const KINDS: [&str; 4] = ["pos_donor", "pos_acceptor", "neg_donor", "neg_accepto
 /// `SpliceSitesJunctionHead`.
 #[derive(Clone, Debug)]
 pub struct JunctionHead<B: Operations> {
-    organisms: Vec<Organism<B>>,
-    tissues: usize,
-    inverse_frequencies: Vec<f32>,
-    operands: Rounding,
-    roundings: Roundings,
+    /// A layer an organism.
+    pub(crate) organisms: Vec<Sides<B>>,
+    pub(crate) shape: JunctionShape,
     /// Sites chosen a kind.
     pub top_k: usize,
     /// The lowest probability of a site.
     pub threshold: f32,
 }
 
+/// What the counts need beside parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JunctionShape {
+    /// Tissues of the organism that has most: tracks a strand.
+    pub tissues: usize,
+    pub(crate) inverse_frequencies: Vec<f32>,
+    pub(crate) operands: Rounding,
+    pub(crate) roundings: Roundings,
+}
+
 /// The head's parameters in one organism, cut to the tissues that it has.
 #[derive(Clone, Debug)]
-struct Organism<B: Operations> {
-    linear: Linear<B>,
-    kinds: Vec<TissueAffine<B>>,
-    tissues: usize,
+pub(crate) struct Sides<B: Operations> {
+    pub(crate) linear: Linear<B>,
+    /// Of every kind of site.
+    pub(crate) kinds: Vec<TissueAffine<B>>,
+    pub(crate) tissues: usize,
 }
 
 /// Splice sites of a batch, `[B, 4, K]`: donors and acceptors of the positive, then of the negative strand.
@@ -54,6 +64,27 @@ impl SpliceSitePositions {
     pub fn kind(&self, sequence: usize, kind: usize) -> &[i32] {
         &self.places[(sequence * KINDS.len() + kind) * self.count..][..self.count]
     }
+}
+
+impl<B: Operations> From<Tensor<B, 3, Int>> for SpliceSitePositions {
+    /// Brings sites `[B, 4, K]` to the host.
+    fn from(sites: Tensor<B, 3, Int>) -> Self {
+        let count = sites.dims()[2];
+        let places = match Array::from_ints(sites).values {
+            Values::I32(places) => places,
+            _ => Vec::new(),
+        };
+        Self { count, places }
+    }
+}
+
+/// How many tissues the organisms of a batch have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tissues {
+    /// By organism of the model.
+    pub known: Vec<usize>,
+    /// Tracks a strand.
+    pub most: usize,
 }
 
 /// Which donors, acceptors and tissues a count stands for.
@@ -130,29 +161,29 @@ impl<B: Operations> JunctionHead<B> {
         let linears =
             loader.organism_linear(&linear, count, config.embedders.embeddings_1bp, hidden);
         let kinds = KINDS.map(|kind| {
-            loader.values(
-                &format!("{path}/{kind}_logits/embeddings"),
-                &[count, 2 * tissues * hidden],
-            )
+            let key = format!("{path}/{kind}_logits/embeddings");
+            let values = loader.values(&key, &[count, 2 * tissues * hidden]);
+            (key, values)
         });
         let organism = |(index, linear): (usize, Linear<B>)| {
             let known = metadata.map_or(tissues, |metadata| {
                 metadata.tracks(index, head.output_type()).len()
             });
             let kinds = kinds.each_ref().map(|values| {
+                let (key, values) = values;
                 let part = |which: usize| {
                     let values = values.as_ref();
                     let values = values.map(|values| {
                         values[(2 * index + which) * tissues * hidden..][..known * hidden].to_vec()
                     });
-                    loader.tensor(values, [known, hidden])
+                    loader.tensor(&format!("{key}[{index}][{which}]"), values, [known, hidden])
                 };
                 TissueAffine {
                     scale: part(0),
                     offset: part(1),
                 }
             });
-            Organism {
+            Sides {
                 linear,
                 kinds: kinds.into(),
                 tissues: known,
@@ -160,29 +191,53 @@ impl<B: Operations> JunctionHead<B> {
         };
         Self {
             organisms: linears.into_iter().enumerate().map(organism).collect(),
-            tissues,
-            inverse_frequencies: inverse_frequencies(hidden / 2, max_position, [Rounding::None; 2]),
-            operands: loader.roundings().operands,
-            roundings: loader.roundings().in_float32(),
+            shape: JunctionShape {
+                tissues,
+                inverse_frequencies: inverse_frequencies(
+                    hidden / 2,
+                    max_position,
+                    [Rounding::None; 2],
+                ),
+                operands: loader.roundings().operands,
+                roundings: loader.roundings().in_float32(),
+            },
             top_k,
             threshold,
         }
     }
 
-    /// Counts `[B, K, K, 2 * tissues]` of donors with acceptors, zero where masked, and the mask.
+    /// How many tissues the organisms have.
+    pub fn tissues(&self) -> Tissues {
+        Tissues {
+            known: self.organisms.iter().map(|sides| sides.tissues).collect(),
+            most: self.shape.tissues,
+        }
+    }
+
+    /// Counts `[B, K, K, 2 * tissues]` of donors with acceptors at `sites` `[B, 4, K]`, zero where there is no site.
     ///
-    /// `x` is the embedding at 1 bp, `[B, S, C]`. What the mask leaves out is not computed.
+    /// `x` is the embedding at 1 bp, `[B, S, C]`.
     pub fn forward(
+        &self,
+        x: Tensor<B, 3>,
+        sites: Tensor<B, 3, Int>,
+        organisms: &Organisms<B>,
+    ) -> Tensor<B, 4> {
+        B::junction_counts(x, sites, self, organisms)
+    }
+
+    /// The same for sites on the host: what no site needs is not computed.
+    pub(crate) fn between(
         &self,
         x: Tensor<B, 3>,
         positions: &SpliceSitePositions,
         organisms: &[usize],
-    ) -> (Tensor<B, 4>, JunctionMask) {
+    ) -> Tensor<B, 4> {
         let counts = organisms.iter().enumerate().map(|(sequence, &organism)| {
             let [_, length, channels] = x.dims();
             let x = x.clone().narrow(0, sequence, 1).reshape([length, channels]);
             let organism = &self.organisms[organism];
-            let (count, tracks) = (positions.count, 2 * self.tissues);
+            let (count, tracks) = (positions.count, 2 * self.shape.tissues);
             // Burn's CPU backend makes `zeros` of bytes, which come to the host by a copy only; `full` of floats.
             let zeros = Tensor::full([count, count, tracks], 0.0, &x.device());
             let counts = [0, 1].into_iter().fold(zeros, |counts, strand| {
@@ -190,18 +245,12 @@ impl<B: Operations> JunctionHead<B> {
             });
             counts.unsqueeze::<4>()
         });
-        let tissues = organisms
-            .iter()
-            .map(|&organism| self.organisms[organism].tissues)
-            .collect();
-        let mask = JunctionMask::new(positions.clone(), tissues, self.tissues);
         let mut counts: Vec<Tensor<B, 4>> = counts.collect();
-        let counts = if counts.len() == 1 {
+        if counts.len() == 1 {
             counts.remove(0)
         } else {
             Tensor::cat(counts, 0)
-        };
-        (counts, mask)
+        }
     }
 
     /// Writes the counts of one strand, the first or the second, into those of one sequence, `[K, K, 2 * tissues]`.
@@ -211,9 +260,9 @@ impl<B: Operations> JunctionHead<B> {
         strand: usize,
         x: &Tensor<B, 2>,
         (positions, sequence): (&SpliceSitePositions, usize),
-        organism: &Organism<B>,
+        organism: &Sides<B>,
     ) -> Tensor<B, 3> {
-        let device = x.device();
+        let (shape, device) = (&self.shape, x.device());
         let kind = 2 * strand;
         let sides = [kind, kind + 1].map(|kind| {
             let places = positions.kind(sequence, kind);
@@ -235,28 +284,28 @@ impl<B: Operations> JunctionHead<B> {
                 chosen,
                 &organism.linear,
                 Activation::Identity,
-                self.roundings,
+                shape.roundings,
             );
             let channels = hidden.dims()[2];
             let angles = side.iter().map(|&place| place as f32);
             (
                 hidden.reshape([side.len(), channels]),
-                rotation::<B>(angles, &self.inverse_frequencies, Rounding::None, &device),
+                rotation::<B>(angles, &shape.inverse_frequencies, Rounding::None, &device),
             )
         });
         let [count, partners] = sides.map(<[i32]>::len);
         let first = match faults::at(Fault::ExchangedStrands, PATH) {
-            false => strand * self.tissues,
-            true => (1 - strand) * self.tissues,
+            false => strand * shape.tissues,
+            true => (1 - strand) * shape.tissues,
         };
         let donors = (donors.0, &organism.kinds[kind], &donors.1);
         let acceptors = (acceptors.0, &organism.kinds[kind + 1], &acceptors.1);
         let Some(present) = holes(sides) else {
-            return B::fill_junctions(counts, first, donors, acceptors, self.operands);
+            return B::fill_junctions(counts, first, donors, acceptors, shape.operands);
         };
         let present = TensorData::new(present, [count, partners, 1]);
         let y =
-            B::junctions(donors, acceptors, self.operands) * Tensor::from_data(present, &device);
+            B::junctions(donors, acceptors, shape.operands) * Tensor::from_data(present, &device);
         counts.slice_assign([0..count, 0..partners, first..first + organism.tissues], y)
     }
 }

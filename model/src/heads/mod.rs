@@ -68,9 +68,7 @@ pub(crate) fn load<B: Operations>(
     config.heads.iter().map(head).collect()
 }
 
-/// `_MultiOrganismLinear`: each sequence of `[B, S, in]` through the layer of its organism, `[B, S, out]`.
-///
-/// Its result is float32 under any policy; `roundings` are those of [`Roundings::in_float32`].
+/// `_MultiOrganismLinear`: [`Operations::organism_linear`] a sequence at a time.
 pub(crate) fn organism_linear<B: Operations>(
     x: Tensor<B, 3>,
     linears: &[Linear<B>],

@@ -3,9 +3,8 @@
 use burn::tensor::Tensor;
 
 use crate::config::Config;
-use crate::heads::organism_linear;
 use crate::layers::Linear;
-use crate::operations::Operations;
+use crate::operations::{Operations, Organisms};
 use crate::parameters::Loader;
 use crate::precision::Roundings;
 
@@ -31,8 +30,8 @@ impl<B: Operations> ClassificationHead<B> {
     }
 
     /// `[B, S, C]` to logits and probabilities `[B, S, 5]`: donor +, acceptor +, donor -, acceptor -, none.
-    pub fn forward(&self, x: Tensor<B, 3>, organisms: &[usize]) -> [Tensor<B, 3>; 2] {
-        let logits = organism_linear(x, &self.linears, organisms, self.roundings);
+    pub fn forward(&self, x: Tensor<B, 3>, organisms: &Organisms<B>) -> [Tensor<B, 3>; 2] {
+        let logits = B::organism_linear(x, &self.linears, organisms, self.roundings);
         [logits.clone(), B::probabilities(logits)]
     }
 }
@@ -59,8 +58,8 @@ impl<B: Operations> UsageHead<B> {
     }
 
     /// `[B, S, C]` to logits and usage `[B, S, tissues]`; the usage is yet to be rounded to float16.
-    pub fn forward(&self, x: Tensor<B, 3>, organisms: &[usize]) -> [Tensor<B, 3>; 2] {
-        let logits = organism_linear(x, &self.linears, organisms, self.roundings);
+    pub fn forward(&self, x: Tensor<B, 3>, organisms: &Organisms<B>) -> [Tensor<B, 3>; 2] {
+        let logits = B::organism_linear(x, &self.linears, organisms, self.roundings);
         [logits.clone(), B::logistic(logits)]
     }
 }

@@ -1,12 +1,11 @@
 //! Tracks along the sequence (`heads.GenomeTracksHead`).
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 
 use crate::config::{Config, Head};
-use crate::heads::organism_linear;
 use crate::layers::Linear;
 use crate::metadata::Metadata;
-use crate::operations::{Operations, Unscale};
+use crate::operations::{Operations, Organisms, Unscale};
 use crate::parameters::Loader;
 use crate::precision::Roundings;
 use crate::taps::{Taps, tap};
@@ -66,14 +65,16 @@ impl<B: Operations> GenomeTracksHead<B> {
             };
             let linear = format!("{path}/multi_organism_linear");
             let linears = loader.organism_linear(&linear, organisms, channels, tracks);
-            let scale = loader.stored(&format!("{path}/learnt_scale"), &[organisms, tracks]);
+            let learnt = format!("{path}/learnt_scale");
+            let scale = loader.stored(&learnt, &[organisms, tracks]);
             let read = |scale| loader.roundings().learnt_scales.number(scale);
             let scale = scale.map(|values| values.into_iter().map(read).map(softplus).collect());
-            let scale = loader.tensor(scale, [organisms, tracks]);
+            let scale = loader.tensor(&learnt, scale, [organisms, tracks]);
             let factor = metadata.map(|metadata| {
                 let means = (0..organisms)
                     .flat_map(|organism| metadata.means(organism, head.output_type()));
                 loader.tensor(
+                    &format!("{path}/track_means"),
                     Some(means.map(|mean| mean * base_pairs as f32).collect()),
                     [organisms, tracks],
                 )
@@ -105,19 +106,22 @@ impl<B: Operations> GenomeTracksHead<B> {
         &self,
         base_pairs: u32,
         x: Tensor<B, 3>,
-        organisms: &[usize],
-        organism_index: Tensor<B, 1, Int>,
+        organisms: &Organisms<B>,
         taps: &mut dyn Taps,
     ) -> Option<TrackPredictions<B>> {
         let resolution = self
             .resolutions
             .iter()
             .find(|resolution| resolution.base_pairs == base_pairs)?;
-        let logits = organism_linear(x, &resolution.linears, organisms, self.roundings);
+        let _scope = B::scope(&resolution.path);
+        let logits = B::organism_linear(x, &resolution.linears, organisms, self.roundings);
         tap(taps, &resolution.path, &logits);
-        let scale = resolution.scale.clone().select(0, organism_index.clone());
+        let scale = resolution
+            .scale
+            .clone()
+            .select(0, organisms.indices.clone());
         let unscale = resolution.factor.clone().map(|factor| Unscale {
-            factor: factor.select(0, organism_index),
+            factor: factor.select(0, organisms.indices.clone()),
             squashing: self.squashing,
         });
         let (scaled, unscaled) = B::tracks(logits, scale, unscale.as_ref());

@@ -31,10 +31,10 @@ pub struct Blocks<'a> {
 /// # Errors
 /// Where the batch does not fit the model, or the device fails.
 pub fn blocks(machine: &mut Machine, given: &Blocks<'_>, alone: Option<Pair>) -> Result<Length> {
-    let (config, _) = machine.describe();
+    let (config, metadata) = machine.describe();
     let mut subject = Subject {
         batch: given.batch.clone(),
-        stages: model::stages::of(&config),
+        stages: model::stages::of(&config, metadata.as_ref()),
         sites: None,
     };
     machine.set_attention(AttentionForm::Fused);

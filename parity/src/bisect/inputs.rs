@@ -39,9 +39,9 @@ impl Probe<'_> {
     fn read(&self) -> Option<Read> {
         let (path, inputs) = (&self.stage.path, &self.stage.inputs);
         let reads_more = path.contains("mha_block") || path.contains("up_res_block");
-        let parts = match inputs.split_last()? {
-            (_, parts) if reads_more => parts.to_vec(),
-            _ => inputs.clone(),
+        let parts = match reads_more {
+            true => self.stage.sum.clone(),
+            false => inputs.clone(),
         };
         let values = |part: &String| self.known.get(part);
         let sum = match &parts[..] {

@@ -27,7 +27,7 @@ pub(super) fn check(walk: &Walk<'_>) -> Result<Option<(Row, Culprit)>> {
     };
     let module = format!("alphagenome/head/{JUNCTIONS}");
     let choose = |known: &Known, threshold: Option<f32>| -> Result<Option<Vec<i32>>> {
-        let sites = walk.subject.sites(&module, &walk.batch, known, threshold)?;
+        let sites = walk.subject.sites(&walk.batch, known, threshold)?;
         Ok(sites.and_then(|sites| match sites.values {
             Values::I32(places) => Some(places),
             _ => None,

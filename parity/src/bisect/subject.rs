@@ -88,15 +88,14 @@ impl Subject {
         Ok(self.model.run_stage(path, batch, known)?)
     }
 
-    /// The splice sites that the head at `path` chooses.
+    /// The splice sites that the model chooses.
     pub(super) fn sites(
         &self,
-        path: &str,
         batch: &Batch,
         known: &Known,
         threshold: Option<f32>,
     ) -> Result<Option<Array>> {
-        Ok(self.model.choose_sites(path, batch, known, threshold)?)
+        Ok(self.model.choose_sites(batch, known, threshold)?)
     }
 
     /// One module, with its configuration or its weights changed.

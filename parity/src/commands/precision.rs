@@ -138,7 +138,7 @@ fn tell(bar: &ProgressBar, arithmetic: Arithmetic, path: &str) {
 }
 
 fn subject(args: &Precision, machine: &Machine) -> Result<Subject> {
-    let (config, _) = machine.describe();
+    let (config, metadata) = machine.describe();
     if args.organism >= config.num_organisms {
         bail!(
             "--organism {}: the model has {}",
@@ -151,7 +151,7 @@ fn subject(args: &Precision, machine: &Machine) -> Result<Subject> {
             vec![sequences::random(args.length, 0)?],
             vec![args.organism],
         )?,
-        stages: model::stages::of(&config),
+        stages: model::stages::of(&config, metadata.as_ref()),
         sites: None,
     })
 }
