@@ -34,6 +34,9 @@ pub fn main() -> ExitCode {
     let result = match &arguments.command {
         None => convert::run(&arguments.convert),
         Some(Command::Inspect(arguments)) => inspect::run(arguments),
+        Some(Command::Spec) => terminal::print(converter::spec::ALPHAGENOME)
+            .map(|()| Outcome::Fine)
+            .map_err(Into::into),
         Some(Command::Verify(arguments)) => verify::run(arguments),
         Some(Command::Diff(arguments)) => diff::run(arguments),
         Some(Command::Manual(manual)) => manual.run::<Arguments>().map(|()| Outcome::Fine),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::{
-    checkpoint::{Checkpoint, ReadError},
+    checkpoint::{Checkpoint, Other, ReadError},
     parallel::Resources,
     safetensors_file::{Model, ModelError},
     tensor::{TensorType, to_f64},
@@ -28,6 +28,14 @@ pub enum Error {
     /// A tensor.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// An array's bytes do not fit into memory.
+    #[error("there is no memory for {bytes} bytes of `{name}`")]
+    Memory {
+        /// Its name.
+        name: String,
+        /// Its size.
+        bytes: usize,
+    },
 }
 
 impl Side {
@@ -47,8 +55,26 @@ impl Side {
         }
     }
 
+    /// What else the side holds, by name.
+    pub fn others(&self) -> BTreeMap<&str, &Other> {
+        match self {
+            Side::Checkpoint(checkpoint) => checkpoint
+                .others()
+                .iter()
+                .map(|other| (other.name.as_str(), other))
+                .collect(),
+            Side::Model(_) => BTreeMap::new(),
+        }
+    }
+
     fn read(&self, name: &str, kind: &TensorType) -> Result<Vec<u8>, Error> {
-        let mut data = vec![0; kind.bytes()];
+        let mut data = Vec::new();
+        let bytes = kind.bytes();
+        if data.try_reserve_exact(bytes).is_err() {
+            let name = name.to_owned();
+            return Err(Error::Memory { name, bytes });
+        }
+        data.resize(bytes, 0);
         match self {
             Side::Checkpoint(checkpoint) => {
                 if let Some(number) = checkpoint
@@ -143,16 +169,27 @@ impl Difference {
 /// If a side cannot be read.
 pub fn diff(a: &Side, b: &Side, resources: Resources) -> Result<Vec<Difference>, Error> {
     let (kinds_a, kinds_b) = (a.kinds(), b.kinds());
-    let names: BTreeSet<&str> = kinds_a.keys().chain(kinds_b.keys()).copied().collect();
+    let (others_a, others_b) = (a.others(), b.others());
+    let names = kinds_a.keys().chain(kinds_b.keys());
+    let names = names.chain(others_a.keys()).chain(others_b.keys());
+    let names: BTreeSet<&str> = names.copied().collect();
     let mut differences = Vec::new();
     let mut both = Vec::new();
     for name in names {
-        match (kinds_a.get(name), kinds_b.get(name)) {
-            (Some(kind), Some(other)) if kind == other => both.push((name, kind)),
-            (Some(kind), Some(other)) => differences.push(Difference::Type {
+        if let (Some(kind), Some(other)) = (kinds_a.get(name), kinds_b.get(name))
+            && kind == other
+        {
+            both.push((name, kind));
+            continue;
+        }
+        let a = what(&kinds_a, &others_a, name);
+        let b = what(&kinds_b, &others_b, name);
+        match (a, b) {
+            (Some(a), Some(b)) if a == b => {}
+            (Some(a), Some(b)) => differences.push(Difference::Type {
                 name: name.to_owned(),
-                a: kind.to_string(),
-                b: other.to_string(),
+                a,
+                b,
             }),
             (Some(_), None) => differences.push(Difference::OnlyInA {
                 name: name.to_owned(),
@@ -179,6 +216,16 @@ pub fn diff(a: &Side, b: &Side, resources: Resources) -> Result<Vec<Difference>,
             .then_with(|| x.name().cmp(y.name()))
     });
     Ok(differences)
+}
+
+/// What a side has under a name, in words.
+fn what(
+    kinds: &BTreeMap<&str, TensorType>,
+    others: &BTreeMap<&str, &Other>,
+    name: &str,
+) -> Option<String> {
+    let other = || others.get(name).map(|other| other.what.clone());
+    kinds.get(name).map(TensorType::to_string).or_else(other)
 }
 
 /// Values that are decoded at a time.

@@ -51,7 +51,7 @@ pub struct Ledger {
     pub unscaled_tracks: String,
     /// All that was written.
     pub output: OutputEntry,
-    /// The leaves that the spec leaves out.
+    /// The leaves that the spec leaves out, and all that is no leaf: empty containers, strings, arrays of other types.
     pub ignored: Vec<String>,
     /// The tensors by name.
     pub tensors: BTreeMap<String, TensorEntry>,
@@ -202,6 +202,7 @@ impl Ledger {
             .ignored
             .iter()
             .map(|&leaf| leaves[leaf].name.clone())
+            .chain(plan.others.iter().map(|other| other.name.clone()))
             .collect();
         ignored.sort_unstable();
         Ledger {

@@ -8,7 +8,7 @@ mod violation;
 use std::collections::BTreeMap;
 
 use crate::{
-    checkpoint::Leaf,
+    checkpoint::{Checkpoint, Leaf, Other},
     config,
     spec::{
         Spec,
@@ -56,6 +56,8 @@ pub struct Plan {
     pub targets: Vec<Target>,
     /// Indices of the leaves that the spec ignores.
     pub ignored: Vec<usize>,
+    /// What else the checkpoint holds, none of which the spec reads.
+    pub others: Vec<Other>,
     /// The dimensions' values.
     pub dimensions: Dimensions,
     /// `config.json`.
@@ -63,14 +65,37 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans the conversion of `leaves`; floats that the spec does not cast itself become `dtype`.
+    /// Plans the conversion of a checkpoint; floats that the spec does not cast itself become `dtype`.
+    ///
+    /// # Errors
+    /// All violations at once.
+    pub fn of(spec: &Spec, checkpoint: &dyn Checkpoint, dtype: Dtype) -> Result<Plan, Report> {
+        Plan::with_others(spec, checkpoint.leaves(), checkpoint.others(), dtype)
+    }
+
+    /// Plans the conversion of `leaves`, beside which there is nothing.
     ///
     /// # Errors
     /// All violations at once.
     pub fn new(spec: &Spec, leaves: &[Leaf], dtype: Dtype) -> Result<Plan, Report> {
+        Plan::with_others(spec, leaves, &[], dtype)
+    }
+
+    fn with_others(
+        spec: &Spec,
+        leaves: &[Leaf],
+        others: &[Other],
+        dtype: Dtype,
+    ) -> Result<Plan, Report> {
         let mut violations: Vec<Violation> =
             spec.problems.iter().cloned().map(Violation::Spec).collect();
-        let matching = Matching::new(spec, leaves, &mut violations);
+        let matching = Matching::new(spec, leaves, others, &mut violations);
+        if matching.foreign {
+            return Err(Report {
+                spec: spec.name.clone(),
+                violations,
+            });
+        }
         let dimensions = shapes::solve(spec, leaves, &matching, &mut violations);
         let mut builder = Builder {
             leaves,
@@ -114,6 +139,7 @@ impl Plan {
             jobs,
             targets,
             ignored: matching.ignored,
+            others: others.to_vec(),
             dimensions,
             config,
         })

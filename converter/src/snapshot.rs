@@ -1,6 +1,6 @@
 //! Which folder holds the checkpoint that a path means, and which folder its symlinks may not leave.
 //!
-//! A path may be a checkpoint folder, a folder with one checkpoint somewhere below, a repo's folder in the Hub's cache
+//! A path may be a checkpoint folder, a step's folder with one tree an item, a folder with one of these somewhere below, a repo's folder in the Hub's cache
 //! (`models--org--name`), or the cache itself while it holds one model. The cache's layout is that of
 //! [`huggingface_hub`](https://huggingface.co/docs/huggingface_hub/guides/manage-cache): `refs/<branch>` holds a commit,
 //! `snapshots/<commit>/` holds symlinks into `blobs/`.
@@ -18,6 +18,10 @@ pub use error::Error;
 pub struct Snapshot {
     /// The folder of the checkpoint, without symlinks.
     pub dir: PathBuf,
+    /// The items of a step that hold its trees, as folders of `dir`, sorted. None, if `dir` is one tree.
+    pub items: Vec<String>,
+    /// Saves that were not finished, which were passed over.
+    pub unfinished: Vec<PathBuf>,
     /// The folder that the checkpoint's symlinks may not leave: the repo's folder when the snapshot lies in the Hub's cache,
     /// so that links into `blobs` work, otherwise the snapshot itself.
     pub root: PathBuf,
@@ -46,9 +50,11 @@ pub fn resolve(path: &Path, revision: Option<&str>) -> Result<Snapshot, Error> {
                 revision: wanted.to_owned(),
             }),
             _ => {
-                let dir = search::checkpoint(&given)?;
+                let (found, unfinished) = search::checkpoint(&given)?;
                 Ok(Snapshot {
-                    dir,
+                    dir: found.dir,
+                    items: found.items,
+                    unfinished,
                     root: repo.dir,
                     revision: Some(commit),
                     repo: repo.id,
@@ -67,14 +73,16 @@ pub fn resolve(path: &Path, revision: Option<&str>) -> Result<Snapshot, Error> {
             });
         }
     }
-    let dir = search::checkpoint(&given)?;
+    let (found, unfinished) = search::checkpoint(&given)?;
     match revision {
         Some(revision) => Err(Error::NoRevisions {
             path: path.to_owned(),
             revision: revision.to_owned(),
         }),
         None => Ok(Snapshot {
-            dir,
+            dir: found.dir,
+            items: found.items,
+            unfinished,
             root: given,
             revision: None,
             repo: None,
@@ -91,9 +99,11 @@ fn inside(repo: &cache::Repo, commit: String) -> Result<Snapshot, Error> {
             root: repo.dir.clone(),
         });
     }
-    let dir = search::checkpoint(&dir)?;
+    let (found, unfinished) = search::checkpoint(&dir)?;
     Ok(Snapshot {
-        dir,
+        dir: found.dir,
+        items: found.items,
+        unfinished,
         root: repo.dir.clone(),
         revision: Some(commit),
         repo: repo.id.clone(),

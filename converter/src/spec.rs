@@ -64,8 +64,8 @@ pub struct Spec {
     pub text: String,
     /// The options' values.
     pub options: BTreeMap<String, bool>,
-    /// The leading keys of each collection.
-    pub collections: BTreeMap<String, Vec<document::KeyText>>,
+    /// Where each collection is.
+    pub collections: BTreeMap<String, document::Places>,
     /// Lists of names.
     pub lists: BTreeMap<String, Vec<String>>,
     /// The blocks of modules.

@@ -5,6 +5,7 @@ one-hot row is all zero.
 """
 
 import dataclasses
+import gzip
 import pathlib
 import re
 from collections.abc import Callable
@@ -137,9 +138,13 @@ def suite() -> list[Case]:
 
 
 def from_fasta(path: pathlib.Path, organism: int) -> list[Case]:
-    """Every record of a FASTA file."""
+    """Every record of a FASTA file, which may be packed by gzip or bgzip."""
     cases = []
-    for record in path.read_text().split(">")[1:]:
+    data = path.read_bytes()
+    if data.startswith(b"\x1f\x8b"):
+        data = gzip.decompress(data)
+    text = "\n".join(data.decode("utf-8-sig").splitlines())
+    for record in text.split(">")[1:]:
         header, _, body = record.partition("\n")
         name = re.sub(r"[^A-Za-z0-9.-]+", "-", header.split()[0] if header.split() else "unnamed")
         sequence = encode("".join(body.split()))

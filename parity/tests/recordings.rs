@@ -84,6 +84,23 @@ fn what_is_written_is_read() {
 }
 
 #[test]
+fn a_recording_holds_no_time() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path());
+    let file = std::fs::File::open(folder.path().join("one.npz")).unwrap();
+    let mut archive = npyz::zip::ZipArchive::new(file).unwrap();
+    assert!(archive.len() > 6);
+    for at in 0..archive.len() {
+        let entry = archive.by_index(at).unwrap();
+        let time = entry.last_modified();
+        let fixed = (1980, 1, 1, 0, 0, 0);
+        let (year, month, day) = (time.year(), time.month(), time.day());
+        let found = (year, month, day, time.hour(), time.minute(), time.second());
+        assert_eq!(found, fixed, "{}", entry.name());
+    }
+}
+
+#[test]
 fn a_recording_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
     written(folder.path());

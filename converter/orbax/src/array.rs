@@ -1,5 +1,6 @@
 //! What the metadata of a zarr array say, of either version.
 
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::{dtype::DType, grid, layout::ZarrVersion};
@@ -20,13 +21,15 @@ pub enum ArrayError {
         /// What is supported.
         expected: &'static str,
     },
-    /// The element type is not known.
+    /// The element type is not read.
     #[error(
-        "dtype {found} is not known, expected bool, (u)int8 to 64, float16, bfloat16, float32 or float64, little-endian"
+        "dtype {found} is not read, expected bool, (u)int8 to 64, float16, bfloat16, float32 or float64, little-endian"
     )]
     DType {
-        /// The type stored, as JSON.
+        /// The type stored: its name, or JSON.
         found: String,
+        /// The array's shape.
+        shape: Vec<usize>,
     },
     /// A codec is not known, or stands where it cannot.
     #[error("codec {found} is not supported here, expected {expected}")]
@@ -83,6 +86,8 @@ pub(crate) struct Array {
     /// What stands before the indices in a chunk's key.
     pub(crate) key_prefix: &'static str,
     pub(crate) separator: char,
+    /// The bytes of an element of a chunk that is not stored; without them, every chunk must be.
+    pub(crate) fill: Option<Vec<u8>>,
 }
 
 impl Array {
@@ -144,6 +149,16 @@ impl Array {
             key.push('0');
         }
         key
+    }
+}
+
+/// An element type that has no place in [`DType`].
+pub(crate) fn unread(dtype: &Value, shape: &[usize]) -> ArrayError {
+    ArrayError::DType {
+        found: dtype
+            .as_str()
+            .map_or_else(|| dtype.to_string(), str::to_owned),
+        shape: shape.to_vec(),
     }
 }
 

@@ -1,11 +1,13 @@
 use std::path::Path;
 
 use crate::{
+    bare::Bare,
+    beside::{Beside, aggregated},
     layout::{Layout, ZarrVersion},
-    leaf::{Bare, Leaf},
+    leaf::Leaf,
     open::{OpenError, find_source, read_tree},
     source::Source,
-    stored::read_leaf,
+    stored::{Rules, Stored, read_leaf},
 };
 
 /// An Orbax checkpoint, opened for reading.
@@ -63,27 +65,29 @@ impl Checkpoint {
     ) -> Result<Self, OpenError> {
         let (store, tree) = read_tree(folder.as_ref(), root.as_ref())?;
         let (source, storage, processes) = find_source(store, &tree)?;
+        let aggregated = aggregated(source.store(), &tree)?;
+        let mut beside = Beside::read(source.store(), &tree, aggregated.as_deref())?;
+        let rules = Rules::of(&tree);
         let mut claimed = vec![false; source.entries().len()];
         let mut leaves = Vec::new();
         let mut bare = Vec::new();
         for entry in tree.entries {
-            if entry.has_array() {
+            let stored = if entry.has_array() {
                 let claim = |place: usize| {
                     if let Some(claimed) = claimed.get_mut(place) {
                         *claimed = true;
                     }
                 };
-                leaves.push(read_leaf(
-                    &source,
-                    entry,
-                    tree.use_zarr3 == Some(true),
-                    claim,
-                )?);
+                read_leaf(&source, entry, rules, claim)?
             } else {
-                bare.push(Bare {
-                    path: entry.path,
-                    value_type: entry.value_type,
-                });
+                beside.take(entry)?
+            };
+            match stored {
+                Stored::Leaf(mut leaf) => {
+                    beside.complete(&mut leaf);
+                    leaves.push(leaf);
+                }
+                Stored::Bare(node) => bare.push(node),
             }
         }
         let entries = source.entries().iter().zip(&claimed);
@@ -114,7 +118,8 @@ impl Checkpoint {
         self.leaves.iter().find(|leaf| leaf.name == name)
     }
 
-    /// Returns the nodes of the tree that have no array: empty containers, `None`, strings.
+    /// Returns the nodes of the tree that are not read as arrays: empty containers, `None`, strings, and arrays of types that
+    /// have no place in [`DType`](crate::DType).
     pub fn bare(&self) -> &[Bare] {
         &self.bare
     }
@@ -132,11 +137,9 @@ impl Checkpoint {
 }
 
 fn common_version(leaves: &[Leaf]) -> Option<ZarrVersion> {
-    let first = leaves.first()?.zarr();
-    leaves
-        .iter()
-        .all(|leaf| leaf.zarr() == first)
-        .then_some(first)
+    let mut versions = leaves.iter().filter_map(Leaf::zarr);
+    let first = versions.next()?;
+    versions.all(|version| version == first).then_some(first)
 }
 
 const _: () = {

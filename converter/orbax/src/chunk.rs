@@ -59,8 +59,8 @@ pub enum ChunkError {
         /// The one of the bytes.
         found: u32,
     },
-    /// The index of a shard says that a chunk is missing.
-    #[error("shard index, entry {entry}: the chunk is missing")]
+    /// The index of a shard says that a chunk is missing, and no fill value stands for it.
+    #[error("shard index, entry {entry}: the chunk is missing, and no fill value stands for it")]
     Missing {
         /// Which entry of the index.
         entry: usize,
@@ -195,8 +195,8 @@ impl<'a> ShardIndex<'a> {
         Ok(Self { entries, shard })
     }
 
-    /// Returns the stored bytes of a chunk.
-    pub(crate) fn chunk(&self, entry: usize) -> Result<&'a [u8], ChunkError> {
+    /// Returns the stored bytes of a chunk, or nothing if it holds a fill value.
+    pub(crate) fn chunk(&self, entry: usize, filled: bool) -> Result<Option<&'a [u8]>, ChunkError> {
         let number = |at: usize| {
             let bytes = &self.entries[16 * entry + at..16 * entry + at + 8];
             bytes
@@ -206,12 +206,16 @@ impl<'a> ShardIndex<'a> {
         };
         let (offset, length) = (number(0), number(8));
         if (offset, length) == (u64::MAX, u64::MAX) {
-            return Err(ChunkError::Missing { entry });
+            return match filled {
+                true => Ok(None),
+                false => Err(ChunkError::Missing { entry }),
+            };
         }
         usize::try_from(offset)
             .ok()
             .zip(usize::try_from(length).ok())
             .and_then(|(offset, length)| self.shard.get(offset..offset.checked_add(length)?))
+            .map(Some)
             .ok_or(ChunkError::Range {
                 entry,
                 offset,

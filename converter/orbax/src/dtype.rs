@@ -84,7 +84,13 @@ impl DType {
             .map_or("", |names| names.0)
     }
 
+    /// A single byte has no order, so that any letter may stand for it.
     pub(crate) fn from_v2(name: &str) -> Option<Self> {
+        let single = name
+            .strip_prefix(['<', '>'])
+            .filter(|rest| matches!(*rest, "b1" | "i1" | "u1"));
+        let single = single.map(|rest| format!("|{rest}"));
+        let name = single.as_deref().unwrap_or(name);
         NAMES
             .iter()
             .find(|names| names.1 == name)

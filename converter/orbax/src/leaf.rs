@@ -1,5 +1,7 @@
+use std::sync::Arc;
+
 use crate::{
-    array::Array,
+    array::{Array, Compression},
     dtype::DType,
     grid,
     key::{Key, display_path},
@@ -27,6 +29,10 @@ pub struct Leaf {
     pub(crate) value_type: String,
     pub(crate) array: Array,
     pub(crate) stored_bytes: u64,
+    pub(crate) filled: usize,
+    pub(crate) key_implementation: Option<String>,
+    /// The elements, if they came with the tree.
+    pub(crate) elements: Option<Arc<[u8]>>,
 }
 
 impl Leaf {
@@ -82,9 +88,50 @@ impl Leaf {
         self.stored_bytes
     }
 
-    /// Returns the version of zarr that the array is stored in.
-    pub fn zarr(&self) -> ZarrVersion {
-        self.array.version
+    /// Returns how many chunks (with sharding: shards) are not stored, since they hold the array's fill value alone.
+    pub fn filled(&self) -> usize {
+        self.filled
+    }
+
+    /// Returns the version of zarr that the array is stored in, or `None` for a leaf in the file of aggregated leaves.
+    pub fn zarr(&self) -> Option<ZarrVersion> {
+        self.elements.is_none().then_some(self.array.version)
+    }
+
+    /// Returns the implementation of the random number generator whose keys the array holds (`threefry2x32`), if it was
+    /// saved as typed keys. The array is what `jax.random.key_data` gives.
+    pub fn key_implementation(&self) -> Option<&str> {
+        self.key_implementation.as_deref()
+    }
+
+    /// Makes a leaf of elements that are in memory already.
+    pub(crate) fn of_elements(
+        path: Vec<Key>,
+        name: String,
+        value_type: String,
+        (dtype, shape): (DType, Vec<usize>),
+        bytes: Vec<u8>,
+    ) -> Self {
+        Self {
+            path,
+            name,
+            value_type,
+            array: Array {
+                version: ZarrVersion::V2,
+                chunk: shape.iter().map(|&width| width.max(1)).collect(),
+                shape,
+                dtype,
+                sharding: None,
+                compression: Compression::Raw,
+                key_prefix: "",
+                separator: '.',
+                fill: None,
+            },
+            stored_bytes: bytes.len() as u64,
+            filled: 0,
+            key_implementation: None,
+            elements: Some(bytes.into()),
+        }
     }
 
     /// Returns what the value was when it was saved: `jax.Array`, `np.ndarray`, `scalar`, ...
@@ -102,19 +149,11 @@ impl Leaf {
     }
 }
 
-/// A node of the tree that has no array: an empty container, `None`, or a string.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bare {
-    /// The way from the tree's root.
-    pub path: Vec<Key>,
-    /// What the value was when it was saved: `Dict`, `None`, `string`, ...
-    pub value_type: String,
-}
-
-/// Joins an array's name and what belongs to it. A tree that is a single leaf has an empty name.
+/// Joins an array's name and what belongs to it. A tree that is a single leaf has an empty name, and TensorStore adds no
+/// second slash to a name that ends in one.
 pub(crate) fn key(name: &str, rest: &str) -> String {
-    match name {
-        "" => rest.to_owned(),
-        name => format!("{name}/{rest}"),
+    match name.is_empty() || name.ends_with('/') {
+        true => format!("{name}{rest}"),
+        false => format!("{name}/{rest}"),
     }
 }

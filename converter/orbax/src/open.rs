@@ -10,6 +10,7 @@ use ocdbt::{FolderStore, Store, StoreError};
 use thiserror::Error;
 
 use crate::{
+    aggregate::{self, AggregateError},
     array::ArrayError,
     layout::Storage,
     source::Source,
@@ -124,14 +125,27 @@ pub enum OpenError {
         /// The shape in `_METADATA`.
         written: Vec<usize>,
     },
-    /// A chunk of an array is missing.
-    #[error("leaf {leaf}: chunk {key} is missing: the checkpoint is incomplete")]
+    /// A chunk of an array is missing, and no fill value stands for it.
+    #[error("leaf {leaf}: chunk {key} is missing, {why}: the checkpoint is incomplete")]
     MissingChunk {
         /// The leaf's path.
         leaf: String,
         /// The key, or file, of the chunk.
         key: String,
+        /// Why it should be there.
+        why: &'static str,
     },
+    /// A file beside the arrays, such as `_strings.json`, is not the JSON that Orbax writes.
+    #[error("{file}: {source}")]
+    Json {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The file of aggregated leaves cannot be used.
+    #[error("checkpoint: {0}")]
+    Aggregate(#[from] AggregateError),
     /// The chunks are too small for the array: no compression is so good.
     #[error("leaf {leaf}: {stored} stored bytes cannot hold an array of {bytes}")]
     TooSmall {
@@ -153,7 +167,7 @@ pub(crate) fn read_tree(folder: &Path, root: &Path) -> Result<(Arc<FolderStore>,
     let folder = store.folder().to_owned();
     let json = match store.read_all(tree::FILE) {
         Ok(json) => json,
-        Err(StoreError::NotFound { .. }) if store.len("checkpoint").is_ok() => {
+        Err(StoreError::NotFound { .. }) if store.len(aggregate::FILE).is_ok() => {
             return Err(OpenError::Legacy { folder });
         }
         Err(StoreError::NotFound { .. }) => return Err(no_tree(&store, folder)?),

@@ -81,13 +81,15 @@ impl Checkpoint {
     pub fn read(&self, leaf: &Leaf) -> Result<Vec<u8>, ReadError> {
         let bytes = leaf.bytes();
         let mut out = Vec::new();
-        if leaf.array.chunk == leaf.array.shape && leaf.array.sharding.is_none() {
+        let single = leaf.array.chunk == leaf.array.shape && leaf.array.sharding.is_none();
+        if single && leaf.filled == 0 && leaf.elements.is_none() {
             let index = vec![0; leaf.array.shape.len()];
             let key = leaf.key(&leaf.array.chunk_key(&index));
-            let stored = self.stored(leaf, &key)?;
-            decode_to_vec(leaf.array.compression, &stored, bytes, &mut out)
-                .map_err(self.chunk_error(leaf, &key))?;
-            return Ok(out);
+            if let Some(stored) = self.stored(leaf, &key, 0)? {
+                decode_to_vec(leaf.array.compression, &stored, bytes, &mut out)
+                    .map_err(self.chunk_error(leaf, &key))?;
+                return Ok(out);
+            }
         }
         out.try_reserve_exact(bytes)
             .map_err(|_| ReadError::Memory {
@@ -123,11 +125,26 @@ impl Checkpoint {
                 found: out.len(),
             });
         }
+        if let Some(elements) = &leaf.elements {
+            out.copy_from_slice(elements);
+            return Ok(());
+        }
         let array = &leaf.array;
+        if let Some(fill) = &array.fill
+            && (leaf.filled > 0 || array.sharding.is_some())
+        {
+            // What is stored replaces it.
+            out.chunks_exact_mut(fill.len())
+                .for_each(|element| element.copy_from_slice(fill));
+        }
         let mut scratch = Vec::new();
+        let mut left = leaf.filled;
         for index in Indices::new(grid::counts(&array.shape, array.stored_shape())) {
             let key = leaf.key(&array.chunk_key(&index));
-            let stored = self.stored(leaf, &key)?;
+            let Some(stored) = self.stored(leaf, &key, left)? else {
+                left -= 1;
+                continue;
+            };
             let corner = times(&index, array.stored_shape());
             match &array.sharding {
                 None => place(leaf, &stored, corner, out, &mut scratch),
@@ -148,7 +165,10 @@ impl Checkpoint {
                                 .zip(&array.shape)
                                 .all(|(start, width)| start < width)
                             {
-                                place(leaf, shard.chunk(entry)?, corner, out, &mut scratch)?;
+                                let chunk = shard.chunk(entry, array.fill.is_some())?;
+                                if let Some(chunk) = chunk {
+                                    place(leaf, chunk, corner, out, &mut scratch)?;
+                                }
                             }
                         }
                         Ok(())
@@ -160,18 +180,25 @@ impl Checkpoint {
         Ok(())
     }
 
-    fn stored(&self, leaf: &Leaf, key: &str) -> Result<ocdbt::Blob, ReadError> {
-        self.source
-            .read(key)
-            .map_err(|source| ReadError::Store {
-                leaf: leaf.display(),
-                key: self.source.place(key),
-                source,
-            })?
-            .ok_or_else(|| ReadError::Missing {
+    /// Reads a chunk or shard, of which `filled` may be missing.
+    fn stored(
+        &self,
+        leaf: &Leaf,
+        key: &str,
+        filled: usize,
+    ) -> Result<Option<ocdbt::Blob>, ReadError> {
+        let stored = self.source.read(key).map_err(|source| ReadError::Store {
+            leaf: leaf.display(),
+            key: self.source.place(key),
+            source,
+        })?;
+        match stored {
+            None if filled == 0 => Err(ReadError::Missing {
                 leaf: leaf.display(),
                 key: key.to_owned(),
-            })
+            }),
+            stored => Ok(stored),
+        }
     }
 
     fn chunk_error(&self, leaf: &Leaf, key: &str) -> impl FnOnce(ChunkError) -> ReadError {

@@ -97,6 +97,24 @@ impl Source {
         }
     }
 
+    /// Returns the folder's files, whatever the values are stored in.
+    pub(crate) fn store(&self) -> &FolderStore {
+        match self {
+            Self::Entries { store, .. } | Self::Files(store) => store,
+        }
+    }
+
+    /// Returns the places of all keys that start so.
+    pub(crate) fn starting(&self, prefix: &str) -> std::ops::Range<usize> {
+        let entries = self.entries();
+        let first = entries.partition_point(|entry| entry.key.as_slice() < prefix.as_bytes());
+        let last = entries[first..]
+            .iter()
+            .take_while(|entry| entry.key.starts_with(prefix.as_bytes()))
+            .count();
+        first..first + last
+    }
+
     pub(crate) fn entries(&self) -> &[Entry] {
         match self {
             Self::Entries { entries, .. } => entries,

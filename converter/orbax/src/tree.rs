@@ -55,13 +55,14 @@ pub(crate) struct TreeEntry {
     pub(crate) name: String,
     pub(crate) value_type: String,
     pub(crate) write_shape: Option<Vec<usize>>,
-    pub(crate) empty: bool,
+    /// Nothing is stored as an array: it is empty, or aggregated.
+    pub(crate) skipped: bool,
 }
 
 impl TreeEntry {
-    /// Empty nodes have nothing stored, and strings are stored in a file of their own.
+    /// Skipped nodes have no array, and strings are stored in a file of their own.
     pub(crate) fn has_array(&self) -> bool {
-        !self.empty && self.value_type != "string"
+        !self.skipped && self.value_type != "string"
     }
 }
 
@@ -70,6 +71,8 @@ pub(crate) struct Tree {
     pub(crate) entries: Vec<TreeEntry>,
     pub(crate) use_ocdbt: Option<bool>,
     pub(crate) use_zarr3: Option<bool>,
+    /// Chunks are stored even if they hold nothing but the fill value, so that one that is missing is lost.
+    pub(crate) stores_fill: bool,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +80,7 @@ struct Metadata {
     tree_metadata: Pairs,
     use_ocdbt: Option<bool>,
     use_zarr3: Option<bool>,
+    store_array_data_equal_to_fill_value: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -149,6 +153,7 @@ impl Tree {
             entries,
             use_ocdbt: metadata.use_ocdbt,
             use_zarr3: metadata.use_zarr3,
+            stores_fill: metadata.store_array_data_equal_to_fill_value == Some(true),
         })
     }
 }
@@ -180,6 +185,6 @@ fn read_entry(entry: &str, described: Described) -> Result<TreeEntry, TreeError>
         name,
         value_type: value.value_type,
         write_shape: value.write_shape,
-        empty: value.skip_deserialize,
+        skipped: value.skip_deserialize,
     })
 }

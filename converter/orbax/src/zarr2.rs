@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    array::{Array, ArrayError, Compression, unsupported},
+    array::{Array, ArrayError, Compression, unread, unsupported},
     dtype::DType,
+    fill,
     layout::ZarrVersion,
 };
 
@@ -23,8 +24,7 @@ struct Metadata {
     compressor: Value,
     filters: Value,
     order: Value,
-    #[serde(rename = "fill_value")]
-    _fill_value: Value,
+    fill_value: Value,
     dimension_separator: Option<Value>,
 }
 
@@ -68,9 +68,7 @@ pub(crate) fn parse(json: &[u8]) -> Result<Array, ArrayError> {
         .dtype
         .as_str()
         .and_then(DType::from_v2)
-        .ok_or_else(|| ArrayError::DType {
-            found: metadata.dtype.to_string(),
-        })?;
+        .ok_or_else(|| unread(&metadata.dtype, &metadata.shape))?;
     Array {
         version: ZarrVersion::V2,
         shape: metadata.shape,
@@ -80,6 +78,7 @@ pub(crate) fn parse(json: &[u8]) -> Result<Array, ArrayError> {
         compression,
         key_prefix: "",
         separator,
+        fill: fill::parse(&metadata.fill_value, dtype)?,
     }
     .check()
 }

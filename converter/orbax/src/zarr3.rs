@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    array::{Array, ArrayError, Compression, Sharding, unsupported},
+    array::{Array, ArrayError, Compression, Sharding, unread, unsupported},
     dtype::DType,
+    fill,
     layout::ZarrVersion,
 };
 
@@ -23,8 +24,7 @@ struct Metadata {
     chunk_grid: Extension,
     chunk_key_encoding: Extension,
     codecs: Vec<Extension>,
-    #[serde(rename = "fill_value")]
-    _fill_value: Value,
+    fill_value: Value,
     #[serde(default)]
     storage_transformers: Vec<Value>,
 }
@@ -71,9 +71,7 @@ pub(crate) fn parse(json: &[u8]) -> Result<Array, ArrayError> {
         .data_type
         .as_str()
         .and_then(DType::from_v3)
-        .ok_or_else(|| ArrayError::DType {
-            found: metadata.data_type.to_string(),
-        })?;
+        .ok_or_else(|| unread(&metadata.data_type, &metadata.shape))?;
     let (chunk, sharding, compression) = match metadata.codecs.as_slice() {
         [sharding] if sharding.name == "sharding_indexed" => {
             let inner = ShardingIndexed::deserialize(&sharding.configuration)?;
@@ -96,6 +94,7 @@ pub(crate) fn parse(json: &[u8]) -> Result<Array, ArrayError> {
         compression,
         key_prefix,
         separator,
+        fill: fill::parse(&metadata.fill_value, dtype)?,
     }
     .check()
 }

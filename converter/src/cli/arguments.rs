@@ -20,6 +20,11 @@ Examples:
   convert inspect --snapshot checkpoint
   convert inspect --hub google/alphagenome-all-folds --json";
 
+const SPEC_EXAMPLES: &str = "\
+Examples:
+  convert spec > mine.toml
+  convert --snapshot checkpoint --spec mine.toml --dry-run";
+
 const VERIFY_EXAMPLES: &str = "\
 Examples:
   convert verify alphagenome-model --snapshot checkpoint
@@ -51,6 +56,9 @@ pub enum Command {
     /// Show a checkpoint's tree: shapes, types, bytes and chunks
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArguments),
+    /// Print the built-in mapping spec, as a start for one of your own
+    #[command(after_help = SPEC_EXAMPLES)]
+    Spec,
     /// Recompute every tensor of a converted folder from its checkpoint and compare
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArguments),

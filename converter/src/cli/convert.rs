@@ -33,7 +33,7 @@ pub fn run(arguments: &ConvertArguments) -> anyhow::Result<Outcome> {
     let snapshot = source::snapshot(&arguments.source)?;
     let checkpoint = source::checkpoint(&snapshot)?;
     let dtype = Dtype::from(arguments.dtype);
-    let plan = Plan::new(&spec, checkpoint.leaves(), dtype)?;
+    let plan = Plan::of(&spec, &checkpoint, dtype)?;
     let tracks = match &arguments.metadata {
         Some(dir) => Some(source::tracks(dir, &spec, &plan)?),
         None => {
@@ -50,10 +50,11 @@ pub fn run(arguments: &ConvertArguments) -> anyhow::Result<Outcome> {
         &format!(
             "note: {} ({leaves}, {}) by the spec `{}`",
             snapshot.dir.display(),
-            checkpoint.inner().layout(),
+            checkpoint.layout(),
             spec.name
         ),
     );
+    note_others(&plan);
     if arguments.dry_run {
         show_plan(&plan, &checkpoint, arguments.json)?;
         return Ok(Outcome::Fine);
@@ -95,6 +96,29 @@ pub fn run(arguments: &ConvertArguments) -> anyhow::Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
+/// Names what the checkpoint holds beside its arrays.
+fn note_others(plan: &Plan) {
+    /// Values that are named.
+    const NAMED: usize = 5;
+    if plan.others.is_empty() {
+        return;
+    }
+    let named = plan.others.iter().take(NAMED);
+    let named: Vec<String> = named
+        .map(|other| format!("{} ({})", other.name, other.what))
+        .collect();
+    let more = match plan.others.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let values = text::counted(plan.others.len(), "value", "values");
+    let note_text = format!(
+        "note: {values} that cannot be converted left out: {}{more}",
+        named.join(", ")
+    );
+    note(Speech::Normal, &note_text);
+}
+
 fn show_plan(plan: &Plan, checkpoint: &dyn Checkpoint, as_json: bool) -> anyhow::Result<()> {
     let leaves = checkpoint.leaves();
     if as_json {
@@ -117,6 +141,7 @@ fn show_plan(plan: &Plan, checkpoint: &dyn Checkpoint, as_json: bool) -> anyhow:
             .ignored
             .iter()
             .map(|&leaf| leaves[leaf].name.as_str())
+            .chain(plan.others.iter().map(|other| other.name.as_str()))
             .collect();
         return print_json(&json!({
             "jobs": jobs.collect::<Vec<_>>(),
@@ -177,6 +202,9 @@ fn show_plan(plan: &Plan, checkpoint: &dyn Checkpoint, as_json: bool) -> anyhow:
     table.write(&mut out)?;
     for &leaf in &plan.ignored {
         writeln!(out, "{}  ignored", leaves[leaf].name)?;
+    }
+    for other in &plan.others {
+        writeln!(out, "{}  ignored: {}", other.name, other.what)?;
     }
     let (read, written) = (leaves.len() - plan.ignored.len(), plan.targets.len());
     let tensors = text::counted(written, "tensor", "tensors");

@@ -8,6 +8,7 @@ use converter::{
     snapshot, text,
 };
 use serde_json::json;
+use terminal::Speech;
 
 use super::{Outcome, arguments::DiffArguments, print_json, source, table::Table};
 
@@ -23,6 +24,18 @@ pub fn run(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
     }
     let arrays = a.kinds().len();
     let differences = diff(&a, &b, source::resources(&arguments.resources))?;
+    let (others_a, others_b) = (a.others(), b.others());
+    for (name, other) in others_a {
+        if !other.compared && others_b.get(name).is_some_and(|b| b.what == other.what) {
+            terminal::note(
+                Speech::Normal,
+                &format!(
+                    "note: {name} is {} on both sides; its values are not compared",
+                    other.what
+                ),
+            );
+        }
+    }
     if arguments.json {
         print_json(&json!({ "a": arguments.a, "b": arguments.b, "differences": differences }))?;
     } else {

@@ -25,14 +25,22 @@ const MAX_SPEC: u64 = 4 << 20;
 /// Finds or downloads the snapshot.
 pub fn snapshot(arguments: &SourceArguments) -> anyhow::Result<Snapshot> {
     let revision = arguments.revision.as_deref();
-    match (&arguments.snapshot, &arguments.hub) {
-        (Some(path), _) => Ok(snapshot::resolve(path, revision)?),
+    let snapshot = match (&arguments.snapshot, &arguments.hub) {
+        (Some(path), _) => snapshot::resolve(path, revision)?,
         (None, Some(repo)) if terminal::speech() == Speech::Quiet => {
-            Ok(hub::download(repo, revision, hub::Silent)?)
+            hub::download(repo, revision, hub::Silent)?
         }
-        (None, Some(repo)) => Ok(hub::download(repo, revision, hub::Bar::new(repo))?),
+        (None, Some(repo)) => hub::download(repo, revision, hub::Bar::new(repo))?,
         (None, None) => anyhow::bail!("neither --snapshot nor --hub was given"),
+    };
+    for path in &snapshot.unfinished {
+        let path = path.display();
+        terminal::note(
+            Speech::Normal,
+            &format!("warning: {path}: an unfinished save, left aside"),
+        );
     }
+    Ok(snapshot)
 }
 
 /// Opens the checkpoint of a snapshot.
@@ -45,7 +53,31 @@ pub fn checkpoint(snapshot: &Snapshot) -> anyhow::Result<OrbaxCheckpoint> {
             false => anyhow::Error::from(error).context(dir.clone()),
         }
     })?;
-    if checkpoint.inner().layout().storage == orbax::Storage::OcdbtProcesses {
+    for part in checkpoint.parts() {
+        warn(&dir, &part.checkpoint);
+    }
+    Ok(checkpoint)
+}
+
+/// Says what about a checkpoint is not as it should be, or not as one would think.
+fn warn(dir: &str, checkpoint: &orbax::Checkpoint) {
+    let filled: Vec<usize> = checkpoint
+        .leaves()
+        .iter()
+        .map(orbax::Leaf::filled)
+        .filter(|&filled| filled > 0)
+        .collect();
+    if !filled.is_empty() {
+        let chunks = text::counted(filled.iter().sum(), "chunk", "chunks");
+        let leaves = text::counted(filled.len(), "leaf", "leaves");
+        terminal::note(
+            Speech::Normal,
+            &format!(
+                "note: {chunks} of {leaves} not stored, which stands for the fill value: Orbax before 0.10 leaves out what is all zero"
+            ),
+        );
+    }
+    if checkpoint.layout().storage == orbax::Storage::OcdbtProcesses {
         terminal::note(
             Speech::Normal,
             &format!(
@@ -54,7 +86,7 @@ pub fn checkpoint(snapshot: &Snapshot) -> anyhow::Result<OrbaxCheckpoint> {
             ),
         );
     }
-    let unlisted = checkpoint.inner().unlisted();
+    let unlisted = checkpoint.unlisted();
     if !unlisted.is_empty() {
         let some = unlisted
             .iter()
@@ -68,7 +100,6 @@ pub fn checkpoint(snapshot: &Snapshot) -> anyhow::Result<OrbaxCheckpoint> {
             &format!("warning: the checkpoint holds {keys} that its tree does not list: {some}"),
         );
     }
-    Ok(checkpoint)
 }
 
 /// Reads the spec.

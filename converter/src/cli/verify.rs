@@ -3,7 +3,6 @@
 use std::io::Write as _;
 
 use converter::{
-    checkpoint::Checkpoint,
     convert::TRACKS,
     digest,
     ledger::Ledger,
@@ -39,7 +38,7 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
     };
     let snapshot = source::snapshot(&arguments.source)?;
     let checkpoint = source::checkpoint(&snapshot)?;
-    let plan = Plan::new(&spec, checkpoint.leaves(), dtype)?;
+    let plan = Plan::of(&spec, &checkpoint, dtype)?;
     let progress = Progress::new("verifying", plan.target_bytes());
     let resources = source::resources(&arguments.resources);
     let mut differences = verify(&Request {

@@ -1,13 +1,14 @@
 //! Which leaf plays which part: matching addresses with the spec's patterns.
 
 mod address;
+mod foreign;
 mod repetitions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{dimensions::Seen, violation::Violation};
 use crate::{
-    checkpoint::Leaf,
+    checkpoint::{Leaf, Other},
     spec::{
         Spec,
         pattern::{Captures, describe},
@@ -15,7 +16,8 @@ use crate::{
     text::nearest,
 };
 
-use address::address;
+use address::{address, expected};
+use foreign::{first_key, foreign};
 use repetitions::{counts, repetitions};
 
 /// One application of a rule.
@@ -54,23 +56,34 @@ pub(super) struct Matching {
     pub seen: Seen,
     /// The rules' applications.
     pub units: Vec<Unit>,
+    /// The tree is not the one that the spec is for, which has been said.
+    pub foreign: bool,
 }
 
 impl Matching {
-    pub(super) fn new(spec: &Spec, leaves: &[Leaf], violations: &mut Vec<Violation>) -> Matching {
+    pub(super) fn new(
+        spec: &Spec,
+        leaves: &[Leaf],
+        others: &[Other],
+        violations: &mut Vec<Violation>,
+    ) -> Matching {
         let mut matching = Matching::default();
         let mut unused = Vec::new();
         let mut taken = BTreeSet::new();
+        let mut outside: Vec<(String, Vec<&Leaf>)> = Vec::new();
+        let mut found = Vec::new();
         for (number, leaf) in leaves.iter().enumerate() {
             let Some(address) = address(spec, &leaf.path) else {
-                violations.push(Violation::NoCollection {
-                    leaf: leaf.name.clone(),
-                });
+                let under = first_key(leaf);
+                match outside.iter_mut().find(|(key, _)| *key == under) {
+                    Some((_, leaves)) => leaves.push(leaf),
+                    None => outside.push((under, vec![leaf])),
+                }
                 matching.addresses.push(String::new());
                 continue;
             };
             if !taken.insert(address.clone()) {
-                violations.push(Violation::SameAddress {
+                found.push(Violation::SameAddress {
                     address: address.clone(),
                 });
             }
@@ -89,7 +102,7 @@ impl Matching {
                     };
                     let ignored = ignored.map(|pattern| format!("`ignore` (`{}`)", pattern.text()));
                     let rules = parts.iter().map(rule).chain(ignored).collect();
-                    violations.push(Violation::LeafUsedTwice {
+                    found.push(Violation::LeafUsedTwice {
                         leaf: address.clone(),
                         rules,
                     });
@@ -101,7 +114,37 @@ impl Matching {
             matching.parts.extend(parts);
             matching.addresses.push(address);
         }
-        let missing = matching.apply_rules(spec, leaves.len(), violations);
+        if matching.parts.is_empty() && matching.ignored.is_empty() && !leaves.is_empty() {
+            matching.foreign = true;
+            violations.push(foreign(spec, leaves));
+            return matching;
+        }
+        violations.extend(
+            outside
+                .iter()
+                .map(|(under, leaves)| Violation::NoCollection {
+                    leaf: leaves[0].name.clone(),
+                    under: under.clone(),
+                    leaves: leaves.len(),
+                    expected: expected(spec),
+                }),
+        );
+        violations.extend(found);
+        let mut missing = matching.apply_rules(spec, leaves.len(), violations);
+        for other in others {
+            let Some(address) = address(spec, &other.path) else {
+                continue;
+            };
+            if let Some(part) = parts_of(spec, usize::MAX, &address).first() {
+                missing.retain(|(missing, _)| *missing != address);
+                violations.push(Violation::Unreadable {
+                    leaf: address,
+                    what: other.what.clone(),
+                    rule: spec.blocks[part.block].rules[part.rule].label.clone(),
+                });
+            }
+        }
+        matching.name_empty_collections(spec, &mut missing, violations);
         matching.complain(spec, unused, missing, violations);
         matching
     }

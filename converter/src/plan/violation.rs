@@ -26,11 +26,57 @@ pub enum Violation {
         /// The rules.
         rules: Vec<String>,
     },
-    /// A leaf outside every collection.
-    #[error("leaf `{leaf}` is in none of the spec's collections")]
+    /// Leaves outside every collection.
+    #[error("{}", no_collection(.leaf, .under, *.leaves, .expected))]
     NoCollection {
-        /// Its name in the checkpoint.
+        /// The name of the first in the checkpoint.
         leaf: String,
+        /// The first key of all their paths.
+        under: String,
+        /// How many there are.
+        leaves: usize,
+        /// Where the collections are.
+        expected: String,
+    },
+    /// A checkpoint none of whose leaves a rule reads.
+    #[error(
+        "no leaf is one that the spec reads: the tree has {leaves} leaves under {starts} (the first is {first}), but the spec \
+         expects {expected}, with leaves such as `{such}`; give a spec for this tree with --spec (`convert spec` prints the \
+         built-in one)"
+    )]
+    Foreign {
+        /// How many leaves there are.
+        leaves: usize,
+        /// The first keys of the paths.
+        starts: String,
+        /// The path of the first leaf.
+        first: String,
+        /// Where the collections are.
+        expected: String,
+        /// The pattern of a leaf that a rule reads.
+        such: String,
+    },
+    /// A collection without a leaf.
+    #[error(
+        "collection `{collection}` has no leaf, but rules need {missing} of it; the spec expects {expected}"
+    )]
+    NoLeaf {
+        /// The collection.
+        collection: String,
+        /// How many leaves rules wait for.
+        missing: usize,
+        /// Where the collections are.
+        expected: String,
+    },
+    /// A value that a rule reads and that is no array, or one of another type.
+    #[error("leaf `{leaf}` is {what}, which cannot be converted, but `{rule}` needs it")]
+    Unreadable {
+        /// Its address.
+        leaf: String,
+        /// What it is.
+        what: String,
+        /// The rule.
+        rule: String,
     },
     /// Two leaves with one address.
     #[error("two leaves have the address `{address}`")]
@@ -106,6 +152,16 @@ pub enum Violation {
         /// Why.
         reason: String,
     },
+}
+
+fn no_collection(leaf: &str, under: &str, leaves: usize, expected: &str) -> String {
+    match leaves {
+        1 => format!("leaf `{leaf}` is in none of the spec's collections"),
+        _ => format!(
+            "{leaves} leaves under {under}, the first of them `{leaf}`, are in none of the spec's collections ({expected}); to \
+             leave them out, make {under} a collection of the spec and `ignore` it"
+        ),
+    }
 }
 
 fn hint(nearest: &Option<String>) -> String {

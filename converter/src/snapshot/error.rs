@@ -34,12 +34,28 @@ pub enum Error {
     },
 
     /// Several folders below hold a checkpoint.
-    #[error("{}: holds {} checkpoints; give one of them as the path:{}", .path.display(), .choices.len(), paths(.choices))]
+    #[error(
+        "{}: holds {} checkpoints; give one of them as the path:{}{}",
+        .path.display(), .choices.len(), paths(.choices), left_aside(.unfinished)
+    )]
     SeveralCheckpoints {
         /// The folder.
         path: PathBuf,
         /// The checkpoints.
         choices: Vec<PathBuf>,
+        /// The saves that were not finished, which are no choice.
+        unfinished: Vec<PathBuf>,
+    },
+
+    /// The only checkpoint there was not saved to its end.
+    #[error(
+        "{}: an unfinished save, which may lack values: Orbax renames it once all is written; give a finished checkpoint (to \
+         take it as it is, rename it yourself)",
+        .path.display()
+    )]
+    Unfinished {
+        /// The folder.
+        path: PathBuf,
     },
 
     /// The cache holds several models.
@@ -110,6 +126,13 @@ pub enum Error {
         /// What it may not leave.
         root: PathBuf,
     },
+}
+
+fn left_aside(unfinished: &[PathBuf]) -> String {
+    match unfinished {
+        [] => String::new(),
+        _ => format!("\nunfinished saves, left aside:{}", paths(unfinished)),
+    }
 }
 
 fn paths(choices: &[PathBuf]) -> String {

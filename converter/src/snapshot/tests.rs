@@ -60,6 +60,8 @@ fn a_plain_folder_is_its_own_root() {
         resolve(&dir, None).unwrap(),
         Snapshot {
             dir: dir.clone(),
+            items: Vec::new(),
+            unfinished: Vec::new(),
             root: dir.clone(),
             revision: None,
             repo: None
@@ -114,6 +116,98 @@ fn a_checkpoint_may_lie_in_a_subfolder() {
 }
 
 #[test]
+fn a_step_is_what_lies_in_it() {
+    let (_guard, dir) = folder();
+    // What CheckpointManager and the v1 API leave.
+    for mark in ["_CHECKPOINT_METADATA", "orbax.checkpoint"] {
+        write(&dir.join("manager/100").join(mark), "");
+    }
+    write(&dir.join("manager/100/default/_METADATA"), "");
+    for given in ["manager", "manager/100", "manager/100/default"] {
+        let found = resolve(&dir.join(given), None).unwrap();
+        assert_eq!(found.dir, dir.join("manager/100/default"), "{given}");
+        assert_eq!(found.items, [""; 0]);
+    }
+    // Of two steps, each path that is offered is one that works.
+    write(&dir.join("manager/200/_CHECKPOINT_METADATA"), "");
+    write(&dir.join("manager/200/default/_METADATA"), "");
+    let Err(Error::SeveralCheckpoints { choices, .. }) = resolve(&dir.join("manager"), None) else {
+        panic!("two steps");
+    };
+    assert_eq!(choices.len(), 2);
+    for choice in choices {
+        assert_eq!(resolve(&choice, None).unwrap().dir, choice);
+    }
+}
+
+#[test]
+fn items_of_a_step_are_one_checkpoint() {
+    // Marked as steps, or called by a step's number as by Orbax 0.5.
+    for (mark, steps) in [
+        ("_CHECKPOINT_METADATA", ["first", "second"]),
+        ("", ["1", "2"]),
+    ] {
+        let (_guard, dir) = folder();
+        for step in steps {
+            for item in ["state", "params"] {
+                write(&dir.join("run").join(step).join(item).join("_METADATA"), "");
+            }
+            write(&dir.join("run").join(step).join("metadata/metadata"), "");
+            if !mark.is_empty() {
+                write(&dir.join("run").join(step).join(mark), "");
+            }
+        }
+        let Err(Error::SeveralCheckpoints { choices, .. }) = resolve(&dir.join("run"), None) else {
+            panic!("two steps");
+        };
+        assert_eq!(choices, steps.map(|step| dir.join("run").join(step)));
+        for choice in choices {
+            let found = resolve(&choice, None).unwrap();
+            assert_eq!(found.dir, choice);
+            assert_eq!(found.items, ["params", "state"]);
+        }
+        let item = dir.join("run").join(steps[0]).join("state");
+        assert_eq!(resolve(&item, None).unwrap().items, [""; 0]);
+    }
+    // Without a mark or a step's number, two checkpoints are two.
+    let (_guard, dir) = folder();
+    write(&dir.join("folds/a/_METADATA"), "");
+    write(&dir.join("folds/b/_METADATA"), "");
+    fails(&dir, None, &["holds 2 checkpoints"]);
+}
+
+#[test]
+fn unfinished_saves_are_named_and_never_taken() {
+    const TMP: &str = "11.orbax-checkpoint-tmp-1700000000";
+    let (_guard, dir) = folder();
+    write(&dir.join(TMP).join("_METADATA"), "");
+    for given in [dir.clone(), dir.join(TMP)] {
+        let error = resolve(&given, None).unwrap_err();
+        assert!(
+            matches!(&error, Error::Unfinished { path } if path.ends_with(TMP)),
+            "{error}"
+        );
+    }
+    write(&dir.join("10/_METADATA"), "");
+    let found = resolve(&dir, None).unwrap();
+    assert_eq!(
+        (found.dir, found.unfinished),
+        (dir.join("10"), vec![dir.join(TMP)])
+    );
+    write(&dir.join("9/_METADATA"), "");
+    fails(&dir, None, &["holds 2 checkpoints", "left aside:", TMP]);
+    // A step of which one item is missing yet.
+    let (_guard, dir) = folder();
+    write(&dir.join("12/params/_METADATA"), "");
+    write(&dir.join("12/state.orbax-checkpoint-tmp-7/_METADATA"), "");
+    let error = resolve(&dir, None).unwrap_err();
+    assert!(
+        matches!(&error, Error::Unfinished { path } if path.ends_with("12")),
+        "{error}"
+    );
+}
+
+#[test]
 fn subfolders_that_are_symlinks_are_not_followed() {
     let (_guard, dir) = folder();
     let (_other_guard, other) = folder();
@@ -128,6 +222,8 @@ fn a_repos_cache_folder_goes_by_refs_main() {
     let (_guard, repo) = cache();
     let expected = Snapshot {
         dir: repo.join("snapshots").join(NEW),
+        items: Vec::new(),
+        unfinished: Vec::new(),
         root: repo.clone(),
         revision: Some(NEW.into()),
         repo: Some("google/alphagenome--x".into()),

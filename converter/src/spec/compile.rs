@@ -247,7 +247,13 @@ impl Compiler<'_> {
                 did_you_mean(near)
             ));
         }
-        let path = join_path(&[&self.document.source_root, &self.module.at, name]);
+        // As they are: a key may start or end with a slash.
+        let parts = [&self.document.source_root, &self.module.at, name];
+        let path = parts
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("/");
         let pattern = Pattern::parse(&format!("{collection}:{path}"), self.kinds)?;
         let axis = |length: &Length| match length {
             Length::Expression(text) if text == "1..." => Ok(Axis::Ones),

@@ -18,8 +18,8 @@ pub struct Document {
     /// What every target's name starts with.
     #[serde(default)]
     pub target_root: String,
-    /// The leading keys of each collection's leaves: `params = [0]`.
-    pub collections: BTreeMap<String, Vec<KeyText>>,
+    /// The leading keys of each collection's leaves: `params = [0]`, or `params = [[0], ["params"]]`.
+    pub collections: BTreeMap<String, Places>,
     /// Options and whether they are on by default.
     #[serde(default)]
     pub options: BTreeMap<String, bool>,
@@ -46,6 +46,26 @@ pub struct Document {
     pub config: toml::Table,
     /// Where track metadata finds the heads' widths in `config`.
     pub tracks: Option<TracksTable>,
+}
+
+/// Where a collection's leaves are: the keys that their paths start with.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Places {
+    /// In one place.
+    One(Vec<KeyText>),
+    /// In one place or another.
+    OneOf(Vec<Vec<KeyText>>),
+}
+
+impl Places {
+    /// All places.
+    pub fn all(&self) -> &[Vec<KeyText>] {
+        match self {
+            Places::One(place) => std::slice::from_ref(place),
+            Places::OneOf(places) => places,
+        }
+    }
 }
 
 /// A key of a path.

@@ -28,7 +28,7 @@ impl Pattern {
         let mut parts = Vec::new();
         for piece in pieces(text)? {
             parts.push(match piece {
-                Piece::Literal(literal) => Part::Literal(literal.to_owned()),
+                Piece::Literal(literal) => Part::Literal(literal),
                 Piece::Capture(inside) => {
                     let (name, kind) = match inside.split_once(':') {
                         Some((name, kind)) => (name, Kind::by_name(kind)),
@@ -134,7 +134,7 @@ impl Template {
         let mut out = String::new();
         for piece in pieces(&self.0)? {
             match piece {
-                Piece::Literal(literal) => out.push_str(literal),
+                Piece::Literal(literal) => out.push_str(&literal),
                 Piece::Capture(name) => match captures.get(name) {
                     Some(value) => out.push_str(&value.to_string()),
                     None => {
@@ -151,36 +151,51 @@ impl Template {
 }
 
 enum Piece<'a> {
-    Literal(&'a str),
+    Literal(String),
     Capture(&'a str),
 }
 
+/// Takes a text apart at its captures. A brace that stands twice is a brace of the text itself.
 fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
     let mut pieces = Vec::new();
+    let mut literal = String::new();
     let mut rest = text;
-    while !rest.is_empty() {
-        let open = rest.find('{').unwrap_or(rest.len());
-        if rest[..open].contains('}') {
-            return Err(format!("`{text}` closes a brace that it never opened"));
+    while let Some(brace) = rest.find(['{', '}']) {
+        literal.push_str(&rest[..brace]);
+        rest = &rest[brace..];
+        if let Some(after) = ["{{", "}}"]
+            .iter()
+            .find_map(|twice| rest.strip_prefix(twice))
+        {
+            literal.push_str(&rest[..1]);
+            rest = after;
+            continue;
         }
-        if open > 0 {
-            pieces.push(Piece::Literal(&rest[..open]));
-        }
-        if open == rest.len() {
-            break;
-        }
-        let Some(length) = rest[open..].find('}') else {
-            return Err(format!("`{text}` opens a brace that it never closes"));
+        let Some(capture) = rest.strip_prefix('{') else {
+            return Err(format!(
+                "`{text}` closes a brace that it never opened; a brace of a key stands twice, `}}}}`"
+            ));
         };
-        let inside = &rest[open + 1..open + length];
+        let Some((inside, after)) = capture.split_once('}') else {
+            return Err(format!(
+                "`{text}` opens a brace that it never closes; a brace of a key stands twice, `{{{{`"
+            ));
+        };
         let name = inside.split(':').next().unwrap_or_default();
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             return Err(format!(
                 "`{text}` has a capture without a proper name: {{{inside}}}"
             ));
         }
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+        }
         pieces.push(Piece::Capture(inside));
-        rest = &rest[open + length + 1..];
+        rest = after;
+    }
+    literal.push_str(rest);
+    if !literal.is_empty() {
+        pieces.push(Piece::Literal(literal));
     }
     Ok(pieces)
 }

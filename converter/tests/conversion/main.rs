@@ -3,7 +3,9 @@
 mod alphagenome;
 mod command;
 mod folder;
+mod foreign;
 mod haiku;
+mod levels;
 mod memory;
 mod messages;
 mod verification;

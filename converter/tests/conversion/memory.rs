@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use converter::{
-    checkpoint::{Checkpoint, Leaf, ReadError},
+    checkpoint::{Checkpoint, Leaf, Other, ReadError},
     convert::{self, Request, convert},
     ledger::Ledger,
     parallel::Resources,
@@ -19,6 +19,7 @@ use orbax::Key;
 pub struct Memory {
     leaves: Vec<Leaf>,
     data: Vec<Vec<u8>>,
+    others: Vec<Other>,
 }
 
 impl Memory {
@@ -49,22 +50,35 @@ impl Memory {
         shape: &[usize],
         values: &[f64],
     ) -> Self {
-        let name: Vec<String> = path
-            .iter()
-            .map(|key| match key {
-                Key::Index(index) => index.to_string(),
-                Key::Name(name) => name.clone(),
-            })
-            .collect();
         self.leaves.push(Leaf {
             path: path.to_vec(),
-            name: name.join("."),
+            name: dotted(path),
             kind: TensorType {
                 shape: shape.to_vec(),
                 dtype,
             },
         });
         self.data.push(from_f64(dtype, values));
+        self
+    }
+
+    /// Adds a value that is no array.
+    pub fn with_other(mut self, path: &[Key], what: &str) -> Self {
+        self.others.push(Other {
+            path: path.to_vec(),
+            name: dotted(path),
+            what: what.to_owned(),
+            compared: true,
+        });
+        self
+    }
+
+    /// Puts all paths below other keys than `[0]` and `[1]`.
+    pub fn moved(mut self, to: impl Fn(&[Key]) -> Vec<Key>) -> Self {
+        for leaf in &mut self.leaves {
+            leaf.path = to(&leaf.path);
+            leaf.name = dotted(&leaf.path);
+        }
         self
     }
 
@@ -84,9 +98,21 @@ impl Memory {
     }
 }
 
+fn dotted(path: &[Key]) -> String {
+    let keys = path.iter().map(|key| match key {
+        Key::Index(index) => index.to_string(),
+        Key::Name(name) => name.clone(),
+    });
+    keys.collect::<Vec<_>>().join(".")
+}
+
 impl Checkpoint for Memory {
     fn leaves(&self) -> &[Leaf] {
         &self.leaves
+    }
+
+    fn others(&self) -> &[Other] {
+        &self.others
     }
 
     fn read_into(&self, leaf: usize, out: &mut [u8]) -> Result<(), ReadError> {
@@ -98,7 +124,7 @@ impl Checkpoint for Memory {
 /// Plans a conversion to float32.
 pub fn plan(spec: &str, checkpoint: &dyn Checkpoint) -> Result<Plan, Report> {
     let spec = Spec::parse(spec, &[]).expect("a spec");
-    Plan::new(&spec, checkpoint.leaves(), Dtype::F32)
+    Plan::of(&spec, checkpoint, Dtype::F32)
 }
 
 /// Settings of a conversion.
@@ -133,8 +159,8 @@ pub fn converted(
     out: &Path,
 ) -> Result<Ledger, convert::Error> {
     let spec = Spec::parse(spec, &settings.options).expect("a spec");
-    let plan = Plan::new(&spec, checkpoint.leaves(), settings.dtype)
-        .unwrap_or_else(|report| panic!("{report}"));
+    let plan =
+        Plan::of(&spec, checkpoint, settings.dtype).unwrap_or_else(|report| panic!("{report}"));
     convert(&Request {
         checkpoint,
         spec: &spec,

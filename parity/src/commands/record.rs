@@ -127,8 +127,7 @@ fn sequences(
     args: &Record,
     path: &Path,
 ) -> Result<usize> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let records = fasta::parse(&text).with_context(|| path.display().to_string())?;
+    let records = fasta::read(path)?;
     // All of them first: the last one's fault is not to cost the passes before it.
     let sequences = records
         .iter()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use model::Sequence;
 use model::sequence::{LENGTH_STEP, LONGEST};
 use serde::Serialize;
@@ -60,9 +60,7 @@ pub fn run(args: &Smoke) -> Result<Exit> {
             args.pass_rate
         );
     }
-    let text = std::fs::read_to_string(&args.sequences)
-        .with_context(|| args.sequences.display().to_string())?;
-    let mut records = fasta::parse(&text).with_context(|| args.sequences.display().to_string())?;
+    let mut records = fasta::read(&args.sequences)?;
     if records.len() < args.n {
         note(&format!(
             "{} sequences in the file, {} asked for",

@@ -21,7 +21,8 @@ pub struct NpyStream<R: Read> {
 }
 
 impl<R: Read> NpyStream<R> {
-    /// Checks the header against the types that may stand there; a `bfloat16` is stored as `uint16`.
+    /// Checks the header against the types that may stand there; a `bfloat16` is stored as `uint16`, or as NumPy writes the
+    /// arrays of ml_dtypes and JAX.
     ///
     /// # Errors
     /// In words, where the stored type is another one or the byte order is big-endian.
@@ -43,15 +44,10 @@ impl<R: Read> NpyStream<R> {
         let dtype = expected
             .iter()
             .copied()
-            .find(|&dtype| numpy_type(dtype) == descr)
-            .ok_or_else(|| {
-                let stored = expected
-                    .iter()
-                    .map(|&dtype| format!("{dtype} ({})", numpy_type(dtype)))
-                    .collect::<Vec<_>>()
-                    .join(" or ");
-                format!("has numpy type {descr}; expected {stored}")
-            })?;
+            .find(|&dtype| {
+                numpy_type(dtype) == descr || (dtype == DType::Bfloat16 && descr == UNNAMED_BF16)
+            })
+            .ok_or_else(|| wrong_type(&descr, expected))?;
         let shape = file
             .shape()
             .iter()
@@ -116,6 +112,28 @@ impl<R: Read> NpyStream<R> {
             all
         })
     }
+}
+
+/// What NumPy writes for a bfloat16, whose name it does not know: two bytes of anything.
+const UNNAMED_BF16: &str = "<V2";
+
+/// Says what stands there instead of the `expected` types.
+fn wrong_type(descr: &str, expected: &[DType]) -> String {
+    let stored = expected
+        .iter()
+        .map(|&dtype| format!("{dtype} ({})", numpy_type(dtype)))
+        .collect::<Vec<_>>()
+        .join(" or ");
+    let hint = match descr.contains('V') {
+        false => "",
+        true if descr == UNNAMED_BF16 => {
+            ", which is how NumPy writes bfloat16: let the manifest say bfloat16 for it, or store x.astype(numpy.float32)"
+        }
+        true => {
+            ", bytes without a type, as NumPy writes types that are not its own: store x.astype(numpy.float32)"
+        }
+    };
+    format!("has numpy type {descr}{hint}; expected {stored}")
 }
 
 /// Where each row-major element of `shape` stands in column-major order.
@@ -188,5 +206,42 @@ fn append(all: &mut Values, block: Values) {
         (Values::I32(a), Values::I32(b)) => a.extend(b),
         (Values::Bool(a), Values::Bool(b)) => a.extend(b),
         _ => unreachable!("blocks of one array have one type"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An array of two cells, as NumPy writes it.
+    fn opened(descr: &str, expected: DType) -> Result<Values, String> {
+        let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (2,), }}");
+        header.extend(std::iter::repeat_n(' ', 117 - header.len()));
+        header.push('\n');
+        let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+        bytes.extend(header.as_bytes());
+        bytes.extend([0x80, 0x3f, 0x00, 0xc0]);
+        let file = NpyFile::new(bytes.as_slice()).map_err(|e| e.to_string())?;
+        let stream = NpyStream::new(file, &[expected])?;
+        stream.read_all().map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn bfloat16_is_read_as_numpy_writes_it() {
+        let values = Values::Bf16(vec![0x3f80, 0xc000]);
+        assert_eq!(opened("<V2", DType::Bfloat16), Ok(values.clone()));
+        assert_eq!(opened("<u2", DType::Bfloat16), Ok(values));
+    }
+
+    #[test]
+    fn types_that_numpy_has_no_name_for_are_explained() {
+        let error = opened("<V2", DType::Float32).unwrap_err();
+        assert_eq!(
+            error,
+            "has numpy type <V2, which is how NumPy writes bfloat16: let the manifest say bfloat16 for it, or store \
+             x.astype(numpy.float32); expected float32 (<f4)"
+        );
+        let error = opened("|V1", DType::Float32).unwrap_err();
+        assert!(error.contains("|V1, bytes without a type"), "{error}");
     }
 }

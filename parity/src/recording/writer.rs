@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use half::f16;
 use npyz::zip::write::FileOptions;
-use npyz::zip::{CompressionMethod, ZipWriter};
+use npyz::zip::{CompressionMethod, DateTime, ZipWriter};
 use npyz::{TypeStr, WriterBuilder};
 
 use super::manifest::{CaseEntry, Manifest, OutputEntry};
@@ -133,6 +133,8 @@ fn start<W: Write + std::io::Seek>(
     let bytes = shape.iter().product::<usize>() * dtype.size();
     let options = FileOptions::default()
         .compression_method(CompressionMethod::Deflated)
+        // Not now, so that one run writes what the other wrote; NumPy's archives have this time too.
+        .last_modified_time(DateTime::default())
         .large_file(bytes >= u32::MAX as usize);
     zip.start_file(npyz::npz::file_name_from_array_name(name), options)?;
     let descr: TypeStr = numpy_type(dtype).parse().map_err(std::io::Error::other)?;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use orbax::Checkpoint;
+use orbax::{Checkpoint, Content};
 
 use crate::forms::scratch;
 
@@ -19,6 +19,11 @@ struct Contents {
 
 fn contents(path: &Path) -> Result<Contents, String> {
     let checkpoint = Checkpoint::open(path).map_err(|error| error.to_string())?;
+    // A type that is damaged is one that is not read, and named.
+    let unread = |bare: &&orbax::Bare| matches!(bare.content, Content::Array { .. });
+    if let Some(bare) = checkpoint.bare().iter().find(unread) {
+        return Err(bare.to_string());
+    }
     let leaves = checkpoint.leaves();
     Ok(Contents {
         described: leaves

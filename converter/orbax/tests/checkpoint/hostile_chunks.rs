@@ -141,7 +141,9 @@ fn shards_with_a_wrong_index() {
         );
     }
     let with = |index: [u64; 4]| {
-        chunk_error(&Built::v3().with_chunk([&good[..end], &shard_index(&index)].concat()))
+        let mut built = Built::v3().with_chunk([&good[..end], &shard_index(&index)].concat());
+        built.tree["store_array_data_equal_to_fill_value"] = json!(true);
+        chunk_error(&built)
     };
     assert!(matches!(
         with([u64::MAX, u64::MAX, 0, 1]),

@@ -148,6 +148,13 @@ fn names_that_lead_out() {
 }
 
 #[test]
+fn a_name_that_ends_in_a_slash() {
+    let mut built = Built::v2();
+    built.tree = keys(json!([{"key": "x/", "key_type": 2}]));
+    assert_eq!(built.read().unwrap(), crate::built::elements());
+}
+
+#[test]
 fn leaves_without_an_array() {
     let mut built = Built::v2();
     built.tree = keys(json!([{"key": "y", "key_type": 2}]));

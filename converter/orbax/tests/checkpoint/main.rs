@@ -1,7 +1,10 @@
 //! Tests through the public interface.
 
+mod aggregated;
+mod beside;
 mod built;
 mod damaged;
+mod fill_values;
 mod forms;
 mod grids;
 mod hostile_arrays;

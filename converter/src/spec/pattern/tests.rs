@@ -54,8 +54,32 @@ fn a_pattern_renders_what_it_matched() {
 }
 
 #[test]
+fn braces_of_a_key_stand_twice() {
+    assert_eq!(matched("p:br{{x}}/w", "p:br{x}/w").as_deref(), Some(""));
+    assert_eq!(matched("{{{a:text}}}", "{x}").as_deref(), Some("a=x"));
+    assert_eq!(matched("p:br{{x}}/w", "p:brx/w"), None);
+    let pattern = Pattern::parse("p:{{{stage}}}/w", &kinds()).unwrap();
+    assert_eq!(
+        pattern.render(&pattern.matches("p:{3}/w").unwrap()),
+        "p:{3}/w"
+    );
+    let template = Template::parse("t{{{stage}}}").unwrap();
+    let captures = Captures::from([("stage".to_owned(), Index::Number(3))]);
+    assert_eq!(template.render(&captures).unwrap(), "t{3}");
+}
+
+#[test]
 fn bad_braces_and_kinds_are_refused() {
-    for bad in ["a{", "a}", "{}", "{x y}", "{unknown}", "{x:nope}"] {
+    for bad in [
+        "a{",
+        "a}",
+        "{{}",
+        "{a:text}}",
+        "{}",
+        "{x y}",
+        "{unknown}",
+        "{x:nope}",
+    ] {
         assert!(Pattern::parse(bad, &kinds()).is_err(), "{bad}");
     }
 }
