@@ -12,7 +12,10 @@ mod source;
 mod table;
 mod verify;
 
-use std::{io::Write as _, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::Parser;
 
@@ -31,6 +34,11 @@ enum Outcome {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     arguments.loudness.set();
+    if let Err(error) = converter::interrupt::install() {
+        let line =
+            format!("note: {error}: an interruption leaves hidden files to the next conversion");
+        terminal::note(terminal::Speech::Normal, &line);
+    }
     let result = match &arguments.command {
         None => convert::run(&arguments.convert),
         Some(Command::Inspect(arguments)) => inspect::run(arguments),
@@ -47,10 +55,19 @@ pub fn main() -> ExitCode {
         // The reader of a pipe has seen enough.
         Err(error) if terminal::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", terminal::message(&error));
+            // A stderr that takes nothing changes no exit code.
+            let _ = writeln!(io::stderr(), "error: {}", terminal::message(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// What is left of a result when the reader of a pipe has seen enough: a verdict stays what it is.
+fn unless_closed(shown: anyhow::Result<()>) -> anyhow::Result<()> {
+    shown.or_else(|error| match terminal::is_broken_pipe(&error) {
+        true => Ok(()),
+        false => Err(error),
+    })
 }
 
 /// Writes JSON to stdout.

@@ -180,7 +180,7 @@ fn write_tensors(
         request.resources.run(&needs, write)
     })?;
     for (file, layout) in files.iter().zip(&layout.files) {
-        file.sync_all()
+        publish::sync(file)
             .map_err(|source| staging.write_failed(&layout.name, layout.length, source))?;
     }
     Ok(digests)

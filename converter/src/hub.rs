@@ -1,11 +1,14 @@
 //! Downloads a model's snapshot from the Hugging Face Hub into the standard cache.
 //!
-//! `hf-hub` speaks the Hub's API: it finds the commit and lists its files. Moving the files is done here, because hf-hub 1.0
-//! starts an interrupted file over (`File::create` on the partial file), saves the body of an error response as if it were
-//! the file, compares no digest, does not know `HF_HUB_OFFLINE`, and leaves a snapshot half in place when it fails. The cache
-//! is the one of hf-hub and Python's `huggingface_hub`, with their names and their locks, so all three share what is in it.
+//! The cache is the one of Python's `huggingface_hub` and of the crate `hf-hub`, with their names and their locks, so all three
+//! share what is in it; `hf-hub` 0.5 names the folders. The requests are made here: hf-hub 0.5 and 1.0 compare no digest, do not
+//! wait as long as `Retry-After` says, and know no `HF_HUB_OFFLINE`; 1.0 starts an interrupted file over, and brings 250 crates.
+//!
+//! Whatever brought bytes into the cache, a file is used when its digest is the one that the Hub lists: git's for small files,
+//! SHA-256 for large ones.
 
 mod cache;
+mod digest;
 mod error;
 mod origin;
 mod partial;
@@ -14,7 +17,10 @@ mod remote;
 mod settings;
 mod transfer;
 
+use std::path::Path;
 use std::sync::Arc;
+
+use tokio::task::LocalSet;
 
 use crate::snapshot::{self, Snapshot};
 
@@ -28,8 +34,8 @@ const WORKERS: usize = 4;
 /// Brings the snapshot of `revision` (a branch, tag or commit; `main` if not given) of the model `repo` (`org/name`) into the
 /// cache, with the settings of the environment (see [`Settings::from_env`]).
 ///
-/// What the cache has is not fetched again, and an interrupted file continues where it stopped. The snapshot appears in the
-/// cache when all its files are there.
+/// What the cache has is checked, and fetched again only if it is damaged; an interrupted file continues where it stopped. The
+/// snapshot appears in the cache when all its files are there.
 ///
 /// # Errors
 /// See [`Error`]. Partial files stay, and the next call continues them.
@@ -53,37 +59,68 @@ pub fn download_with(
 ) -> Result<Snapshot, Error> {
     let target = remote::Target::new(repo, revision)?;
     let cache = cache::Repo::new(&settings.cache_dir, repo);
-    if settings.offline {
-        return snapshot::resolve(cache.dir(), revision).map_err(|source| Error::Offline {
-            repo: repo.to_owned(),
-            source: Box::new(source),
-        });
+    if let Some(variable) = settings.offline {
+        let snapshot =
+            snapshot::resolve(cache.dir(), revision).map_err(|source| Error::Offline {
+                repo: repo.to_owned(),
+                variable,
+                source: Box::new(source),
+            })?;
+        check_links(&snapshot.dir, variable)?;
+        return Ok(snapshot);
     }
 
-    let listing = remote::list(settings, &target)?;
-    let missing: Vec<_> = listing
-        .files
-        .iter()
-        .filter(|file| !cache.pointer(&listing.commit, &file.path).is_file())
-        .cloned()
-        .collect();
     let progress: Arc<dyn Progress> = Arc::new(progress);
-    progress.start(missing.iter().map(|file| file.size).sum());
-    let blobs = transfer::fetch_all(
-        settings,
-        &target,
-        &listing.commit,
-        &cache,
-        missing,
-        Arc::clone(&progress),
-    )?;
-    progress.finish();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::io(cache.dir(), source))?;
+    let (commit, ready) = LocalSet::new().block_on(&runtime, async {
+        let origin = origin::Origin::new(settings, repo, Arc::clone(&progress))?;
+        let listing = remote::list(settings, &origin, &target).await?;
+        let commit = listing.commit.clone();
+        progress.start(listing.files.iter().map(|file| file.size).sum());
+        let ready = transfer::fetch_all(origin, &cache, listing, Arc::clone(&progress)).await?;
+        progress.finish();
+        Ok::<_, Error>((commit, ready))
+    })?;
 
-    for (path, etag) in &blobs {
-        cache.point(&listing.commit, path, etag)?;
+    let symlink = cache::symlinks(settings.symlinks);
+    for transfer::Ready { file, new } in &ready {
+        cache.point(&commit, &file.path, file.digest.name(), *new, symlink)?;
     }
-    if target.revision != listing.commit {
-        cache.write_ref(&target.revision, &listing.commit)?;
+    if target.revision != commit {
+        cache.write_ref(&target.revision, &commit)?;
     }
-    Ok(snapshot::resolve(cache.dir(), Some(&listing.commit))?)
+    Ok(snapshot::resolve(cache.dir(), Some(&commit))?)
+}
+
+/// Compares the files of a snapshot with the digests that their blobs are called by. Where there are no symlinks, nothing
+/// tells a file's digest.
+fn check_links(dir: &Path, variable: &'static str) -> Result<(), Error> {
+    let failed = |source| Error::io(dir, source);
+    for entry in dir.read_dir().map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() && !path.is_symlink() {
+            check_links(&path, variable)?;
+            continue;
+        }
+        let blob = path.read_link().ok().filter(|_| path.is_file());
+        let name = blob.as_ref().and_then(|blob| blob.file_name()?.to_str());
+        let Some(expected) = name.and_then(digest::Digest::parse) else {
+            continue;
+        };
+        let found = expected
+            .of(&path)
+            .map_err(|source| Error::io(&path, source))?;
+        if found != expected {
+            return Err(Error::Damaged {
+                path,
+                expected: expected.describe(),
+                found: found.describe(),
+                variable,
+            });
+        }
+    }
+    Ok(())
 }

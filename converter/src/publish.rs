@@ -2,72 +2,34 @@
 //!
 //! Everything is written into a hidden folder beside the target, synced, and then takes the target's name in one step: a
 //! rename, or an exchange of the two names when an older folder is replaced. A kill at any time leaves the old folder, the
-//! new one, or none, never a mixture. The hidden folder is locked while its process lives; one without a lock is the
-//! leftover of a kill, and the next conversion takes it away.
+//! new one, or none, never a mixture. The hidden folder's name tells its process; that of a process which was killed is a
+//! leftover, and the next conversion takes it away.
+
+mod error;
+mod live;
+mod swap;
+mod target;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+pub use error::Error;
+use error::failed;
+pub use live::abandon;
+pub use target::{check_target, resolve};
+
+use crate::{disk, owner};
 
 /// A file that every finished folder has, by which one is known.
 pub const MARK: &str = "conversion.json";
 
-/// Why a folder could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Something is there already.
-    #[error("{path} exists already; --force replaces it, --out writes elsewhere")]
-    Exists {
-        /// Where.
-        path: PathBuf,
-    },
-    /// Something is there that `convert` did not write.
-    #[error(
-        "{path} was not written by `convert` ({reason}), so it is not replaced; remove it, or choose another --out"
-    )]
-    NotOurs {
-        /// Where.
-        path: PathBuf,
-        /// How that is known.
-        reason: String,
-    },
-    /// A path without a last part, such as `/` or `..`.
-    #[error("{path} is no place for a folder of its own")]
-    NoName {
-        /// The path.
-        path: PathBuf,
-    },
-    /// The disk is full.
-    #[error("{path}: the disk is full: {needed} are needed; nothing was left behind")]
-    DiskFull {
-        /// Which file.
-        path: PathBuf,
-        /// How much the output takes up.
-        needed: String,
-    },
-    /// Anything else.
-    #[error("{path}: {action}: {source}")]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// What was attempted.
-        action: &'static str,
-        /// Why it failed.
-        source: io::Error,
-    },
-}
-
-fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Error {
-    move |source| Error::Io {
-        path: path.to_owned(),
-        action,
-        source,
-    }
-}
+/// Says which files a folder of ours may hold.
+pub type IsOurs = fn(&str) -> bool;
 
 /// A folder in the making.
 #[derive(Debug)]
@@ -75,48 +37,38 @@ pub struct Staging {
     target: PathBuf,
     folder: PathBuf,
     force: bool,
-    published: bool,
-    /// Holds the lock.
-    _lock: File,
+    is_ours: IsOurs,
+    /// Shows other machines that the folder is in use, where the file system has locks.
+    _lock: Option<File>,
 }
 
 impl Staging {
-    /// Starts a folder that will become `target`. `names` says which files a folder of ours may hold.
+    /// Starts a folder that will become `target`. `is_ours` says which files a folder of ours may hold.
     ///
     /// # Errors
     /// If `target` exists and may not be replaced, or nothing can be written beside it.
-    pub fn new(
-        target: &Path,
-        force: bool,
-        is_ours: impl Fn(&str) -> bool,
-    ) -> Result<Staging, Error> {
+    pub fn new(target: &Path, force: bool, is_ours: IsOurs) -> Result<Staging, Error> {
+        let target = resolve(target)?;
         let Some(name) = target.file_name() else {
-            return Err(Error::NoName {
-                path: target.to_owned(),
-            });
+            return Err(Error::NoName { path: target });
         };
-        let parent = match target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        check_target(target, force, is_ours)?;
-        fs::create_dir_all(&parent).map_err(failed(&parent, "cannot create the folder"))?;
+        let parent = target::parent(&target);
+        check_target(&target, force, is_ours)?;
+        fs::create_dir_all(parent).map_err(failed(parent, "cannot create the folder"))?;
         let prefix = format!(".{}.partial-", name.to_string_lossy());
-        remove_leftovers(&parent, &prefix);
-        let folder = tempfile::Builder::new()
-            .prefix(&prefix)
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777))
-            .tempdir_in(&parent)
-            .map_err(failed(&parent, "cannot create a folder in it"))?
-            .keep();
-        let lock = File::open(&folder).and_then(|lock| lock.lock().map(|()| lock));
-        let lock = lock.map_err(failed(&folder, "cannot lock the folder"))?;
+        remove_leftovers(parent, &prefix);
+        let folder = parent.join(format!("{prefix}{}", owner::mark()));
+        let mut live = live::hold();
+        fs::create_dir(&folder).map_err(failed(parent, "cannot create a folder in it"))?;
+        live.push(folder.clone());
+        drop(live);
+        let lock = File::open(&folder).ok();
         Ok(Staging {
-            target: target.to_owned(),
-            folder,
             force,
-            published: false,
-            _lock: lock,
+            is_ours,
+            _lock: lock.filter(|lock| lock.try_lock().is_ok()),
+            target,
+            folder,
         })
     }
 
@@ -131,7 +83,7 @@ impl Staging {
             match rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, length) {
                 Ok(()) => {}
                 // The file system cannot reserve space; writing will show whether there is enough.
-                Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
+                Err(errno) if disk::is_unsupported(&errno.into()) => {
                     file.set_len(length)
                         .map_err(|source| self.write_failed(name, length, source))?;
                 }
@@ -149,7 +101,7 @@ impl Staging {
         use std::io::Write;
         let path = self.folder.join(name);
         let mut file = File::create_new(&path).map_err(failed(&path, "cannot create the file"))?;
-        let written = file.write_all(content).and_then(|()| file.sync_all());
+        let written = file.write_all(content).and_then(|()| sync(&file));
         written.map_err(|source| self.write_failed(name, content.len() as u64, source))
     }
 
@@ -157,9 +109,11 @@ impl Staging {
     pub fn write_failed(&self, name: &str, length: u64, source: io::Error) -> Error {
         let path = self.target.join(name);
         match source.kind() {
-            io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge => Error::DiskFull {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::DiskFull {
+                path,
+                needed: crate::text::bytes(length),
+            },
+            io::ErrorKind::FileTooLarge => Error::TooLarge {
                 path,
                 needed: crate::text::bytes(length),
             },
@@ -175,31 +129,37 @@ impl Staging {
     ///
     /// # Errors
     /// If something else took the name meanwhile, or the file system refuses.
-    pub fn publish(mut self) -> Result<(), Error> {
-        sync(&self.folder)?;
-        let replaced = if self.force && self.target.exists() {
-            exchange(&self.folder, &self.target)?;
-            true
-        } else {
-            match fs::rename(&self.folder, &self.target) {
-                Ok(()) => false,
-                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
-                    return Err(Error::Exists {
-                        path: self.target.clone(),
-                    });
-                }
-                Err(source) => return Err(failed(&self.target, "cannot rename to it")(source)),
+    pub fn publish(self) -> Result<(), Error> {
+        self.publish_by(swap::exchange)
+    }
+
+    fn publish_by(self, exchange: swap::Exchange) -> Result<(), Error> {
+        let folder = File::open(&self.folder);
+        folder.and_then(|folder| sync(&folder)).or_else(|error| {
+            match disk::is_unsupported(&error) {
+                true => Ok(()),
+                false => Err(failed(&self.folder, "cannot sync the folder")(error)),
             }
+        })?;
+        let live = live::hold();
+        let replaced = match fs::rename(&self.folder, &self.target) {
+            Ok(()) => None,
+            // A folder is there: an older one of ours, or one that holds nothing of anyone's.
+            Err(error) if self.target.is_dir() => {
+                check_target(&self.target, self.force, self.is_ours)?;
+                match error.kind() {
+                    io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {}
+                    _ => return Err(failed(&self.target, "cannot rename to it")(error)),
+                }
+                Some(swap::replace(&self.folder, &self.target, exchange)?)
+            }
+            Err(source) => return Err(failed(&self.target, "cannot rename to it")(source)),
         };
-        self.published = true;
-        match self.target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => sync(parent)?,
-            _ => sync(Path::new("."))?,
-        }
-        if replaced {
-            // The old folder now has the hidden name.
-            fs::remove_dir_all(&self.folder)
-                .map_err(failed(&self.folder, "cannot remove the replaced folder"))?;
+        drop(live);
+        // The folder is in its place: what fails now changes nothing about that, and the next conversion takes away what stays.
+        let _ = File::open(target::parent(&self.target)).and_then(|parent| parent.sync_all());
+        if let Some(replaced) = replaced {
+            let _ = fs::remove_dir_all(replaced);
         }
         Ok(())
     }
@@ -207,94 +167,42 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        if !self.published {
-            // Nothing more can be done about a failure here; the next conversion removes what is left.
-            let _ = fs::remove_dir_all(&self.folder);
-        }
+        // Nothing more can be done about a failure here; the next conversion removes what is left.
+        let _ = fs::remove_dir_all(&self.folder);
+        live::forget(&self.folder);
     }
 }
 
-fn sync(folder: &Path) -> Result<(), Error> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed(folder, "cannot sync the folder"))
-}
-
-/// Exchanges two names in one step; where the system cannot, the old folder steps aside first.
-fn exchange(new: &Path, old: &Path) -> Result<(), Error> {
-    match renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(()),
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
-            let aside = new.with_extension("old");
-            fs::rename(old, &aside).map_err(failed(old, "cannot step aside"))?;
-            fs::rename(new, old).map_err(failed(old, "cannot rename to it"))?;
-            fs::rename(&aside, new).map_err(failed(&aside, "cannot rename it"))
-        }
-        Err(errno) => Err(failed(old, "cannot be replaced")(errno.into())),
-    }
-}
-
-/// Checks that `target` is free, or holds an older output of ours that `force` allows to replace. `is_ours` says which files
-/// that may hold.
+/// Brings a file to the disk, where the file system can tell when it is there.
 ///
 /// # Errors
-/// If something is there that may not be replaced.
-pub fn check_target(
-    target: &Path,
-    force: bool,
-    is_ours: impl Fn(&str) -> bool,
-) -> Result<(), Error> {
-    let metadata = match fs::symlink_metadata(target) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(failed(target, "cannot be looked at")(source)),
-    };
-    let not_ours = |reason: &str| Error::NotOurs {
-        path: target.to_owned(),
-        reason: reason.to_owned(),
-    };
-    if !metadata.is_dir() {
-        return Err(not_ours("it is no folder"));
-    }
-    let mut names = Vec::new();
-    for entry in fs::read_dir(target).map_err(failed(target, "cannot be listed"))? {
-        let entry = entry.map_err(failed(target, "cannot be listed"))?;
-        names.push(entry.file_name().to_string_lossy().into_owned());
-    }
-    if names.is_empty() {
-        return Ok(());
-    }
-    if !force {
-        return Err(Error::Exists {
-            path: target.to_owned(),
-        });
-    }
-    if !names.iter().any(|name| name == MARK) {
-        return Err(not_ours(&format!("it has no {MARK}")));
-    }
-    match names.iter().find(|name| !is_ours(name)) {
-        Some(name) => Err(not_ours(&format!("it holds {name}"))),
-        None => Ok(()),
-    }
+/// If it cannot be written.
+pub fn sync(file: &File) -> io::Result<()> {
+    disk::synced(file.sync_all())
 }
 
 /// Removes hidden folders whose process is gone.
 fn remove_leftovers(parent: &Path, prefix: &str) {
-    let Ok(entries) = fs::read_dir(parent) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        if !entry.file_name().to_string_lossy().starts_with(prefix) {
+    for entry in parent.read_dir().into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(mark) = name.to_str().and_then(|name| name.strip_prefix(prefix)) else {
             continue;
-        }
-        // A lock that can be had means that nobody is at work; one that fails otherwise is none of our business.
-        if let Ok(folder) = File::open(entry.path())
-            && !matches!(
-                folder.try_lock(),
-                Err(TryLockError::WouldBlock | TryLockError::Error(_))
-            )
-        {
+        };
+        if owner::is_gone(mark) || is_abandoned(&entry.path()) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
+}
+
+/// Whether nobody is at work on a folder of unknown origin, such as another machine's: no lock, and nothing changed for long.
+fn is_abandoned(folder: &Path) -> bool {
+    let unlocked = || Some(File::open(folder).ok()?.try_lock().is_ok());
+    let old = |path: &Path| {
+        path.metadata()
+            .is_ok_and(|metadata| owner::is_abandoned(&metadata))
+    };
+    let mut entries = folder.read_dir().into_iter().flatten();
+    old(folder)
+        && entries.all(|entry| entry.is_ok_and(|entry| old(&entry.path())))
+        && unlocked() == Some(true)
 }

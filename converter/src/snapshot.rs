@@ -12,6 +12,7 @@ mod search;
 use std::path::{Path, PathBuf};
 
 pub use error::Error;
+pub(crate) use search::may_hold_checkpoint;
 
 /// A checkpoint on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::{io::Write as _, time::Instant};
 use converter::{
     checkpoint::Checkpoint,
     convert::{Request, convert, is_output},
-    ledger::NO_TRACKS,
+    ledger::{Ledger, NO_TRACKS},
     plan::Plan,
     publish,
     tensor::{Dtype, Shape},
@@ -16,6 +16,7 @@ use terminal::{Speech, note};
 
 use super::{
     Outcome, arguments::ConvertArguments, print_json, progress::Progress, source, table::Table,
+    unless_closed,
 };
 
 pub fn run(arguments: &ConvertArguments) -> anyhow::Result<Outcome> {
@@ -75,25 +76,33 @@ pub fn run(arguments: &ConvertArguments) -> anyhow::Result<Outcome> {
         progress: &|bytes| progress.add(bytes),
     })?;
     drop(progress);
-    let out = std::path::absolute(&arguments.out)?;
     let seconds = start.elapsed().as_secs_f64();
+    if let Err(error) = unless_closed(show_summary(arguments, &ledger, seconds)) {
+        // The folder is there: what nobody could be told does not undo that.
+        let (error, out) = (terminal::message(&error), arguments.out.display());
+        let line = format!("note: stdout: {error}; the conversion is complete: {out}");
+        note(Speech::Normal, &line);
+    }
+    Ok(Outcome::Fine)
+}
+
+fn show_summary(arguments: &ConvertArguments, ledger: &Ledger, seconds: f64) -> anyhow::Result<()> {
+    let out = std::path::absolute(&arguments.out)?;
     if arguments.json {
-        print_json(&json!({
+        return print_json(&json!({
             "out": out,
             "source": ledger.source,
             "output": ledger.output,
             "unscaled_tracks": ledger.unscaled_tracks,
             "seconds": seconds,
-        }))?;
-    } else {
-        let tensors = text::counted(ledger.output.tensors, "tensor", "tensors");
-        let size = text::bytes(ledger.output.bytes);
-        terminal::print(&format!(
-            "{tensors}, {size}, in {seconds:.1} s: {}\n",
-            out.display()
-        ))?;
+        }));
     }
-    Ok(Outcome::Fine)
+    let tensors = text::counted(ledger.output.tensors, "tensor", "tensors");
+    let size = text::bytes(ledger.output.bytes);
+    Ok(terminal::print(&format!(
+        "{tensors}, {size}, in {seconds:.1} s: {}\n",
+        out.display()
+    ))?)
 }
 
 /// Names what the checkpoint holds beside its arrays.

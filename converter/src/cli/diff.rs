@@ -10,7 +10,7 @@ use converter::{
 use serde_json::json;
 use terminal::Speech;
 
-use super::{Outcome, arguments::DiffArguments, print_json, source, table::Table};
+use super::{Outcome, arguments::DiffArguments, print_json, source, table::Table, unless_closed};
 
 pub fn run(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
     let (a, b) = (open(&arguments.a)?, open(&arguments.b)?);
@@ -36,32 +36,35 @@ pub fn run(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
             );
         }
     }
-    if arguments.json {
-        print_json(&json!({ "a": arguments.a, "b": arguments.b, "differences": differences }))?;
-    } else {
-        let mut out = terminal::stdout();
-        if differences.is_empty() {
-            writeln!(
-                out,
-                "{} are equal",
-                text::counted(arrays, "array", "arrays")
-            )?;
-        } else {
-            table(&differences[..arguments.top.min(differences.len())]).write(&mut out)?;
-            let shown = arguments.top.min(differences.len());
-            writeln!(
-                out,
-                "{}, {shown} shown",
-                text::counted(differences.len(), "array differs", "arrays differ")
-            )?;
-        }
-        out.flush()?;
-    }
+    unless_closed(show(arguments, arrays, &differences))?;
     Ok(if differences.is_empty() {
         Outcome::Fine
     } else {
         Outcome::Different
     })
+}
+
+fn show(
+    arguments: &DiffArguments,
+    arrays: usize,
+    differences: &[Difference],
+) -> anyhow::Result<()> {
+    if arguments.json {
+        return print_json(
+            &json!({ "a": arguments.a, "b": arguments.b, "differences": differences }),
+        );
+    }
+    let mut out = terminal::stdout();
+    if differences.is_empty() {
+        let equal = text::counted(arrays, "array", "arrays");
+        writeln!(out, "{equal} are equal")?;
+    } else {
+        let shown = arguments.top.min(differences.len());
+        table(&differences[..shown]).write(&mut out)?;
+        let count = text::counted(differences.len(), "array differs", "arrays differ");
+        writeln!(out, "{count}, {shown} shown")?;
+    }
+    Ok(out.flush()?)
 }
 
 fn open(path: &Path) -> anyhow::Result<Side> {

@@ -13,7 +13,9 @@ use converter::{
 };
 use serde_json::json;
 
-use super::{Outcome, arguments::VerifyArguments, print_json, progress::Progress, source};
+use super::{
+    Outcome, arguments::VerifyArguments, print_json, progress::Progress, source, unless_closed,
+};
 
 pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
     let ledger = Ledger::read(&arguments.model)?;
@@ -54,39 +56,42 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
     drop(progress);
     differences.extend(compare_tracks(arguments, &ledger, &spec, &plan)?);
 
-    if arguments.json {
-        print_json(&json!({
-            "model": arguments.model,
-            "tensors": plan.targets.len(),
-            "bytes": plan.target_bytes(),
-            "differences": differences,
-        }))?;
-    } else {
-        let mut out = terminal::stdout();
-        for difference in &differences {
-            writeln!(out, "{difference}")?;
-        }
-        let tensors = text::counted(plan.targets.len(), "tensor", "tensors");
-        if differences.is_empty() {
-            writeln!(
-                out,
-                "{tensors}, {}: every byte is as it should be",
-                text::bytes(plan.target_bytes())
-            )?;
-        } else {
-            writeln!(
-                out,
-                "{} in {tensors}",
-                text::counted(differences.len(), "difference", "differences")
-            )?;
-        }
-        out.flush()?;
-    }
+    unless_closed(show(arguments, &plan, &differences))?;
     Ok(if differences.is_empty() {
         Outcome::Fine
     } else {
         Outcome::Different
     })
+}
+
+fn show(
+    arguments: &VerifyArguments,
+    plan: &Plan,
+    differences: &[Difference],
+) -> anyhow::Result<()> {
+    let (count, bytes) = (plan.targets.len(), plan.target_bytes());
+    if arguments.json {
+        return print_json(&json!({
+            "model": arguments.model,
+            "tensors": count,
+            "bytes": bytes,
+            "differences": differences,
+        }));
+    }
+    let mut out = terminal::stdout();
+    for difference in differences {
+        writeln!(out, "{difference}")?;
+    }
+    let tensors = text::counted(count, "tensor", "tensors");
+    let bytes = text::bytes(bytes);
+    match differences.len() {
+        0 => writeln!(out, "{tensors}, {bytes}: every byte is as it should be")?,
+        count => {
+            let counted = text::counted(count, "difference", "differences");
+            writeln!(out, "{counted} in {tensors}")?;
+        }
+    }
+    Ok(out.flush()?)
 }
 
 /// Compares `tracks.json` with its digest in the ledger, and with `--metadata` if that was given.

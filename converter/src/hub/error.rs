@@ -1,6 +1,7 @@
 //! What can go wrong with a download.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use reqwest::StatusCode;
 
@@ -72,11 +73,47 @@ pub enum Error {
         endpoint: String,
     },
 
+    /// There is no checkpoint in the repository.
+    #[error(
+        "{repo}: holds no Orbax checkpoint (none of its {files} files at {revision} is _METADATA, manifest.ocdbt or in ocdbt.process_*), \
+         so nothing was downloaded; AlphaGenome's are in google/alphagenome-all-folds and its like"
+    )]
+    NoCheckpoint {
+        /// The model.
+        repo: String,
+        /// The revision.
+        revision: String,
+        /// How many files it has.
+        files: usize,
+    },
+
+    /// The Hub's address is none.
+    #[error("HF_ENDPOINT: {endpoint:?} is no address; expected one like https://huggingface.co")]
+    BadEndpoint {
+        /// What was given.
+        endpoint: String,
+    },
+
     /// A file that the Hub listed is not there.
     #[error("{url}: the Hub lists this file but has it not")]
-    FileNotFound {
+    NotFound {
         /// The file's address.
         url: String,
+    },
+
+    /// A page for people came where the Hub's answer was expected.
+    #[error(
+        "{url}: expected the Hub's answer, got an HTML page ({status}{}): a proxy or a login page stands between; open the \
+         address in a browser, or set HTTPS_PROXY or HF_ENDPOINT",
+        said(.title)
+    )]
+    Page {
+        /// Where it came from, after redirects.
+        url: String,
+        /// The response's status.
+        status: u16,
+        /// The page's title.
+        title: Option<String>,
     },
 
     /// The Hub could not be reached, or stopped answering.
@@ -91,7 +128,7 @@ pub enum Error {
     },
 
     /// The Hub answered with an error.
-    #[error("{url}: the Hub answered {status}{}", said(.message))]
+    #[error("{url}: the Hub answered {status}{}{}", said(.message), next_step(*.status, *.wait))]
     Server {
         /// What was asked for.
         url: String,
@@ -99,6 +136,8 @@ pub enum Error {
         status: u16,
         /// What the Hub said.
         message: Option<String>,
+        /// How long it asks to wait.
+        wait: Option<Duration>,
     },
 
     /// The Hub's answer lacks something or is not to be trusted.
@@ -123,11 +162,29 @@ pub enum Error {
         received: String,
     },
 
-    /// The cache does not have what was asked for, and `HF_HUB_OFFLINE` forbids to fetch it.
-    #[error("{repo}: HF_HUB_OFFLINE is set, and the cache does not have it: {source}")]
+    /// A file in the cache has other bytes than its name says.
+    #[error(
+        "{}: damaged in the cache: expected {expected}, found {found}; without {variable}, the same command fetches it again",
+        .path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Its digest.
+        expected: String,
+        /// The digest of its bytes.
+        found: String,
+        /// Which variable forbids to fetch it.
+        variable: &'static str,
+    },
+
+    /// The cache does not have what was asked for, and a variable forbids to fetch it.
+    #[error("{repo}: {variable} is set, and the cache does not have it: {source}")]
     Offline {
         /// The model.
         repo: String,
+        /// Which variable.
+        variable: &'static str,
         /// What the cache lacks.
         source: Box<snapshot::Error>,
     },
@@ -152,15 +209,6 @@ pub enum Error {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
-    },
-
-    /// Something else that `hf-hub` reports.
-    #[error("{repo}: {source}")]
-    Hub {
-        /// The model.
-        repo: String,
-        /// What it said.
-        source: Box<hf_hub::HFError>,
     },
 
     /// What was downloaded holds no checkpoint, or several.
@@ -198,6 +246,29 @@ impl Error {
         }
     }
 
+    pub(super) fn malformed(url: &str, problem: String) -> Self {
+        Self::Malformed {
+            url: url.to_owned(),
+            problem,
+        }
+    }
+
+    pub(super) fn page(url: &str, status: StatusCode, body: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(body);
+        let lower = text.to_ascii_lowercase();
+        let title = lower.find("<title").and_then(|start| {
+            let start = start + lower[start..].find('>')? + 1;
+            let end = start + lower[start..].find('<')?;
+            let words: Vec<&str> = text[start..end].split_whitespace().take(12).collect();
+            Some(words.join(" "))
+        });
+        Self::Page {
+            url: url.to_owned(),
+            status: status.as_u16(),
+            title,
+        }
+    }
+
     /// A transport error, with the causes that `reqwest` keeps to itself.
     pub(super) fn network(url: &str, error: &reqwest::Error) -> Self {
         let mut reason = if error.is_timeout() {
@@ -214,6 +285,22 @@ impl Error {
             url: url.to_owned(),
             reason,
         }
+    }
+}
+
+/// What to do about a status.
+fn next_step(status: u16, wait: Option<Duration>) -> String {
+    let pause = match wait {
+        Some(wait) => format!("in {} s", wait.as_secs().max(1)),
+        None => "in some minutes".to_owned(),
+    };
+    let again = format!("run the same command again {pause}: what was downloaded is kept");
+    match status {
+        429 => format!(
+            ". It limits how often an address may ask, with a token (HF_TOKEN) less than without; {again}"
+        ),
+        500.. => format!(". It is in trouble (https://status.huggingface.co); {again}"),
+        _ => String::new(),
     }
 }
 

@@ -1,36 +1,29 @@
-//! Where a commit's files come from: the Hub, and the storage that it redirects to.
+//! Requests to the Hub, and to the storage that it redirects to.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, LOCATION, RANGE,
+    ACCEPT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, DATE, HeaderMap, LINK, RANGE, RETRY_AFTER,
 };
-use reqwest::redirect::Policy;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Client, Response, StatusCode, Url};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
-use super::remote::{RemoteFile, Target, client};
-use super::{Error, Settings};
+use super::{Error, Progress, Settings};
 
-/// The name of a file that is stored outside of git.
-const LINKED_ETAG: &str = "x-linked-etag";
+/// What is read of the body of an answer that is no file: pages of the listing have some 200 KB.
+const MAX_BODY: usize = 64 << 20;
 
-const MAX_REDIRECTS: usize = 10;
-
-/// A commit of a model on the Hub.
+/// A model on the Hub.
 pub(super) struct Origin {
     settings: Settings,
     repo: String,
-    commit: String,
-    /// Asks for headers; follows no redirect.
-    asking: Client,
-    /// Asks for bytes; follows redirects to where they are stored.
-    fetching: Client,
-}
-
-/// What the Hub says of a file before sending it.
-pub(super) struct Blob {
-    pub(super) url: Url,
-    /// Its name in the cache: the SHA-256 of large files, git's id of small ones.
-    pub(super) etag: String,
-    pub(super) size: u64,
+    endpoint: Url,
+    client: Client,
+    /// No request before this.
+    closed_until: Mutex<Option<Instant>>,
+    progress: Arc<dyn Progress>,
 }
 
 /// Why one attempt failed.
@@ -48,165 +41,204 @@ impl From<Error> for Failure {
 }
 
 impl Origin {
-    pub(super) fn new(settings: &Settings, target: &Target, commit: &str) -> Result<Self, Error> {
+    pub(super) fn new(
+        settings: &Settings,
+        repo: &str,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Self, Error> {
+        let endpoint = Url::parse(&settings.endpoint)
+            .ok()
+            .filter(|url| !url.cannot_be_a_base())
+            .ok_or_else(|| Error::BadEndpoint {
+                endpoint: settings.endpoint.clone(),
+            })?;
+        // Whoever was first has chosen; reqwest's own choice takes a C library of a minute's build.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .user_agent(concat!("alphagenome-convert/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(settings.timeout)
+            .read_timeout(settings.timeout)
+            .build()
+            .map_err(|error| Error::network(&settings.endpoint, &error))?;
         Ok(Self {
             settings: settings.clone(),
-            repo: target.repo.clone(),
-            commit: commit.to_owned(),
-            asking: client(settings, Policy::none())?,
-            fetching: client(settings, Policy::default())?,
+            repo: repo.to_owned(),
+            endpoint,
+            client,
+            closed_until: Mutex::new(None),
+            progress,
         })
     }
 
-    fn request(&self, client: &Client, method: Method, url: &Url) -> RequestBuilder {
-        let request = client
-            .request(method, url.clone())
-            .header(ACCEPT_ENCODING, "identity");
-        match &self.settings.token {
-            Some(token) => request.bearer_auth(&token.secret),
-            None => request,
+    /// An address: of `api/models`, the model, and `parts`, or without the first.
+    pub(super) fn url<'a>(&self, start: &[&str], parts: impl IntoIterator<Item = &'a str>) -> Url {
+        let mut url = self.endpoint.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments
+                .pop_if_empty()
+                .extend(start)
+                .extend(self.repo.split('/'))
+                .extend(parts);
         }
+        url
     }
 
-    /// Asks for a file's headers. The Hub gives them in its own response, whether or not that redirects to where the bytes
-    /// are; of a renamed repo it redirects to itself first.
-    async fn headers(&self, url: &Url) -> Result<Response, Failure> {
-        let mut at = url.clone();
-        for _ in 0..MAX_REDIRECTS {
-            let response = self.request(&self.asking, Method::HEAD, &at).send().await;
-            let response = response.map_err(|error| passing(&at, &error))?;
-            let next = text(response.headers(), LOCATION.as_str())
-                .filter(|_| response.status().is_redirection())
-                .filter(|_| text(response.headers(), LINKED_ETAG).is_none())
-                .and_then(|location| at.join(&location).ok())
-                .filter(|next| next.origin() == at.origin());
-            match next {
-                Some(next) => at = next,
-                None => {
-                    return self.accept(&at, response, |status| {
-                        status.is_success() || status.is_redirection()
-                    });
+    /// Tries again after passing failures, each time after a longer pause. An attempt that made `have` grow starts the
+    /// count of retries again.
+    pub(super) async fn patiently<T>(
+        &self,
+        have: impl Fn() -> u64,
+        attempt: impl AsyncFn() -> Result<T, Failure>,
+    ) -> Result<T, Error> {
+        let mut pause = self.settings.retry_pause;
+        let mut left = self.settings.retries;
+        loop {
+            let before = have();
+            match attempt().await {
+                Ok(value) => return Ok(value),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Passing(error)) => {
+                    if have() > before {
+                        left = self.settings.retries;
+                        pause = self.settings.retry_pause;
+                    }
+                    if left == 0 {
+                        return Err(error);
+                    }
+                    left -= 1;
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
                 }
             }
         }
-        Err(Failure::Final(Error::Malformed {
-            url: url.to_string(),
-            problem: "too many redirects".to_owned(),
-        }))
     }
 
-    /// Asks for a file's name and size.
-    pub(super) async fn describe(&self, file: &RemoteFile) -> Result<Blob, Failure> {
-        let url = self.url(&file.path)?;
-        let response = self.headers(&url).await?;
-        let malformed = |problem: String| Error::Malformed {
-            url: url.to_string(),
-            problem,
-        };
-        let headers = response.headers();
-        let etag = text(headers, LINKED_ETAG)
-            .or_else(|| text(headers, ETAG.as_str()))
-            .ok_or_else(|| malformed("no ETag".to_owned()))?;
-        let etag = etag.trim_start_matches("W/").trim_matches('"');
-        if etag.is_empty()
-            || etag.len() > 128
-            || !etag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    /// Asks for JSON, and gives the address of the next page, too.
+    pub(super) async fn json<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+    ) -> Result<(T, Option<Url>), Error> {
+        self.patiently(
+            || 0,
+            async || {
+                let response = self.get(url, 0).await?;
+                let (at, status) = (response.url().to_string(), response.status());
+                let next = next_page(response.headers(), response.url());
+                let html = is_html(response.headers());
+                let body = body(response, MAX_BODY).await?;
+                match serde_json::from_slice(&body) {
+                    Ok(value) => Ok((value, next)),
+                    Err(_) if html || body.trim_ascii_start().starts_with(b"<") => {
+                        Err(Error::page(&at, status, &body).into())
+                    }
+                    Err(error) => Err(Error::malformed(&at, error.to_string()).into()),
+                }
+            },
+        )
+        .await
+    }
+
+    /// Asks for bytes from `start` on, when the Hub lets. The answer may be the whole file nevertheless, or no bytes at all:
+    /// see [`continues`]. The Hub redirects to where the bytes are stored; on the way there, the token stays behind.
+    pub(super) async fn get(&self, url: &Url, start: u64) -> Result<Response, Failure> {
+        self.wait().await;
+        let mut request = self
+            .client
+            .get(url.clone())
+            .header(ACCEPT_ENCODING, "identity");
+        if let Some(token) = &self.settings.token
+            && url.origin() == self.endpoint.origin()
         {
-            return Err(malformed(format!("the ETag {etag:?} cannot name a file")).into());
+            request = request.bearer_auth(&token.secret);
         }
-        // A redirect's Content-Length is that of its own body.
-        let size = text(headers, "x-linked-size")
-            .or_else(|| {
-                text(headers, CONTENT_LENGTH.as_str()).filter(|_| response.status().is_success())
-            })
-            .map_or(Ok(file.size), |size| {
-                size.parse()
-                    .map_err(|_| malformed(format!("{size:?} is not a size")))
-            })?;
-        if size != file.size {
-            return Err(malformed(format!(
-                "the file has {size} bytes, but {} in the listing",
-                file.size
-            ))
-            .into());
-        }
-        Ok(Blob {
-            etag: etag.to_owned(),
-            size,
-            url,
-        })
-    }
-
-    /// Asks for a file's bytes from `start` on. The answer may be the whole file nevertheless, or no bytes at all: see
-    /// [`continues`].
-    pub(super) async fn get(&self, blob: &Blob, start: u64) -> Result<Response, Failure> {
-        let mut request = self.request(&self.fetching, Method::GET, &blob.url);
         if start > 0 {
             request = request.header(RANGE, format!("bytes={start}-"));
         }
-        let response = request
-            .send()
-            .await
-            .map_err(|error| passing(&blob.url, &error))?;
-        self.accept(&blob.url, response, |status| {
-            status.is_success() || status == StatusCode::RANGE_NOT_SATISFIABLE
-        })
-    }
-
-    fn url(&self, path: &str) -> Result<Url, Error> {
-        let malformed = || Error::Malformed {
-            url: self.settings.endpoint.clone(),
-            problem: "not an address".to_owned(),
-        };
-        let mut url = Url::parse(&self.settings.endpoint).map_err(|_| malformed())?;
-        url.path_segments_mut()
-            .map_err(|()| malformed())?
-            .pop_if_empty()
-            .extend(
-                self.repo
-                    .split('/')
-                    .chain(["resolve", &self.commit])
-                    .chain(path.split('/')),
-            );
-        Ok(url)
-    }
-
-    /// Lets a response through, or says what its status means.
-    fn accept(
-        &self,
-        url: &Url,
-        response: Response,
-        good: fn(StatusCode) -> bool,
-    ) -> Result<Response, Failure> {
+        let response = request.send().await.map_err(|error| passing(url, &error))?;
         let status = response.status();
-        if good(status) {
+        if status.is_success() || (start > 0 && status == StatusCode::RANGE_NOT_SATISFIABLE) {
             return Ok(response);
         }
-        let code = text(response.headers(), "x-error-code");
-        let message = text(response.headers(), "x-error-message");
+        Err(self.refused(url, response).await)
+    }
+
+    /// Waits as long as the Hub asked to.
+    async fn wait(&self) {
+        loop {
+            let until = *self.closed();
+            match until {
+                Some(until) if until > Instant::now() => tokio::time::sleep_until(until).await,
+                _ => return,
+            }
+        }
+    }
+
+    fn closed(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.closed_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an answer that is no success means.
+    async fn refused(&self, url: &Url, response: Response) -> Failure {
+        let (at, status) = (response.url().clone(), response.status());
+        let headers = response.headers().clone();
+        let body = body(response, 1 << 16).await.unwrap_or_default();
+        let code = text(&headers, "x-error-code");
+        let message = text(&headers, "x-error-message").or_else(|| {
+            let json: serde_json::Value = serde_json::from_slice(&body).ok()?;
+            Some(json.get("error")?.as_str()?.to_owned())
+        });
+        let wait = asked_wait(&headers);
         let server = Error::Server {
-            url: response.url().to_string(),
+            url: at.to_string(),
             status: status.as_u16(),
             message: message.clone(),
+            wait,
         };
-        let from_storage = response.url().origin() != url.origin();
-        Err(match status {
-            // Its signature has run out: the Hub gives a new one.
-            _ if from_storage => Failure::Passing(server),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Failure::Final(Error::gated(
-                &self.settings,
-                &self.repo,
-                status,
-                code.as_deref(),
-                message,
-            )),
-            StatusCode::NOT_FOUND => Failure::Final(Error::FileNotFound {
+        let passing = status.is_server_error()
+            || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
+        match (status, code.as_deref()) {
+            _ if passing && status != StatusCode::NETWORK_AUTHENTICATION_REQUIRED => match wait {
+                Some(wait) if wait > self.settings.longest_wait => Failure::Final(server),
+                Some(wait) => {
+                    self.close(&at, status, wait);
+                    Failure::Passing(server)
+                }
+                None => Failure::Passing(server),
+            },
+            (_, None) if is_html(&headers) => {
+                Failure::Final(Error::page(at.as_str(), status, &body))
+            }
+            // The signature of a stored file's address has run out: the Hub gives a new one.
+            _ if at.origin() != url.origin() => Failure::Passing(server),
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, code) => Failure::Final(
+                Error::gated(&self.settings, &self.repo, status, code, message),
+            ),
+            (StatusCode::NOT_FOUND, Some("RepoNotFound")) => Failure::Final(Error::RepoNotFound {
+                repo: self.repo.clone(),
+                endpoint: self.settings.endpoint.clone(),
+            }),
+            (StatusCode::NOT_FOUND, _) => Failure::Final(Error::NotFound {
                 url: url.to_string(),
             }),
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Failure::Passing(server),
-            status if status.is_server_error() => Failure::Passing(server),
             _ => Failure::Final(server),
-        })
+        }
+    }
+
+    /// Lets no request go before `wait` is over.
+    fn close(&self, url: &Url, status: StatusCode, wait: Duration) {
+        let until = Instant::now() + wait;
+        let mut closed = self.closed();
+        let second = Duration::from_secs(1);
+        if wait >= second && closed.is_none_or(|closed| closed + second < until) {
+            let host = url.host_str().unwrap_or_default();
+            let seconds = wait.as_secs_f64().ceil();
+            self.progress.note(&format!(
+                "{host} answers {status} and asks to wait {seconds} s"
+            ));
+        }
+        *closed = (*closed).max(Some(until));
     }
 }
 
@@ -221,6 +253,92 @@ pub(super) fn passing(url: &Url, error: &reqwest::Error) -> Failure {
     Failure::Passing(Error::network(url.as_str(), error))
 }
 
+/// Whether an answer says that it is a page for people.
+pub(super) fn is_html(headers: &HeaderMap) -> bool {
+    text(headers, CONTENT_TYPE.as_str())
+        .is_some_and(|kind| kind.trim().to_ascii_lowercase().starts_with("text/html"))
+}
+
+/// Reads a body of at most `limit` bytes.
+pub(super) async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>, Failure> {
+    let url = response.url().clone();
+    let mut body = Vec::new();
+    while let Some(bytes) = response
+        .chunk()
+        .await
+        .map_err(|error| passing(&url, &error))?
+    {
+        if body.len() + bytes.len() > limit {
+            let problem = format!("more than {limit} bytes");
+            return Err(Error::malformed(url.as_str(), problem).into());
+        }
+        body.extend_from_slice(&bytes);
+    }
+    Ok(body)
+}
+
+/// How long to wait before the next request: `Retry-After` in seconds or as a date, or the Hub's own `RateLimit` when
+/// nothing is left in its window.
+fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
+    let date = |value: &str| httpdate::parse_http_date(value.trim()).ok();
+    if let Some(value) = text(headers, RETRY_AFTER.as_str()) {
+        if let Ok(seconds) = value.trim().parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        // By the server's clock, if it says what that shows.
+        let now = text(headers, DATE.as_str()).and_then(|value| date(&value));
+        let until = date(&value)?.duration_since(now.unwrap_or_else(SystemTime::now));
+        return Some(until.unwrap_or_default());
+    }
+    let limit = text(headers, "ratelimit")?;
+    let field = |name| {
+        limit
+            .split(';')
+            .find_map(|part| part.trim().strip_prefix(name))
+    };
+    match (field("r=")?, field("t=")?.parse()) {
+        ("0", Ok(seconds)) => Some(Duration::from_secs(seconds)),
+        _ => None,
+    }
+}
+
+/// The address of the page after this one: `Link: <...>; rel="next"`.
+fn next_page(headers: &HeaderMap, at: &Url) -> Option<Url> {
+    let links = text(headers, LINK.as_str())?;
+    let next = links
+        .split(',')
+        .find(|link| link.contains("rel=\"next\""))?;
+    let (_, rest) = next.split_once('<')?;
+    at.join(rest.split_once('>')?.0).ok()
+}
+
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_come_in_seconds_as_dates_and_in_the_hubs_own_form() {
+        let wait = |headers: &[(&'static str, &'static str)]| {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.insert(*name, value.parse().unwrap());
+            }
+            asked_wait(&map).map(|wait| wait.as_secs())
+        };
+        assert_eq!(wait(&[("retry-after", "120")]), Some(120));
+        let now = ("date", "Wed, 21 Oct 2015 07:28:00 GMT");
+        let later = ("retry-after", "Wed, 21 Oct 2015 07:29:30 GMT");
+        assert_eq!(wait(&[now, later]), Some(90));
+        assert_eq!(wait(&[later]), Some(0), "a date that has passed");
+        assert_eq!(wait(&[("ratelimit", "\"api\";r=0;t=55")]), Some(55));
+        assert_eq!(wait(&[("ratelimit", "\"api\";r=7;t=55")]), None);
+        for nothing in ["soon", "-1", ""] {
+            assert_eq!(wait(&[("retry-after", nothing)]), None, "{nothing}");
+        }
+        assert_eq!(wait(&[]), None);
+    }
 }

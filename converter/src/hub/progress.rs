@@ -1,17 +1,20 @@
 //! How far a download is.
 
+use std::io::Write;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Is told how far a download is; from several threads, and often.
 pub trait Progress: Send + Sync + 'static {
-    /// `total` bytes are not in the cache yet.
+    /// `total` bytes are to be in the cache.
     fn start(&self, total: u64);
-    /// `done` of them are there by now. It falls when a damaged file starts over.
+    /// `done` of them are there and checked, or on their way, by now. It falls when a damaged file starts over.
     fn update(&self, done: u64);
     /// All of them are there.
     fn finish(&self);
+    /// Something that a person waiting should know.
+    fn note(&self, _text: &str) {}
 }
 
 /// Tells nobody.
@@ -52,5 +55,12 @@ impl Progress for Bar {
 
     fn finish(&self) {
         self.0.finish_and_clear();
+    }
+
+    fn note(&self, text: &str) {
+        // Without a terminal there is no bar, but people read logs.
+        self.0.suspend(|| {
+            let _ = writeln!(std::io::stderr(), "note: {text}");
+        });
     }
 }

@@ -2,11 +2,15 @@
 
 use std::path::{Component, Path};
 
-use hf_hub::repository::RepoTreeEntry;
-use hf_hub::{HFClientBuilder, HFError};
-use reqwest::StatusCode;
+use serde::Deserialize;
 
+use super::digest::Digest;
+use super::origin::Origin;
 use super::{Error, Settings};
+use crate::snapshot;
+
+/// The Hub gives a thousand entries a page.
+const MAX_PAGES: usize = 1000;
 
 /// The revision of a model that is wanted.
 #[derive(Debug)]
@@ -31,6 +35,36 @@ pub(super) struct RemoteFile {
     pub(super) path: String,
     /// Its bytes.
     pub(super) size: u64,
+    /// What its bytes are known by.
+    pub(super) digest: Digest,
+}
+
+/// What `/api/models/{repo}/revision/{revision}` says.
+#[derive(Deserialize)]
+struct Info {
+    sha: String,
+}
+
+/// An entry of `/api/models/{repo}/tree/{commit}`.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Entry {
+    File {
+        path: String,
+        size: u64,
+        /// Git's digest of the file, or of what stands in git for it.
+        oid: String,
+        lfs: Option<Stored>,
+    },
+    #[serde(other)]
+    Other,
+}
+
+/// A file that is stored outside of git.
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(alias = "sha256")]
+    oid: String,
 }
 
 impl Target {
@@ -61,72 +95,89 @@ fn is_repo_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.')
 }
 
-/// Asks the Hub for the target's commit and files.
-pub(super) fn list(settings: &Settings, target: &Target) -> Result<Listing, Error> {
-    let failed = |error| explain(settings, target, error);
-    let mut builder = HFClientBuilder::new()
-        .endpoint(&settings.endpoint)
-        .cache_dir(&settings.cache_dir)
-        .client(client(settings, reqwest::redirect::Policy::default())?)
-        .retry_max_attempts(settings.retries as usize)
-        .retry_base_delay(settings.retry_pause / 2);
-    if let Some(token) = &settings.token {
-        builder = builder.token(&token.secret);
-    }
-    let hub = builder.build_sync().map_err(failed)?;
-    let (owner, name) = hf_hub::split_id(&target.repo);
-    let repo = hub.model(owner, name);
-
-    let info = repo
-        .info()
-        .revision(&target.revision)
-        .send()
-        .map_err(failed)?;
-    let url = format!("{}/api/models/{}", settings.endpoint, target.repo);
-    let malformed = |problem| Error::Malformed {
-        url: url.clone(),
-        problem,
-    };
-    let commit = info
-        .sha
-        .ok_or_else(|| malformed("no commit hash".to_owned()))?;
+/// Asks the Hub for the target's commit and files. A commit without a checkpoint is refused: nothing of it is of use.
+pub(super) async fn list(
+    settings: &Settings,
+    origin: &Origin,
+    target: &Target,
+) -> Result<Listing, Error> {
+    const API: [&str; 2] = ["api", "models"];
+    let url = origin.url(&API, ["revision", &target.revision]);
+    let (info, _) = origin
+        .json::<Info>(&url)
+        .await
+        .map_err(|error| match error {
+            Error::NotFound { .. } => Error::RevisionNotFound {
+                repo: target.repo.clone(),
+                revision: target.revision.clone(),
+                endpoint: settings.endpoint.clone(),
+            },
+            error => error,
+        })?;
+    let commit = info.sha;
     if commit.len() != 40 || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(malformed(format!("{commit:?} is not a commit hash")));
+        let problem = format!("{commit:?} is not a commit hash");
+        return Err(Error::malformed(url.as_str(), problem));
     }
 
+    let tree = origin.url(&API, ["tree", &commit]);
+    let mut page = tree.clone();
+    page.set_query(Some("recursive=true"));
     let mut files = Vec::new();
-    for entry in repo
-        .list_tree()
-        .revision(&commit)
-        .recursive(true)
-        .send()
-        .map_err(failed)?
-    {
-        if let RepoTreeEntry::File { path, size, .. } = entry {
-            if !is_plain_path(&path) {
-                return Err(malformed(format!(
-                    "it lists the file {path:?}, which could lead out of the cache"
-                )));
+    for _ in 0..MAX_PAGES {
+        let (entries, next) = origin.json::<Vec<Entry>>(&page).await?;
+        for entry in entries {
+            if let Entry::File {
+                path,
+                size,
+                oid,
+                lfs,
+            } = entry
+            {
+                files.push(
+                    remote_file(path, size, oid, lfs)
+                        .map_err(|problem| Error::malformed(tree.as_str(), problem))?,
+                );
             }
-            files.push(RemoteFile { path, size });
+        }
+        match next {
+            Some(next) => page = next,
+            None => {
+                if !snapshot::may_hold_checkpoint(files.iter().map(|file| file.path.as_str())) {
+                    return Err(Error::NoCheckpoint {
+                        repo: target.repo.clone(),
+                        revision: target.revision.clone(),
+                        files: files.len(),
+                    });
+                }
+                return Ok(Listing { commit, files });
+            }
         }
     }
-    Ok(Listing { commit, files })
+    let problem = format!("more than {MAX_PAGES} pages of files");
+    Err(Error::malformed(tree.as_str(), problem))
 }
 
-/// An HTTP client for the Hub. Tokens go into single requests, never into its defaults, so that `reqwest` drops them when a
-/// redirect leads to another host.
-pub(super) fn client(
-    settings: &Settings,
-    redirects: reqwest::redirect::Policy,
-) -> Result<reqwest::Client, Error> {
-    reqwest::Client::builder()
-        .user_agent(concat!("alphagenome-convert/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(settings.timeout)
-        .read_timeout(settings.timeout)
-        .redirect(redirects)
-        .build()
-        .map_err(|error| Error::network(&settings.endpoint, &error))
+fn remote_file(
+    path: String,
+    size: u64,
+    oid: String,
+    lfs: Option<Stored>,
+) -> Result<RemoteFile, String> {
+    if !is_plain_path(&path) {
+        return Err(format!(
+            "it lists the file {path:?}, which could lead out of the cache"
+        ));
+    }
+    let name = lfs.as_ref().map_or(&oid, |stored| &stored.oid);
+    let digest = match (Digest::parse(name), &lfs) {
+        (Some(digest @ Digest::Git(_)), None) | (Some(digest @ Digest::Sha256(_)), Some(_)) => {
+            digest
+        }
+        (_, Some(_)) => return Err(format!("{path}: {name:?} is no SHA-256")),
+        (_, None) => return Err(format!("{path}: {name:?} is no SHA-1 of git")),
+    };
+    Ok(RemoteFile { path, size, digest })
 }
 
 /// Whether a path from the Hub stays below the folder that it is joined to, on any system.
@@ -138,54 +189,6 @@ fn is_plain_path(path: &str) -> bool {
         && Path::new(path)
             .components()
             .all(|part| matches!(part, Component::Normal(_)))
-}
-
-/// Says in terms of the download what `hf-hub` says in terms of HTTP.
-fn explain(settings: &Settings, target: &Target, error: HFError) -> Error {
-    let repo = target.repo.clone();
-    let endpoint = settings.endpoint.clone();
-    match error {
-        HFError::AuthRequired { context }
-        | HFError::Forbidden { context }
-        | HFError::Http { context }
-            if matches!(
-                context.status,
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-            ) =>
-        {
-            Error::gated(
-                settings,
-                &repo,
-                context.status,
-                context.error_code.as_deref(),
-                context.server_message,
-            )
-        }
-        HFError::RevisionNotFound {
-            context: Some(context),
-            ..
-        } if context.error_code.as_deref() == Some("RepoNotFound") => {
-            Error::RepoNotFound { repo, endpoint }
-        }
-        HFError::RepoNotFound { .. } => Error::RepoNotFound { repo, endpoint },
-        HFError::RevisionNotFound { revision, .. } => Error::RevisionNotFound {
-            repo,
-            revision,
-            endpoint,
-        },
-        HFError::Http { context } | HFError::RateLimited { context, .. } => Error::Server {
-            url: context.url,
-            status: context.status.as_u16(),
-            message: context.server_message,
-        },
-        HFError::Request { source, url } => {
-            Error::network(url.as_deref().unwrap_or(&endpoint), &source)
-        }
-        other => Error::Hub {
-            repo,
-            source: Box::new(other),
-        },
-    }
 }
 
 #[cfg(test)]

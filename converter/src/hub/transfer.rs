@@ -1,202 +1,196 @@
-//! Moves files from the Hub into the cache's blobs.
+//! Moves files from the Hub into the cache's blobs, and checks those that are there.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reqwest::StatusCode;
-use tokio::task::{JoinSet, LocalSet, spawn_blocking};
+use reqwest::{StatusCode, Url};
+use tokio::task::{JoinSet, spawn_blocking};
 
 use super::cache::Repo;
-use super::origin::{Blob, Failure, Origin, continues, passing};
-use super::partial::{Partial, verify};
-use super::remote::{RemoteFile, Target};
-use super::{Error, Progress, Settings, WORKERS};
+use super::digest::Digest;
+use super::origin::{Failure, Origin, body, continues, is_html, passing};
+use super::partial::Partial;
+use super::remote::{Listing, RemoteFile};
+use super::{Error, Progress, WORKERS};
 
 /// What all workers share.
 struct Transfer {
-    settings: Settings,
     origin: Origin,
     cache: Repo,
+    commit: String,
     queue: Mutex<Vec<RemoteFile>>,
     done: AtomicU64,
     progress: Arc<dyn Progress>,
 }
 
-/// Fetches `files` into the cache's blobs, and gives each file's path with the blob's name.
-pub(super) fn fetch_all(
-    settings: &Settings,
-    target: &Target,
-    commit: &str,
+/// A file that its snapshot lacks, and whose blob is there.
+pub(super) struct Ready {
+    pub(super) file: RemoteFile,
+    /// Whether the blob was fetched now.
+    pub(super) new: bool,
+}
+
+/// Checks what the snapshot has, and brings what it lacks into the cache's blobs.
+pub(super) async fn fetch_all(
+    origin: Origin,
     cache: &Repo,
-    mut files: Vec<RemoteFile>,
+    listing: Listing,
     progress: Arc<dyn Progress>,
-) -> Result<Vec<(String, String)>, Error> {
+) -> Result<Vec<Ready>, Error> {
     // Workers take from the end: the largest file first, so that it is not the last one to finish.
+    let mut files = listing.files;
     files.sort_by_key(|file| file.size);
     let transfer = Arc::new(Transfer {
-        settings: settings.clone(),
-        origin: Origin::new(settings, target, commit)?,
+        origin,
         cache: cache.clone(),
+        commit: listing.commit,
         queue: Mutex::new(files),
         done: AtomicU64::new(0),
         progress,
     });
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| Error::io(cache.dir(), source))?;
-    LocalSet::new().block_on(&runtime, async {
-        let mut workers = JoinSet::new();
-        for _ in 0..WORKERS {
-            workers.spawn_local(Arc::clone(&transfer).work());
-        }
-        let mut blobs = Vec::new();
-        while let Some(finished) = workers.join_next().await {
-            blobs.extend(finished.map_err(|error| Error::io(cache.dir(), error.into()))??);
-        }
-        Ok(blobs)
-    })
+    let mut workers = JoinSet::new();
+    for _ in 0..WORKERS {
+        workers.spawn_local(Arc::clone(&transfer).work());
+    }
+    let mut ready = Vec::new();
+    while let Some(finished) = workers.join_next().await {
+        ready.extend(finished.map_err(|error| Error::io(cache.dir(), error.into()))??);
+    }
+    Ok(ready)
 }
 
 impl Transfer {
-    /// Fetches files until none is left.
-    async fn work(self: Arc<Self>) -> Result<Vec<(String, String)>, Error> {
-        let mut blobs = Vec::new();
+    /// Sees to files until none is left.
+    async fn work(self: Arc<Self>) -> Result<Vec<Ready>, Error> {
+        let mut ready = Vec::new();
         loop {
             let next = self
                 .queue
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .pop();
-            let Some(file) = next else { return Ok(blobs) };
-            let blob = self
-                .patiently(|| 0, async || self.origin.describe(&file).await)
-                .await?;
-            self.fetch(&blob).await?;
-            blobs.push((file.path, blob.etag));
-        }
-    }
-
-    /// Tries again after passing failures, each time after a longer pause. An attempt that made `have` grow starts the
-    /// count of retries again.
-    async fn patiently<T>(
-        &self,
-        have: impl Fn() -> u64,
-        attempt: impl AsyncFn() -> Result<T, Failure>,
-    ) -> Result<T, Error> {
-        let mut pause = self.settings.retry_pause;
-        let mut left = self.settings.retries;
-        loop {
-            let before = have();
-            match attempt().await {
-                Ok(value) => return Ok(value),
-                Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Passing(error)) => {
-                    if have() > before {
-                        left = self.settings.retries;
-                        pause = self.settings.retry_pause;
-                    }
-                    if left == 0 {
-                        return Err(error);
-                    }
-                    left -= 1;
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
-                }
+            let Some(file) = next else { return Ok(ready) };
+            let pointer = self.cache.pointer(&self.commit, &file.path);
+            if has(&pointer, &file).await {
+                self.advance(file.size, 0);
+                continue;
             }
+            let new = self.fetch(&file).await?;
+            ready.push(Ready { file, new });
         }
     }
 
-    /// Brings a blob into the cache, from where an earlier attempt stopped.
-    async fn fetch(&self, blob: &Blob) -> Result<(), Error> {
-        let path = self.cache.blob(&blob.etag);
-        let (cache, etag) = (self.cache.clone(), blob.etag.clone());
+    /// Brings a file into the blobs, from where an earlier attempt stopped, unless it is there.
+    async fn fetch(&self, file: &RemoteFile) -> Result<bool, Error> {
+        let blob = self.cache.blob(file.digest.name());
+        let (cache, name) = (self.cache.clone(), file.digest.name().to_owned());
         // Waiting for another process must not stop this one's other files.
-        let _lock = blocking(&path, move || cache.lock(&etag)).await?;
-        if path.is_file() {
-            self.advance(blob.size, 0);
-            return Ok(());
+        let lock = blocking(&blob, move || Ok(cache.lock(&name))).await?;
+        if has(&blob, file).await {
+            self.advance(file.size, 0);
+            return Ok(false);
         }
-        let partial = Partial::open(self.cache.partial(&blob.etag), blob.size)?;
+        match self.fetch_alone(&blob, file, lock.is_some()).await {
+            Ok(()) => Ok(true),
+            // Where locks do not keep them apart, another process may have finished first and tidied up.
+            Err(_) if has(&blob, file).await => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn fetch_alone(&self, blob: &Path, file: &RemoteFile, locked: bool) -> Result<(), Error> {
+        let (path, size) = (blob.to_owned(), file.size);
+        let partial = blocking(blob, move || Partial::open(&path, size, locked)).await?;
+        let url = self.origin.url(
+            &[],
+            ["resolve", &self.commit]
+                .into_iter()
+                .chain(file.path.split('/')),
+        );
         self.advance(partial.have(), 0);
         let mut damaged = false;
         loop {
-            self.patiently(
-                || partial.have(),
-                async || self.receive(blob, &partial).await,
-            )
-            .await?;
-            let (file, url) = (partial.path().to_owned(), blob.url.to_string());
-            let etag = blob.etag.clone();
-            match blocking(&path, move || verify(&file, &url, &etag)).await {
-                Ok(()) => break,
-                Err(Error::Corrupt { .. }) if !damaged => {
-                    // What an earlier run left may be what is damaged: once more from the start.
-                    damaged = true;
-                    self.advance(0, partial.have());
-                    partial.clear()?;
-                }
-                Err(error) => {
-                    partial.clear()?;
-                    return Err(error);
-                }
+            self.origin
+                .patiently(
+                    || partial.have(),
+                    async || self.receive(&url, file.size, &partial).await,
+                )
+                .await?;
+            let found = digest_of(partial.path(), file).await?;
+            if found == file.digest {
+                return partial.complete(locked);
             }
+            // What an earlier run left may be what is damaged: once more from the start.
+            self.advance(0, partial.have());
+            partial.clear()?;
+            if damaged {
+                return Err(Error::Corrupt {
+                    url: url.to_string(),
+                    expected: file.digest.describe(),
+                    received: found.describe(),
+                });
+            }
+            damaged = true;
         }
-        partial.complete(&path)
     }
 
-    /// Appends what is missing of a blob to the partial file.
-    async fn receive(&self, blob: &Blob, partial: &Partial) -> Result<(), Failure> {
+    /// Appends what is missing of a file of `size` to the partial file.
+    async fn receive(&self, url: &Url, size: u64, partial: &Partial) -> Result<(), Failure> {
         let have = partial.have();
-        if have == blob.size {
+        if have == size {
             return Ok(());
         }
-        let mut response = self.origin.get(blob, have).await?;
+        let mut response = self.origin.get(url, have).await?;
         if have > 0 && !continues(&response, have) {
             // Without the range, the whole file comes; with another one, or none, it is asked for again.
             self.advance(0, have);
             partial.clear()?;
             if response.status() != StatusCode::OK {
-                let problem = format!(
-                    "asked for the bytes from {have}, it answered {}",
-                    response.status()
-                );
-                return Err(Failure::Passing(Error::Malformed {
-                    url: blob.url.to_string(),
-                    problem,
-                }));
+                let status = response.status();
+                let problem = format!("asked for the bytes from {have}, it answered {status}");
+                return Err(Failure::Passing(Error::malformed(url.as_str(), problem)));
             }
+        }
+        let missing = size - partial.have();
+        if let Some(length) = response
+            .content_length()
+            .filter(|length| *length != missing)
+        {
+            if is_html(response.headers()) {
+                let (at, status) = (response.url().to_string(), response.status());
+                return Err(Error::page(&at, status, &body(response, 1 << 16).await?).into());
+            }
+            return Err(Failure::Final(Error::Corrupt {
+                url: url.to_string(),
+                expected: format!("{missing} bytes"),
+                received: format!("an answer of {length}"),
+            }));
         }
         while let Some(bytes) = response
             .chunk()
             .await
-            .map_err(|error| passing(&blob.url, &error))?
+            .map_err(|error| passing(url, &error))?
         {
-            if bytes.len() as u64 > blob.size - partial.have() {
+            if bytes.len() as u64 > size - partial.have() {
                 self.advance(0, partial.have());
                 partial.clear()?;
-                let (expected, received) = (format!("{} bytes", blob.size), "more".to_owned());
                 return Err(Failure::Final(Error::Corrupt {
-                    url: blob.url.to_string(),
-                    expected,
-                    received,
+                    url: url.to_string(),
+                    expected: format!("{size} bytes"),
+                    received: "more".to_owned(),
                 }));
             }
-            partial.append(&bytes, blob.size)?;
+            partial.append(&bytes, size)?;
             self.advance(bytes.len() as u64, 0);
         }
-        if partial.have() < blob.size {
-            let reason = format!(
-                "the response ended {} bytes early",
-                blob.size - partial.have()
-            );
-            return Err(Failure::Passing(Error::Network {
-                url: blob.url.to_string(),
-                reason,
-            }));
+        match size - partial.have() {
+            0 => Ok(()),
+            early => Err(Failure::Passing(Error::Network {
+                url: url.to_string(),
+                reason: format!("the response ended {early} bytes early"),
+            })),
         }
-        Ok(())
     }
 
     /// Counts bytes that came, and bytes that are discarded.
@@ -205,6 +199,25 @@ impl Transfer {
         self.done.fetch_sub(lost, Ordering::Relaxed);
         self.progress.update(self.done.load(Ordering::Relaxed));
     }
+}
+
+/// Whether a path has the file's bytes: a cache may hold anything, from other tools, disks and times.
+async fn has(path: &Path, file: &RemoteFile) -> bool {
+    let fits = path
+        .metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.len() == file.size);
+    // What cannot be read is fetched again.
+    fits && digest_of(path, file)
+        .await
+        .is_ok_and(|found| found == file.digest)
+}
+
+async fn digest_of(path: &Path, file: &RemoteFile) -> Result<Digest, Error> {
+    let (digest, at) = (file.digest.clone(), path.to_owned());
+    blocking(path, move || {
+        digest.of(&at).map_err(|source| Error::io(&at, source))
+    })
+    .await
 }
 
 /// Runs what blocks on a thread of its own. `path` is what it is about.

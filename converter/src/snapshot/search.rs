@@ -32,6 +32,14 @@ struct Search {
     unfinished: Vec<PathBuf>,
 }
 
+/// Whether a checkpoint may be among the files with these paths.
+pub(crate) fn may_hold_checkpoint<'a>(mut paths: impl Iterator<Item = &'a str>) -> bool {
+    let marks = |name: &str| {
+        TREE.contains(&name) || STEP.contains(&name) || name.starts_with("ocdbt.process_")
+    };
+    paths.any(|path| path.split('/').any(marks))
+}
+
 /// The one checkpoint at or below `dir`, and the unfinished ones beside it.
 pub(super) fn checkpoint(dir: &Path) -> Result<(Found, Vec<PathBuf>), Error> {
     let around = dir.ancestors().find(|folder| is_unfinished(folder));

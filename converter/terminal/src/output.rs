@@ -56,7 +56,8 @@ pub fn speech() -> Speech {
 /// Says a line on stderr, if as much as `from` is to be said. Control characters are escaped.
 pub fn note(from: Speech, line: &str) {
     if speech() >= from {
-        eprintln!("{}", crate::text(line));
+        // A stderr that takes nothing, such as that of a full disk, is no reason to end.
+        let _ = writeln!(io::stderr(), "{}", crate::text(line));
     }
 }
 

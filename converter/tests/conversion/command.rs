@@ -271,3 +271,61 @@ fn a_closed_pipe_is_no_error() {
         );
     }
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_stdout_or_stderr_does_not_undo_a_conversion() {
+    let dir = tempfile::tempdir().unwrap();
+    let full = || {
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    let run = |out: &str, more: &[&str], stdout: Stdio, stderr: Stdio| {
+        command(&dir)
+            .arg("--snapshot")
+            .arg(fixture("snapshots/ocdbt"))
+            .args(["--out", out])
+            .args(more)
+            .stdout(stdout)
+            .stderr(stderr)
+            .spawn()
+            .unwrap()
+            .wait_with_output()
+            .unwrap()
+    };
+    for (out, more) in [("text", &[][..]), ("json", &["--json"])] {
+        let output = run(out, more, full().into(), Stdio::piped());
+        assert_eq!(output.status.code(), Some(0));
+        let note = text(&output.stderr);
+        assert!(
+            note.contains("stdout") && note.contains("the conversion is complete"),
+            "{note}"
+        );
+        assert!(dir.path().join(out).join("conversion.json").is_file());
+    }
+    assert_eq!(
+        run("silent", &[], Stdio::piped(), full().into())
+            .status
+            .code(),
+        Some(0)
+    );
+    // Where the output is all there is, it is missed.
+    let plan = run("none", &["--dry-run"], full().into(), Stdio::piped());
+    assert_eq!(plan.status.code(), Some(2));
+}
+
+#[test]
+fn a_closed_pipe_does_not_change_a_verdict() {
+    let dir = tempfile::tempdir().unwrap();
+    convert(&dir, &["--out", "a"]);
+    convert(&dir, &["--out", "b", "--dtype", "bf16"]);
+    let mut child = command(&dir)
+        .args(["diff", "a", "b", "--top", "1000"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}

@@ -128,28 +128,42 @@ fn a_failed_conversion_leaves_the_old_folder_and_nothing_else() {
 }
 
 #[test]
-fn leftovers_of_a_kill_go_and_folders_at_work_stay() {
+fn what_systems_leave_in_folders_is_in_nobodys_way() {
     let dir = tempfile::tempdir().unwrap();
-    let leftover = dir.path().join(".out.partial-dead");
-    let at_work = dir.path().join(".out.partial-live");
-    let other = dir.path().join(".other.partial-x");
-    for folder in [&leftover, &at_work, &other] {
-        fs::create_dir(folder).unwrap();
-        fs::write(folder.join("model.safetensors"), "half").unwrap();
+    let out = dir.path().join("out");
+    for force in [false, true] {
+        fs::create_dir_all(&out).unwrap();
+        for litter in [".DS_Store", "._model.safetensors", "Thumbs.db"] {
+            fs::write(out.join(litter), "").unwrap();
+        }
+        let settings = if force { forced() } else { Settings::default() };
+        converted(SPEC, &model(), &settings, &out).unwrap();
+        assert_eq!(
+            names(&out),
+            ["config.json", "conversion.json", "model.safetensors"]
+        );
+        assert_eq!(names(dir.path()), ["out"]);
     }
-    let lock = fs::File::open(&at_work).unwrap();
-    lock.lock().unwrap();
-    converted(
-        SPEC,
-        &model(),
-        &Settings::default(),
-        &dir.path().join("out"),
-    )
-    .unwrap();
-    assert_eq!(
-        names(dir.path()),
-        [".other.partial-x", ".out.partial-live", "out"]
-    );
+}
+
+#[test]
+fn a_link_stays_and_the_folder_that_it_leads_to_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (link, disk) = (dir.path().join("link"), dir.path().join("disk"));
+    fs::create_dir(&disk).unwrap();
+    std::os::unix::fs::symlink("disk/out", &link).unwrap();
+    for settings in [Settings::default(), forced()] {
+        converted(SPEC, &model(), &settings, &link).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(names(&disk), ["out"]);
+        assert_eq!(names(&disk.join("out")).len(), 3);
+    }
+    let circle = dir.path().join("circle");
+    std::os::unix::fs::symlink("circle", &circle).unwrap();
+    let text = converted(SPEC, &model(), &forced(), &circle)
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("too many links"), "{text}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod command;
 mod folder;
 mod foreign;
 mod haiku;
+mod interruption;
 mod levels;
 mod memory;
 mod messages;

@@ -1,9 +1,11 @@
 //! What a download leaves in the cache, and what it takes from there.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use crate::home::Home;
-use crate::model::{COMMIT, Model, ranges, serve};
+use crate::model::{COMMIT, Model, ranges, serve, serve_with};
 use crate::server::{Reply, Request, Server, ranged};
 
 #[test]
@@ -21,18 +23,9 @@ fn a_snapshot_lies_where_every_tool_looks_for_it() {
         fs::read_to_string(home.repo().join("refs/main")).expect("refs/main"),
         COMMIT
     );
-
-    let cache = hf_hub::HFClientBuilder::new()
-        .cache_dir(home.dir.path().join("hub"))
-        .build_sync()
-        .expect("a client");
-    let found = cache
-        .model("google", "tiny")
-        .snapshot_download()
-        .local_files_only(true)
-        .send()
-        .expect("hf-hub finds it");
-    assert_eq!(found, home.snapshot());
+    let cache = hf_hub::Cache::new(home.dir.path().join("hub"));
+    let found = cache.model("google/tiny".to_owned()).get("d/large file");
+    assert_eq!(found, Some(home.snapshot().join("d/large file")));
 
     let total: u64 = model
         .files
@@ -70,6 +63,139 @@ fn what_is_there_is_not_fetched_again() {
     home.download().dir();
     assert_eq!(ranges(&server.take()), []);
     home.assert_complete(&model);
+}
+
+/// A file's path in the snapshot, with its link.
+fn linked(home: &Home, path: &str) -> std::path::PathBuf {
+    home.snapshot().join(path)
+}
+
+#[test]
+fn whatever_is_wrong_in_the_cache_is_fetched_again() {
+    let model = Model::tiny();
+    let server = serve(&model);
+    let home = Home::new(&server.url());
+    let spoil: [fn(&Path); 6] = [
+        |path| {
+            let blob = path.canonicalize().expect("a blob");
+            let mut bytes = fs::read(&blob).expect("its bytes");
+            bytes[0] ^= 1;
+            fs::write(blob, bytes).expect("damaged");
+        },
+        |path| fs::write(path.canonicalize().expect("a blob"), "").expect("cut"),
+        |path| {
+            let blob = path.canonicalize().expect("a blob");
+            let mut bytes = fs::read(&blob).expect("its bytes");
+            bytes.push(0);
+            fs::write(blob, bytes).expect("longer");
+        },
+        |path| fs::remove_file(path.canonicalize().expect("a blob")).expect("removed"),
+        // A snapshot's link to another file's blob, as a tool that was interrupted may leave it.
+        |path| {
+            let other = path.canonicalize().expect("a blob").with_file_name("other");
+            fs::write(&other, "{]").expect("another blob");
+            fs::remove_file(path).expect("removed");
+            std::os::unix::fs::symlink(other, path).expect("a link");
+        },
+        |path| {
+            fs::remove_file(path).expect("removed");
+            fs::write(path, "{}x").expect("a file instead of a link");
+        },
+    ];
+    for path in ["_METADATA", "d/large file"] {
+        for spoil in spoil {
+            home.download().dir();
+            spoil(&linked(&home, path));
+            home.download().dir();
+            let _ = fs::remove_file(home.repo().join("blobs/other"));
+            home.assert_complete(&model);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_cache_is_not_used_offline() {
+    let model = Model::tiny();
+    let server = serve(&model);
+    let home = Home::new(&server.url());
+    home.download().dir();
+    let home = home.with("TRANSFORMERS_OFFLINE", "1");
+    home.download().dir();
+    fs::write(linked(&home, "_METADATA"), "{]").expect("damaged");
+    home.download().fails_with(&[
+        "_METADATA: damaged in the cache",
+        &model.etag(0),
+        "without TRANSFORMERS_OFFLINE, the same command fetches it again",
+    ]);
+}
+
+#[test]
+fn a_complete_cache_is_not_written_to() {
+    /// Names, inodes and times of change of all that lies in a folder.
+    fn state(dir: &Path, found: &mut Vec<(std::path::PathBuf, u64, i64, i64)>) {
+        for entry in fs::read_dir(dir).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let metadata = path.symlink_metadata().expect("its metadata");
+            found.push((
+                path.clone(),
+                metadata.ino(),
+                metadata.mtime(),
+                metadata.mtime_nsec(),
+            ));
+            if metadata.is_dir() {
+                state(&path, found);
+            }
+        }
+        found.sort();
+    }
+    let model = Model::tiny();
+    let server = serve(&model);
+    let home = Home::new(&server.url());
+    home.download().dir();
+    let hub = home.dir.path().join("hub");
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    state(&hub, &mut before);
+    home.download().dir();
+    state(&hub, &mut after);
+    assert_eq!(before, after);
+}
+
+#[test]
+fn without_symlinks_the_snapshot_is_made_of_files() {
+    let model = Model::tiny();
+    let server = serve(&model);
+    let home = Home::new(&server.url()).with("HF_HUB_DISABLE_SYMLINKS", "1");
+    for _ in 0..2 {
+        home.download().dir();
+        for (path, bytes, _) in &model.files {
+            assert!(!linked(&home, path).is_symlink(), "{path}");
+            assert_eq!(&fs::read(linked(&home, path)).expect(path), bytes, "{path}");
+        }
+    }
+    let again = server.take();
+    let files = again
+        .iter()
+        .filter(|request| request.path.contains("/resolve/"));
+    // Nobody asks for the bytes of an empty file.
+    assert_eq!(files.count(), model.files.len() - 1);
+}
+
+#[test]
+fn a_model_without_a_checkpoint_is_refused_before_it_is_downloaded() {
+    let mut model = Model::tiny();
+    model.files.remove(0);
+    let server = serve(&model);
+    Home::new(&server.url()).download().fails_with(&[
+        "google/tiny: holds no Orbax checkpoint",
+        "none of its 2 files",
+        "nothing was downloaded",
+    ]);
+    assert!(
+        server
+            .take()
+            .iter()
+            .all(|request| request.path.starts_with("/api/"))
+    );
 }
 
 #[test]
@@ -141,9 +267,9 @@ fn redirects_within_the_hub_are_followed_to_the_names() {
     home.assert_complete(&model);
 
     let circle = Model::tiny();
-    let server = Server::start(move |request| match request.method.as_str() {
-        "HEAD" => Reply::status(307).with("Location", request.path.clone()),
-        _ => circle.answer(request),
+    let server = Server::start(move |request| match request.path.contains("/resolve/") {
+        true => Reply::status(307).with("Location", request.path.clone()),
+        false => circle.answer(request),
     });
     Home::new(&server.url())
         .download()
@@ -173,6 +299,13 @@ fn two_processes_at_once_share_the_work() {
     let model = Model::tiny();
     let server = serve(&model);
     let home = Home::new(&server.url());
+    at_once(&home);
+    assert_eq!(ranges(&server.take()).len(), 1);
+    home.assert_complete(&model);
+}
+
+/// Downloads in two processes.
+fn at_once(home: &Home) {
     let second = Home {
         dir: tempfile::tempdir().expect("a temporary folder"),
         variables: home.variables.clone(),
@@ -185,8 +318,24 @@ fn two_processes_at_once_share_the_work() {
             second.join().expect("no panic")
         );
     });
-    assert_eq!(ranges(&server.take()).len(), 1);
-    home.assert_complete(&model);
+}
+
+#[test]
+fn without_locks_two_processes_do_not_mix_their_bytes() {
+    for cut in [None, Some(400_000)] {
+        let model = Model::tiny();
+        // Both are at work at the same time: a connection that breaks lets each go on where the other may have been.
+        let server = serve_with(&model, move |count, _, reply| Reply {
+            cut: cut.filter(|_| count < 2),
+            ..reply
+        });
+        let home = Home::new(&server.url());
+        // No folder for locks can be made where a file stands.
+        fs::create_dir_all(home.dir.path().join("hub")).expect("the cache");
+        fs::write(home.dir.path().join("hub/.locks"), "").expect("a file");
+        at_once(&home);
+        home.assert_complete(&model);
+    }
 }
 
 #[test]
@@ -199,20 +348,19 @@ fn names_that_lead_out_of_the_cache_are_refused() {
         .fails_with(&["malformed", "../../../../evil", "out of the cache"]);
 
     let model = Model::tiny();
-    let etag = Server::start(move |request| {
+    let digest = Server::start(move |request| {
         let mut reply = model.answer(request);
-        for (name, value) in &mut reply.headers {
-            if *name == "X-Linked-Etag" {
-                *value = "\"../../../evil\"".into();
-            }
+        if request.path.contains("/tree/") {
+            let listing = String::from_utf8(reply.body).expect("JSON");
+            reply.body = listing.replace(&model.etag(1), "../../../evil").into();
         }
         reply
     });
-    Home::new(&etag.url()).download().fails_with(&[
-        "large%20file",
+    Home::new(&digest.url()).download().fails_with(&[
+        "large file",
         "malformed",
         "../../../evil",
-        "cannot name a file",
+        "is no SHA-256",
     ]);
 
     let commit =

@@ -1,6 +1,9 @@
 //! Connections that break, bytes that are damaged, servers in trouble.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crate::home::Home;
 use crate::model::{Model, ranges, serve, serve_with};
@@ -134,12 +137,7 @@ fn a_file_that_stays_damaged_is_refused() {
     assert_eq!(ranges(&server.take()).len(), 2);
     assert!(!home.snapshot().exists());
     assert!(!home.repo().join("blobs").join(model.etag(1)).exists());
-    assert_eq!(
-        fs::metadata(home.partial(&model))
-            .expect("the partial file")
-            .len(),
-        0
-    );
+    assert!(!home.partial(&model).exists());
 }
 
 #[test]
@@ -151,25 +149,38 @@ fn a_file_longer_than_announced_is_refused() {
     });
     Home::new(&server.url()).download().fails_with(&[
         "damaged in transfer",
-        "expected 1200000 bytes, received more",
+        "expected 1200000 bytes, received an answer of 1200001",
     ]);
 }
 
 #[test]
-fn sizes_that_disagree_are_refused() {
-    let model = Model::tiny();
-    let server = Server::start(move |request| {
-        let mut reply = model.answer(request);
-        for (name, value) in &mut reply.headers {
-            if *name == "X-Linked-Size" {
-                *value = "7".into();
-            }
-        }
+fn damaged_partial_files_of_git_start_over() {
+    let mut model = Model::tiny();
+    model.files[1].2 = false;
+    let server = serve(&model);
+    let home = Home::new(&server.url());
+    fs::create_dir_all(home.repo().join("blobs")).expect("blobs");
+    fs::write(home.partial(&model), vec![0; 600_000]).expect("written");
+    home.download().dir();
+    assert_eq!(ranges(&server.take()), [Some("bytes=600000-"), None]);
+    home.assert_complete(&model);
+
+    // Complete, and yet not right.
+    let home = Home::new(&server.url());
+    fs::create_dir_all(home.repo().join("blobs")).expect("blobs");
+    fs::write(home.partial(&model), vec![0; 1_200_000]).expect("written");
+    home.download().dir();
+    assert_eq!(ranges(&server.take()), [None]);
+    home.assert_complete(&model);
+
+    let damaged = serve_with(&model, |_, _, mut reply| {
+        reply.body[7] ^= 1;
         reply
     });
-    Home::new(&server.url())
-        .download()
-        .fails_with(&["malformed", "7 bytes, but 1200000 in the listing"]);
+    let home = Home::new(&damaged.url());
+    home.download()
+        .fails_with(&["damaged in transfer", "git's SHA-1", &model.etag(1)]);
+    assert!(!home.snapshot().exists());
 }
 
 #[test]
@@ -186,9 +197,12 @@ fn passing_trouble_of_the_server_is_waited_out() {
     let down = serve_with(&model, |_, _, _| {
         Reply::status(503).with("X-Error-Message", "maintenance")
     });
-    Home::new(&down.url())
-        .download()
-        .fails_with(&["large%20file", "answered 503", "maintenance"]);
+    Home::new(&down.url()).download().fails_with(&[
+        "large%20file",
+        "answered 503",
+        "maintenance",
+        "run the same command again",
+    ]);
     assert_eq!(ranges(&down.take()).len(), 3, "one request and two retries");
 }
 
@@ -214,4 +228,96 @@ fn an_unreachable_hub_is_named() {
     Home::new(&endpoint)
         .download()
         .fails_with(&[&endpoint, "refused", "HF_HUB_OFFLINE=1"]);
+}
+
+#[test]
+fn the_hub_is_waited_for_as_long_as_it_asks() {
+    let model = Model::tiny();
+    let asking = |wait: &'static str, always: bool| {
+        let (model, count) = (model.clone(), AtomicUsize::new(0));
+        Server::start(
+            move |request| match always || count.fetch_add(1, Ordering::SeqCst) == 0 {
+                true => Reply::status(429).with("Retry-After", wait),
+                false => model.answer(request),
+            },
+        )
+    };
+    let (server, start) = (asking("1", false), Instant::now());
+    let home = Home::new(&server.url());
+    home.download().dir();
+    assert!(start.elapsed() >= Duration::from_secs(1));
+    home.assert_complete(&model);
+
+    // Longer than anyone waits: not asked again.
+    let server = asking("86400", true);
+    Home::new(&server.url()).download().fails_with(&[
+        "answered 429",
+        "HF_TOKEN",
+        "run the same command again in 86400 s",
+    ]);
+    assert_eq!(server.take().len(), 1);
+    let server = asking("0", true);
+    Home::new(&server.url())
+        .download()
+        .fails_with(&["answered 429", "run the same command again"]);
+    assert_eq!(server.take().len(), 3, "one request and two retries");
+}
+
+#[test]
+fn no_worker_asks_while_the_hub_is_to_be_left_alone() {
+    let mut model = Model::tiny();
+    let small = (0..20).map(|number| (format!("d/{number}"), format!("{number}")));
+    model
+        .files
+        .extend(small.map(|(path, text)| (&*path.leak(), text.into_bytes(), false)));
+    let (answering, refused) = (model.clone(), Arc::new(Mutex::new(None::<Instant>)));
+    let early = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&early);
+    let server = Server::start(move |request| {
+        if !request.path.contains("/resolve/") {
+            return answering.answer(request);
+        }
+        let mut refused = refused.lock().expect("no panic");
+        match *refused {
+            Some(at) if at.elapsed() >= Duration::from_millis(900) => answering.answer(request),
+            Some(_) => {
+                count.fetch_add(1, Ordering::SeqCst);
+                Reply::status(429).with("Retry-After", "1")
+            }
+            None => {
+                *refused = Some(Instant::now());
+                Reply::status(429).with("Retry-After", "1")
+            }
+        }
+    });
+    let home = Home::new(&server.url());
+    home.download().dir();
+    home.assert_complete(&model);
+    // The other workers' first requests may be under way.
+    assert!(early.load(Ordering::SeqCst) <= 3, "{early:?}");
+}
+
+#[test]
+fn pages_for_people_are_named_as_such() {
+    let page = |status: u16| {
+        let mut reply = Reply::status(status).with("Content-Type", "text/html; charset=utf-8");
+        reply.body = b"<html><head><title>Sign in to\n Example</title></head></html>".to_vec();
+        reply
+    };
+    for status in [200, 403, 511] {
+        let server = Server::start(move |_| page(status));
+        Home::new(&server.url()).download().fails_with(&[
+            &server.url(),
+            "HTML page",
+            &status.to_string(),
+            "Sign in to Example",
+            "HTTPS_PROXY",
+        ]);
+    }
+    let model = Model::tiny();
+    let server = serve_with(&model, move |_, _, _| page(200));
+    let home = Home::new(&server.url());
+    home.download()
+        .fails_with(&["large%20file", "HTML page", "Sign in to Example"]);
+    assert!(!home.partial(&model).exists());
 }

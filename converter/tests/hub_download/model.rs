@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use crate::server::{Reply, Request, Server, ranged};
@@ -42,10 +43,11 @@ impl Model {
     pub fn etag(&self, index: usize) -> String {
         let (_, bytes, large) = &self.files[index];
         if *large {
-            sha256(bytes)
-        } else {
-            format!("{:040x}", 0xa000 + index)
+            return sha256(bytes);
         }
+        // As git does: `git hash-object`.
+        let blob = [format!("blob {}\0", bytes.len()).as_bytes(), bytes].concat();
+        hex(&Sha1::digest(blob))
     }
 
     /// The real Hub's answer. Branches `main` and `v2`, and the commit itself, are known.
@@ -68,21 +70,27 @@ impl Model {
     }
 
     fn tree(&self) -> String {
-        let entries = self.files.iter().map(|(path, bytes, large)| {
-            let size = bytes.len();
-            let lfs = if *large {
-                format!(
-                    r#","lfs":{{"oid":"{}","size":{size},"pointerSize":130}}"#,
-                    sha256(bytes)
-                )
-            } else {
-                String::new()
-            };
-            format!(
-                r#"{{"type":"file","oid":"{:040x}","size":{size},"path":"{path}"{lfs}}}"#,
-                size
-            )
-        });
+        let entries = self
+            .files
+            .iter()
+            .enumerate()
+            .map(|(index, (path, bytes, large))| {
+                let size = bytes.len();
+                let oid = if *large {
+                    "0".repeat(40)
+                } else {
+                    self.etag(index)
+                };
+                let lfs = if *large {
+                    format!(
+                        r#","lfs":{{"oid":"{}","size":{size},"pointerSize":130}}"#,
+                        sha256(bytes)
+                    )
+                } else {
+                    String::new()
+                };
+                format!(r#"{{"type":"file","oid":"{oid}","size":{size},"path":"{path}"{lfs}}}"#)
+            });
         let folder = r#"{"type":"directory","oid":"0","size":0,"path":"d"}"#.to_owned();
         format!(
             "[{}]",
@@ -99,9 +107,6 @@ impl Model {
             Some(storage) if *large => {
                 Reply::status(302).with("Location", format!("{storage}/bytes"))
             }
-            _ if request.method == "HEAD" => {
-                Reply::status(200).with("Content-Length", bytes.len().to_string())
-            }
             _ => ranged(request, bytes),
         };
         let reply = reply.with("X-Repo-Commit", COMMIT);
@@ -116,10 +121,11 @@ impl Model {
 }
 
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub fn serve(model: &Model) -> Server {
