@@ -1,8 +1,10 @@
-use std::{fmt, ops::Deref, ops::Range, sync::Arc};
+use std::{
+    fmt,
+    ops::{Deref, Range},
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use memmap2::Mmap;
-
-/// Bytes that are cheap to clone and to cut: a part of a memory-mapped file, or of a buffer.
+/// Bytes that are cheap to clone and to cut: a part of a buffer.
 ///
 /// A blob keeps what it points into alive. It dereferences to `[u8]`.
 ///
@@ -16,17 +18,60 @@ use memmap2::Mmap;
 /// ```
 #[derive(Clone)]
 pub struct Blob {
-    owner: Owner,
+    buffer: Arc<Buffer>,
     range: Range<usize>,
 }
 
-#[derive(Clone)]
-enum Owner {
-    Mapped(Arc<Mmap>),
-    Buffer(Arc<Vec<u8>>),
+struct Buffer {
+    bytes: Vec<u8>,
+    home: Option<Arc<Buffers>>,
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if let Some(home) = self.home.take() {
+            home.keep(std::mem::take(&mut self.bytes));
+        }
+    }
+}
+
+/// Buffers that are read into again: the system clears the pages of fresh ones, which takes as long as to fill them.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers(Mutex<Vec<Vec<u8>>>);
+
+impl Buffers {
+    /// As many as threads are likely to read at once.
+    const KEPT: usize = 16;
+    /// A larger one goes back to the system.
+    const LARGEST: usize = 16 << 20;
+
+    /// An empty buffer.
+    pub(crate) fn take(&self) -> Vec<u8> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.pop().unwrap_or_default()
+    }
+
+    /// Bytes whose buffer comes back when they are no longer needed.
+    pub(crate) fn lend(self: &Arc<Self>, bytes: Vec<u8>) -> Blob {
+        Blob::new(bytes, Some(Arc::clone(self)))
+    }
+
+    fn keep(&self, mut bytes: Vec<u8>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < Self::KEPT && bytes.capacity() <= Self::LARGEST {
+            bytes.clear();
+            kept.push(bytes);
+        }
+    }
 }
 
 impl Blob {
+    fn new(bytes: Vec<u8>, home: Option<Arc<Buffers>>) -> Self {
+        let range = 0..bytes.len();
+        let buffer = Arc::new(Buffer { bytes, home });
+        Self { buffer, range }
+    }
+
     /// Cuts out a part without copying it, or gives `None` if `range` does not lie inside.
     ///
     /// # Examples
@@ -44,27 +89,15 @@ impl Blob {
         }
         let start = self.range.start;
         Some(Self {
-            owner: self.owner.clone(),
+            buffer: Arc::clone(&self.buffer),
             range: start + range.start..start + range.end,
         })
-    }
-
-    pub(crate) fn mapped(map: Arc<Mmap>) -> Self {
-        let range = 0..map.len();
-        Self {
-            owner: Owner::Mapped(map),
-            range,
-        }
     }
 }
 
 impl From<Vec<u8>> for Blob {
     fn from(bytes: Vec<u8>) -> Self {
-        let range = 0..bytes.len();
-        Self {
-            owner: Owner::Buffer(Arc::new(bytes)),
-            range,
-        }
+        Self::new(bytes, None)
     }
 }
 
@@ -72,11 +105,7 @@ impl Deref for Blob {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        let all: &[u8] = match &self.owner {
-            Owner::Mapped(map) => map,
-            Owner::Buffer(buffer) => buffer,
-        };
-        &all[self.range.clone()]
+        &self.buffer.bytes[self.range.clone()]
     }
 }
 

@@ -1,29 +1,23 @@
 use std::{
     collections::HashMap,
     fs::File,
-    io,
+    io::{self, Read, Seek, SeekFrom},
     ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
 
-use memmap2::Mmap;
-
 use crate::{
-    blob::Blob,
-    store::{Store, StoreError, check, cut, split_prefix},
+    blob::{Blob, Buffers},
+    store::{Store, StoreError, check, split_prefix},
 };
 
-/// How many mapped files are kept. Operating systems limit the mappings of a process (65,530 on Linux), and a checkpoint
-/// without OCDBT may have more files than that.
-const KEPT: usize = 1024;
-
-/// A folder of the file system, read-only and memory-mapped.
+/// A folder of the file system, read-only.
 ///
 /// Symbolic links are followed as long as they lead to somewhere inside an allowed folder.
 ///
-/// The files must not be cut or overwritten while the store or a [`Blob`] of it lives: as with every memory map, the process
-/// then reads changed bytes, or is ended by a signal (`SIGBUS`).
+/// Files are read, not mapped into memory: one that is cut meanwhile is an error, where a map would end the process by a
+/// signal (`SIGBUS`).
 ///
 /// # Examples
 ///
@@ -39,7 +33,9 @@ const KEPT: usize = 1024;
 pub struct FolderStore {
     folder: PathBuf,
     root: PathBuf,
-    kept: RwLock<HashMap<String, Blob>>,
+    /// Names of regular files, and where their links lead.
+    resolved: RwLock<HashMap<String, PathBuf>>,
+    buffers: Arc<Buffers>,
 }
 
 impl FolderStore {
@@ -80,7 +76,8 @@ impl FolderStore {
         Ok(Self {
             folder,
             root,
-            kept: RwLock::default(),
+            resolved: RwLock::default(),
+            buffers: Arc::default(),
         })
     }
 
@@ -135,33 +132,42 @@ impl FolderStore {
         Ok(path)
     }
 
-    fn file(&self, name: &str) -> Result<Blob, StoreError> {
-        if let Some(blob) = self
-            .kept
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(name)
-        {
-            return Ok(blob.clone());
-        }
-        let path = self.regular_file(name)?;
-        let blob = map(&path).map_err(|source| explain(name, source))?;
-        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < KEPT {
-            kept.insert(name.to_owned(), blob.clone());
-        }
-        Ok(blob)
+    fn file(&self, name: &str) -> Result<File, StoreError> {
+        let resolved = self.resolved.read().unwrap_or_else(PoisonError::into_inner);
+        let known = resolved.get(name).cloned();
+        drop(resolved);
+        let path = match known {
+            Some(path) => path,
+            None => {
+                let path = self.regular_file(name)?;
+                let mut resolved = self
+                    .resolved
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner);
+                resolved.insert(name.to_owned(), path.clone());
+                path
+            }
+        };
+        File::open(path).map_err(|source| explain(name, source))
     }
 }
 
-/// The one place of this package that needs `unsafe`: a map is only sound while nobody changes the file under it, which no
-/// type can promise. The store's documentation hands that duty to the caller.
-#[expect(unsafe_code, reason = "there is no safe way to map a file into memory")]
-fn map(path: &Path) -> io::Result<Blob> {
-    let file = File::open(path)?;
-    // SAFETY: the mapping is private and read-only, and `FolderStore` demands that its files stay as they are.
-    let map = unsafe { Mmap::map(&file)? };
-    Ok(Blob::mapped(Arc::new(map)))
+/// Reads `range` of a file into `bytes`, and says whether the file reaches so far.
+fn read_range(file: &mut File, range: &Range<u64>, bytes: &mut Vec<u8>) -> io::Result<bool> {
+    let Some(wanted) = range.end.checked_sub(range.start) else {
+        return Ok(false);
+    };
+    // The length is asked for before memory is: it may be made up.
+    if range.end > file.metadata()?.len() {
+        return Ok(false);
+    }
+    usize::try_from(wanted)
+        .ok()
+        .and_then(|wanted| bytes.try_reserve_exact(wanted).ok())
+        .ok_or(io::ErrorKind::OutOfMemory)?;
+    file.seek(SeekFrom::Start(range.start))?;
+    file.take(wanted).read_to_end(bytes)?;
+    Ok(bytes.len() as u64 == wanted)
 }
 
 fn explain(name: &str, source: io::Error) -> StoreError {
@@ -182,7 +188,18 @@ impl Store for FolderStore {
     }
 
     fn read(&self, name: &str, range: Range<u64>) -> Result<Blob, StoreError> {
-        cut(name, &self.file(name)?, range)
+        let mut file = self.file(name)?;
+        let failed = |source| explain(name, source);
+        let mut bytes = self.buffers.take();
+        match read_range(&mut file, &range, &mut bytes).map_err(failed)? {
+            true => Ok(self.buffers.lend(bytes)),
+            false => Err(StoreError::OutOfRange {
+                name: name.to_owned(),
+                start: range.start,
+                end: range.end,
+                length: file.metadata().map_err(failed)?.len(),
+            }),
+        }
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
@@ -207,9 +224,5 @@ impl Store for FolderStore {
         }
         names.sort_unstable();
         Ok(names)
-    }
-
-    fn read_all(&self, name: &str) -> Result<Blob, StoreError> {
-        self.file(name)
     }
 }

@@ -129,3 +129,24 @@ fn lists_up_to_the_next_slash() {
     assert_eq!(store.list("missing/").unwrap(), [""; 0]);
     assert!(store.list("").unwrap().contains(&"d/".to_owned()));
 }
+
+#[test]
+fn a_file_that_is_cut_while_it_is_read_is_an_error() {
+    let cache = cache();
+    let store = FolderStore::open(cache.path().join("inside/snapshot")).unwrap();
+    let path = cache.path().join("inside/snapshot/d/plain");
+    fs::write(&path, vec![7; 1 << 20]).unwrap();
+    let before = store.read("d/plain", 0..1 << 20).unwrap();
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(5)
+        .unwrap();
+    // A memory map would end the process here.
+    assert!(before.iter().all(|byte| *byte == 7));
+    assert!(matches!(
+        store.read("d/plain", 0..1 << 20),
+        Err(StoreError::OutOfRange { length: 5, .. })
+    ));
+}
