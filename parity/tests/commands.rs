@@ -91,7 +91,7 @@ fn what_cannot_run_ends_with_2_and_one_line() {
         ),
         (
             vec!["compare", a.as_str(), a.as_str(), "--case", "none"],
-            "no case in common",
+            "has no such case; there are snp_alt, snp_ref",
         ),
         (vec!["drift", "/nowhere", "/nowhere"], "/nowhere"),
         (
