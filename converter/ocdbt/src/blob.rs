@@ -40,10 +40,8 @@ impl Drop for Buffer {
 pub(crate) struct Buffers(Mutex<Vec<Vec<u8>>>);
 
 impl Buffers {
-    /// As many as threads are likely to read at once.
-    const KEPT: usize = 16;
-    /// A larger one goes back to the system.
-    const LARGEST: usize = 16 << 20;
+    /// Bytes that are kept at most; AlphaGenome's largest chunks have 40 MB.
+    const KEPT: usize = 128 << 20;
 
     /// An empty buffer.
     pub(crate) fn take(&self) -> Vec<u8> {
@@ -58,7 +56,8 @@ impl Buffers {
 
     fn keep(&self, mut bytes: Vec<u8>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < Self::KEPT && bytes.capacity() <= Self::LARGEST {
+        let held: usize = kept.iter().map(Vec::capacity).sum();
+        if held + bytes.capacity() <= Self::KEPT {
             bytes.clear();
             kept.push(bytes);
         }
