@@ -3,9 +3,8 @@
 use burn::tensor::Tensor;
 
 use crate::config;
-use crate::decoder::numbered;
-use crate::faults::{self, Fault};
 use crate::layers::{Affine, LayerNorm, Linear, Rotation};
+use crate::names::numbered;
 use crate::operations::{Activation, Gelu, Operations};
 use crate::parameters::Loader;
 use crate::precision::Roundings;
@@ -97,12 +96,7 @@ impl<B: Operations> MhaBlock<B> {
         let queries = queries.reshape([batch, length, self.heads, width]);
         let queries = B::rotate(queries, rotation, roundings);
         let keys = keys.reshape([batch, length, 1, width]);
-        let keys = if faults::at(Fault::UnturnedKeys, &self.path) {
-            keys
-        } else {
-            B::rotate(keys, rotation, of_products)
-        };
-        let keys = keys.reshape([batch, length, width]);
+        let keys = B::rotate(keys, rotation, of_products).reshape([batch, length, width]);
         let attention = match self.form {
             AttentionForm::Fused => B::sequence_attention,
             AttentionForm::Plain => B::plain_attention,
@@ -147,7 +141,6 @@ impl<B: Operations> MlpBlock<B> {
         let roundings = self.roundings;
         let h = B::normalise(x, &self.norm, roundings);
         let h = B::project(h, &self.wide, Activation::Relu, roundings);
-        let h = faults::hidden(h, &self.path);
         let y = B::project(h, &self.narrow, Activation::Identity, roundings);
         let y = B::normalise(y, &self.last_norm, roundings);
         tap(taps, &self.path, &y);
@@ -190,8 +183,7 @@ impl<B: Operations> AttentionBiasBlock<B> {
         let _scope = B::scope(&self.path);
         let [batch, rows, columns, channels] = pair.dims();
         let pairs = pair.reshape([batch, rows * columns, channels]);
-        let gelu = faults::gelu(self.gelu, &self.path);
-        let y = B::pointwise_block(pairs, &self.norm, &self.linear, gelu, self.roundings);
+        let y = B::pointwise_block(pairs, &self.norm, &self.linear, self.gelu, self.roundings);
         let heads = y.dims()[2];
         let y = y.swap_dims(1, 2).reshape([batch, heads, rows, columns]);
         tap(taps, &self.path, &y);

@@ -2,7 +2,6 @@
 
 use burn::tensor::Tensor;
 
-use crate::faults::{self, Fault};
 use crate::layers::{Affine, Convolution, Linear};
 use crate::operations::{Gelu, Operations};
 use crate::parameters::Loader;
@@ -47,8 +46,7 @@ impl<B: Operations> ConvolutionBlock<B> {
             let y = B::convolution_block(x.clone(), norm, convolution, None, roundings);
             tap(taps, &self.path, &y);
         }
-        let residual = Some(residual).filter(|_| !faults::at(Fault::DroppedResidual, &self.path));
-        B::convolution_block(x, norm, convolution, residual, roundings)
+        B::convolution_block(x, norm, convolution, Some(residual), roundings)
     }
 }
 
@@ -84,8 +82,7 @@ impl<B: Operations> PointwiseBlock<B> {
     /// `[B, S, in]` to `[B, S, out]`.
     pub fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 3> {
         let _scope = B::scope(&self.path);
-        let gelu = faults::gelu(self.gelu, &self.path);
-        let y = B::pointwise_block(x, &self.norm, &self.linear, gelu, self.roundings);
+        let y = B::pointwise_block(x, &self.norm, &self.linear, self.gelu, self.roundings);
         tap(taps, &self.path, &y);
         y
     }

@@ -14,7 +14,6 @@ mod outputs;
 mod pair;
 mod pass;
 mod plans;
-mod precision;
 mod prepare;
 mod rows;
 mod steps;
@@ -38,6 +37,7 @@ use crate::config::Config;
 use crate::forward::AlphaGenome;
 use crate::load::describe;
 use crate::metadata::Metadata;
+use crate::precision::Arithmetic;
 use crate::request::Request;
 use crate::store::Store;
 use crate::taps::Taps;
@@ -47,7 +47,6 @@ use kernels::Kernels;
 pub use outputs::{CudaOutputs, NonFinite};
 use pass::Pass;
 use plans::Plans;
-pub use precision::Precision;
 use prepare::Key;
 pub use timing::ModuleCost;
 use weights::Weights;
@@ -57,7 +56,7 @@ use weights::upload::Uploader;
 pub struct CudaAlphaGenome {
     config: Config,
     metadata: Option<Metadata>,
-    precision: Precision,
+    arithmetic: Arithmetic,
     device: Device,
     kernels: Kernels,
     weights: Weights,
@@ -71,8 +70,11 @@ impl CudaAlphaGenome {
     /// Loads the folder of a conversion onto a GPU.
     ///
     /// # Errors
-    /// [`CudaError`] when a file does not fit, or the GPU, its driver or its libraries are missing.
-    pub fn load(dir: &Path, ordinal: u32, precision: Precision) -> Result<Self, CudaError> {
+    /// [`CudaError`] when the arithmetic is a CPU's, a file does not fit, or the GPU, its driver or its libraries are missing.
+    pub fn load(dir: &Path, ordinal: u32, arithmetic: Arithmetic) -> Result<Self, CudaError> {
+        if matches!(arithmetic, Arithmetic::XlaCpuF32 | Arithmetic::XlaCpuBf16) {
+            return Err(CudaError::Arithmetic(arithmetic));
+        }
         let (config, metadata) = describe(dir)?;
         let store = Store::open(dir)?;
         AlphaGenome::<Flex>::survey(
@@ -83,15 +85,14 @@ impl CudaAlphaGenome {
         )?;
         widths::check(&config)?;
         let device = Device::open(ordinal)?;
-        let kernels = Kernels::compile(&device, precision.is_bf16())?;
+        let kernels = Kernels::compile(&device, arithmetic.is_bfloat16())?;
         let parts = (&store, &config, metadata.as_ref());
-        let excess = precision == Precision::Bf16;
         let plans = Plans::new(&device, false)?;
-        let weights = Uploader::new(&device, &kernels, parts, excess)?.finish()?;
+        let weights = Uploader::new(&device, &kernels, parts, arithmetic.roundings())?.finish()?;
         let mut model = Self {
             config,
             metadata,
-            precision,
+            arithmetic,
             device,
             kernels,
             weights,
@@ -134,7 +135,7 @@ impl CudaAlphaGenome {
     fn fuses(&self) -> bool {
         let architecture = self.device.properties().architecture;
         (architecture.major, architecture.minor) == (9, 0)
-            && self.precision.is_bf16()
+            && self.arithmetic.is_bfloat16()
             && tower::has_fused_widths(&self.config)
     }
 
@@ -149,8 +150,8 @@ impl CudaAlphaGenome {
     }
 
     /// The arithmetic that was chosen.
-    pub fn precision(&self) -> Precision {
-        self.precision
+    pub fn arithmetic(&self) -> Arithmetic {
+        self.arithmetic
     }
 
     /// The device.

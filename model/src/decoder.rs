@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::config::Config;
 use crate::convolutions::{ConvolutionBlock, PointwiseBlock};
+use crate::names::numbered;
 use crate::operations::Operations;
 use crate::parameters::Loader;
 use crate::precision::Roundings;
@@ -107,14 +108,5 @@ impl<B: Operations> UpResBlock<B> {
         let y = self.conv_out.forward(x.clone(), x, taps);
         tap(taps, &self.path, &y);
         y
-    }
-}
-
-/// Haiku's name of the `index`-th module of a name: the first has no number.
-pub(crate) fn numbered(name: &str, index: usize) -> String {
-    if index == 0 {
-        name.to_owned()
-    } else {
-        format!("{name}_{index}")
     }
 }

@@ -2,12 +2,77 @@
 
 use burn::tensor::Tensor;
 
-use crate::faults::{self, Fault};
 use crate::layers::{Affine, LayerNorm, Linear};
-use crate::operations::{Activation, Gelu, Operations, Organisms};
+use crate::operations::{Activation, Gelu, Operations, Organisms, Source};
 use crate::parameters::Loader;
 use crate::precision::Roundings;
+use crate::request::{Embedding, Request};
 use crate::taps::{Taps, tap};
+
+/// What the heads read, on the device.
+#[derive(Clone, Debug)]
+pub struct Embeddings<B: Operations> {
+    /// `[B, S, C]`.
+    pub one_base_pair: Option<Tensor<B, 3>>,
+    /// Of bins of 128 bp, `[B, S / 128, C]`.
+    pub bins: Option<Tensor<B, 3>>,
+    /// Of pairs of 2,048 bp, `[B, P, P, F]`.
+    pub pair: Option<Tensor<B, 4>>,
+}
+
+impl<B: Operations> Default for Embeddings<B> {
+    fn default() -> Self {
+        Self {
+            one_base_pair: None,
+            bins: None,
+            pair: None,
+        }
+    }
+}
+
+impl<B: Operations> Embeddings<B> {
+    /// Those that are there, with their shapes.
+    pub(crate) fn shapes(&self) -> Vec<(Embedding, Vec<usize>)> {
+        let dims = |x: &Tensor<B, 3>| x.dims().to_vec();
+        let pair = self.pair.as_ref().map(|x| x.dims().to_vec());
+        let all = [
+            (
+                Embedding::OneBasePair,
+                self.one_base_pair.as_ref().map(dims),
+            ),
+            (Embedding::Bins, self.bins.as_ref().map(dims)),
+            (Embedding::Pair, pair),
+        ];
+        let there = all.into_iter();
+        there
+            .filter_map(|(its, shape)| Some((its, shape?)))
+            .collect()
+    }
+
+    /// Brings those that a request hands in to the device, once their shapes are checked.
+    pub(crate) fn given(request: &Request, device: &B::Device) -> Self {
+        fn tensor<B: Operations, const D: usize>(
+            request: &Request,
+            embedding: Embedding,
+            device: &B::Device,
+        ) -> Option<Tensor<B, D>> {
+            let array = request.given.get(&embedding)?;
+            let shape = array.shape.as_slice().try_into().ok()?;
+            let values = || array.values.to_f32();
+            Some(B::floats(
+                Source::Embedding(embedding),
+                shape,
+                values,
+                device,
+            ))
+        }
+        Self {
+            one_base_pair: tensor(request, Embedding::OneBasePair, device),
+            bins: tensor(request, Embedding::Bins, device),
+            pair: tensor(request, Embedding::Pair, device),
+        }
+    }
+}
 
 /// `OutputEmbedder`.
 #[derive(Clone, Debug)]
@@ -97,17 +162,11 @@ impl<B: Operations> OutputPair<B> {
         let _scope = B::scope(&self.path);
         let [batch, rows, columns, channels] = pair.dims();
         let roundings = self.roundings;
-        let x = if faults::at(Fault::AsymmetricPair, &self.path) {
-            pair
-        } else {
-            B::symmetrise(pair, roundings)
-        };
-        let x = x.reshape([batch, rows * columns, channels]);
+        let x = B::symmetrise(pair, roundings).reshape([batch, rows * columns, channels]);
         let organism = self.organisms.clone().select(0, organisms.indices.clone());
         let organism = organism.unsqueeze_dim(1);
         let x = B::layer_normalise(x, &self.norm, roundings);
-        let gelu = faults::gelu(self.gelu, &self.path);
-        let y = B::activate(B::add(x, organism, roundings), gelu, roundings)
+        let y = B::activate(B::add(x, organism, roundings), self.gelu, roundings)
             .reshape([batch, rows, columns, channels]);
         tap(taps, &self.path, &y);
         y

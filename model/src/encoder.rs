@@ -4,7 +4,6 @@ use burn::tensor::Tensor;
 
 use crate::config;
 use crate::convolutions::ConvolutionBlock;
-use crate::faults;
 use crate::layers::Convolution;
 use crate::operations::Operations;
 use crate::parameters::Loader;
@@ -50,7 +49,7 @@ impl<B: Operations> SequenceEncoder<B> {
             if keep {
                 kept.push(x.clone());
             }
-            x = stage.forward(faults::max_pool(x, &stage.path), taps);
+            x = stage.forward(B::max_pool(x), taps);
         }
         if keep {
             kept.push(x.clone());

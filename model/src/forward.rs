@@ -10,22 +10,33 @@ use crate::attention::AttentionForm;
 use crate::batch::Batch;
 use crate::config::Config;
 use crate::decoder::SequenceDecoder;
-use crate::embeddings::{OutputEmbedder, OutputPair};
+use crate::embeddings::{Embeddings, OutputEmbedder, OutputPair};
 use crate::encoder::SequenceEncoder;
 use crate::heads::{self, Head};
 use crate::load::{LoadError, describe};
 use crate::metadata::Metadata;
 use crate::operations::{Operations, Organisms, Source};
-use crate::outputs::{Output, Outputs};
+use crate::outputs::Outputs;
 use crate::parameters::{Loader, Parameters};
 use crate::parts::Form;
-use crate::plan::{ForwardError, Plan};
+use crate::plan::{ForwardError, Plan, check_shape};
 use crate::precision::Arithmetic;
 use crate::request::{Embedding, Request};
 use crate::stages::EMBED;
 use crate::store::Store;
 use crate::taps::{Taps, tap};
 use crate::tower::TransformerTower;
+
+/// What embeddings are made of.
+#[derive(Clone, Debug)]
+pub struct Trunk<B: Operations> {
+    /// The sequence after the tower, `[B, S / 128, C]`; nothing where only the pair was computed.
+    pub sequence: Option<Tensor<B, 3>>,
+    /// What the decoder takes from the encoder, at 1, 2, ... 64 bp.
+    pub skips: Vec<Tensor<B, 3>>,
+    /// The pair after its last update, `[B, P, P, F]`.
+    pub pair: Option<Tensor<B, 4>>,
+}
 
 /// AlphaGenome with its parameters on a device.
 #[derive(Clone, Debug)]
@@ -148,7 +159,7 @@ impl<B: Operations> AlphaGenome<B> {
         }
     }
 
-    /// Runs a batch, and computes what the request asks for.
+    /// Runs a batch, and computes what the request asks for: the trunk, embeddings on it, and heads on those.
     ///
     /// # Errors
     /// [`ForwardError`] when the request or the batch does not fit the model.
@@ -159,42 +170,115 @@ impl<B: Operations> AlphaGenome<B> {
         taps: &mut dyn Taps,
     ) -> Result<Outputs<B>, ForwardError> {
         let plan = Plan::new(&self.config, batch, request)?;
-        let mut outputs = Outputs::new(self.arithmetic());
-        if !plan.trunk && !plan.pair {
-            return Ok(outputs);
+        let organisms = &Organisms::new(batch.organisms(), &self.device);
+        let mut embeddings = Embeddings::given(request, &self.device);
+        if !plan.computed.is_empty() {
+            let trunk = self.run_trunk(&plan, batch, organisms, taps);
+            self.run_embedders(&plan, trunk, &mut embeddings, organisms, taps);
+        }
+        Ok(self.run_heads(&plan, embeddings, organisms, request, taps))
+    }
+
+    /// The trunk of a batch: all that embeddings are made of.
+    ///
+    /// # Errors
+    /// [`ForwardError`] when the batch does not fit the model.
+    pub fn trunk(&self, batch: &Batch, taps: &mut dyn Taps) -> Result<Trunk<B>, ForwardError> {
+        let plan = Plan::new(&self.config, batch, &Request::embeddings(Embedding::ALL))?;
+        let organisms = &Organisms::new(batch.organisms(), &self.device);
+        Ok(self.run_trunk(&plan, batch, organisms, taps))
+    }
+
+    /// All embeddings on a trunk of this batch.
+    ///
+    /// # Errors
+    /// [`ForwardError`] when the batch does not fit the model.
+    pub fn embed(
+        &self,
+        batch: &Batch,
+        trunk: Trunk<B>,
+        taps: &mut dyn Taps,
+    ) -> Result<Embeddings<B>, ForwardError> {
+        let plan = Plan::new(&self.config, batch, &Request::embeddings(Embedding::ALL))?;
+        let organisms = &Organisms::new(batch.organisms(), &self.device);
+        let mut embeddings = Embeddings::default();
+        self.run_embedders(&plan, trunk, &mut embeddings, organisms, taps);
+        Ok(embeddings)
+    }
+
+    /// The heads of a request on embeddings of this batch.
+    ///
+    /// # Errors
+    /// [`ForwardError`] when the request or the batch does not fit the model, or an embedding that heads read is missing or of
+    /// another shape.
+    pub fn predict(
+        &self,
+        batch: &Batch,
+        embeddings: Embeddings<B>,
+        request: &Request,
+        taps: &mut dyn Taps,
+    ) -> Result<Outputs<B>, ForwardError> {
+        let shapes = embeddings.shapes();
+        for (embedding, shape) in &shapes {
+            let values = Some(shape.iter().product());
+            check_shape(*embedding, (shape, values), &self.config, batch)?;
+        }
+        let given = shapes.into_iter().map(|(embedding, _)| embedding).collect();
+        let plan = Plan::on(&given, &self.config, batch, request)?;
+        if let Some(missing) = plan.computed.first() {
+            return Err(ForwardError::NoEmbedding(missing.name()));
         }
         let organisms = &Organisms::new(batch.organisms(), &self.device);
+        Ok(self.run_heads(&plan, embeddings, organisms, request, taps))
+    }
+
+    fn run_trunk(
+        &self,
+        plan: &Plan,
+        batch: &Batch,
+        organisms: &Organisms<B>,
+        taps: &mut dyn Taps,
+    ) -> Trunk<B> {
         let shape = [batch.size(), batch.length(), 4];
         let bases = B::floats(Source::Bases, shape, || batch.one_hot(), &self.device);
-
-        let (trunk, skips) = self.encoder.forward(bases, plan.decoder, taps);
+        let (x, skips) = self.encoder.forward(bases, plan.decoder(), taps);
         let organism = self.organism(organisms, taps);
-        let roundings = self.arithmetic().roundings();
-        let trunk = B::add(trunk, organism.unsqueeze_dim(1), roundings);
-        let (trunk, pair) = self.tower.forward(trunk, plan.trunk, taps);
-        if let Some(pair) = pair.filter(|_| plan.pair) {
-            let pair = self.output_pair.forward(pair, organisms, taps);
-            self.pair_outputs(&plan, pair, organisms, &mut outputs);
+        let x = B::add(x, organism.unsqueeze_dim(1), self.arithmetic().roundings());
+        let (sequence, pair) = self.tower.forward(x, plan.trunk(), taps);
+        Trunk {
+            sequence,
+            skips,
+            pair,
         }
-        let Some(trunk) = trunk else {
-            return Ok(outputs);
+    }
+
+    fn run_embedders(
+        &self,
+        plan: &Plan,
+        trunk: Trunk<B>,
+        embeddings: &mut Embeddings<B>,
+        organisms: &Organisms<B>,
+        taps: &mut dyn Taps,
+    ) {
+        if plan.computed.contains(&Embedding::Pair) {
+            let pair = trunk.pair;
+            embeddings.pair = pair.map(|pair| self.output_pair.forward(pair, organisms, taps));
+        }
+        let Some(x) = trunk.sequence.filter(|_| plan.trunk()) else {
+            return;
         };
-        let bins = self
-            .embedder_128bp
-            .forward(trunk.clone(), None, organisms, taps);
-        self.tracks((&plan, 128), &bins, organisms, taps, &mut outputs);
-        if plan.decoder {
-            let x = self.decoder.forward(trunk, skips, taps);
-            let x = self
-                .embedder_1bp
-                .forward(x, Some(bins.clone()), organisms, taps);
-            self.tracks((&plan, 1), &x, organisms, taps, &mut outputs);
-            self.splice_sites(&plan, x, organisms, request, &mut outputs);
+        if plan.computed.contains(&Embedding::Bins) {
+            let bins = self
+                .embedder_128bp
+                .forward(x.clone(), None, organisms, taps);
+            embeddings.bins = Some(bins);
         }
-        if plan.embeddings.contains(&Embedding::Bins) {
-            outputs.insert(Embedding::Bins.name(), Output::Sequence(bins));
+        if plan.decoder() {
+            let x = self.decoder.forward(x, trunk.skips, taps);
+            let bins = embeddings.bins.clone();
+            let fine = self.embedder_1bp.forward(x, bins, organisms, taps);
+            embeddings.one_base_pair = Some(fine);
         }
-        Ok(outputs)
     }
 
     /// What the trunk takes from the organisms, `[B, C]` (`Embed`).
@@ -203,122 +287,5 @@ impl<B: Operations> AlphaGenome<B> {
         let y = self.organisms.clone().select(0, organisms.indices.clone());
         tap(taps, EMBED, &y);
         y
-    }
-
-    fn pair_outputs(
-        &self,
-        plan: &Plan,
-        pair: Tensor<B, 4>,
-        organisms: &Organisms<B>,
-        outputs: &mut Outputs<B>,
-    ) {
-        for (name, head) in &self.heads {
-            if let Head::ContactMaps(head) = head
-                && plan.heads.contains(name)
-            {
-                let _scope = B::scope(&format!("alphagenome/head/{name}"));
-                let contacts = head.forward(pair.clone(), organisms);
-                outputs.insert(format!("{name}/predictions"), Output::Pair(contacts));
-            }
-        }
-        if plan.embeddings.contains(&Embedding::Pair) {
-            outputs.insert(Embedding::Pair.name(), Output::Pair(pair));
-        }
-    }
-
-    fn tracks(
-        &self,
-        (plan, resolution): (&Plan, u32),
-        x: &Tensor<B, 3>,
-        organisms: &Organisms<B>,
-        taps: &mut dyn Taps,
-        outputs: &mut Outputs<B>,
-    ) {
-        if !plan.resolutions.contains(&resolution) {
-            return;
-        }
-        for (name, head) in &self.heads {
-            let Head::GenomeTracks(head) = head else {
-                continue;
-            };
-            if !plan.heads.contains(name) {
-                continue;
-            }
-            let predictions = head.forward(resolution, x.clone(), organisms, taps);
-            let Some(predictions) = predictions else {
-                continue;
-            };
-            let scaled = format!("{name}/scaled_predictions_{resolution}bp");
-            outputs.insert(scaled, Output::Sequence(predictions.scaled));
-            if let Some(unscaled) = predictions.unscaled {
-                outputs.insert(
-                    format!("{name}/predictions_{resolution}bp"),
-                    Output::Sequence(unscaled),
-                );
-            }
-        }
-    }
-
-    fn splice_sites(
-        &self,
-        plan: &Plan,
-        x: Tensor<B, 3>,
-        organisms: &Organisms<B>,
-        request: &Request,
-        outputs: &mut Outputs<B>,
-    ) {
-        let mut probabilities = None;
-        for (name, head) in &self.heads {
-            let _scope = B::scope(&format!("alphagenome/head/{name}"));
-            let wanted = plan.resolutions.contains(&1) && plan.heads.contains(name);
-            match head {
-                Head::SpliceSitesClassification(head) if wanted || plan.chooses_positions => {
-                    let [logits, predictions] = head.forward(x.clone(), organisms);
-                    probabilities = Some(predictions.clone());
-                    if wanted {
-                        outputs.insert(format!("{name}/logits"), Output::Sequence(logits));
-                        outputs
-                            .insert(format!("{name}/predictions"), Output::Sequence(predictions));
-                    }
-                }
-                Head::SpliceSitesUsage(head) if wanted => {
-                    let [logits, predictions] = head.forward(x.clone(), organisms);
-                    outputs.insert(format!("{name}/logits"), Output::Sequence(logits));
-                    outputs.insert(format!("{name}/predictions"), Output::Half(predictions));
-                }
-                _ => {}
-            }
-        }
-        for (name, head) in &self.heads {
-            let Head::SpliceSitesJunction(head) = head else {
-                continue;
-            };
-            if !plan.resolutions.contains(&1) || !plan.heads.contains(name) {
-                continue;
-            }
-            let _scope = B::scope(&format!("alphagenome/head/{name}"));
-            let sites = match (&request.splice_site_positions, &probabilities) {
-                (Some(given), _) => {
-                    let shape = [organisms.host.len(), 4, given.count];
-                    let places = || given.places.clone();
-                    B::integers(Source::SpliceSites, shape, places, &self.device)
-                }
-                (None, Some(probabilities)) => {
-                    B::best_positions(probabilities.clone(), head.top_k, head.threshold)
-                }
-                (None, None) => continue,
-            };
-            let counts = head.forward(x.clone(), sites.clone(), organisms);
-            let mask = Output::Mask(sites.clone(), head.tissues(), organisms.clone());
-            outputs.insert(format!("{name}/predictions"), Output::Pair(counts));
-            outputs.insert(
-                format!("{name}/splice_site_positions"),
-                Output::Positions(sites),
-            );
-            outputs.insert(format!("{name}/splice_junction_mask"), mask);
-        }
-        if plan.embeddings.contains(&Embedding::OneBasePair) {
-            outputs.insert(Embedding::OneBasePair.name(), Output::Sequence(x));
-        }
     }
 }

@@ -4,17 +4,22 @@
 //! itself. It has the Haiku path of the module that it stands in, and where it rounds. Nothing in it depends on weights: a
 //! parameter is a key, and an organism, a base or a chosen splice site is a value like any other.
 
+mod edit;
 mod evaluate;
+mod held;
 mod modules;
 mod operations;
+mod read;
 mod record;
+mod replay;
+#[cfg(test)]
+mod roundings;
 
 use std::sync::Arc;
 
-use burn::tensor::{DType, Slice};
 use burn_flex::FlexDevice;
 
-use self::operations::{float_value, integer_value};
+use self::read::{float_value, integer_value};
 use self::record::{Recorded, recorded};
 use crate::array::{Array, Values};
 use crate::attention::AttentionForm;
@@ -33,7 +38,12 @@ use crate::request::Request;
 use crate::store::Store;
 use crate::taps::NoTaps;
 
-pub(crate) use self::evaluate::{Between, Evaluation, Held};
+pub use burn::tensor::{DType, Slice};
+
+pub use self::edit::{Edit, edited};
+pub(crate) use self::edit::{chosen, unedited};
+pub(crate) use self::evaluate::{Between, Evaluation};
+pub(crate) use self::held::Held;
 
 /// A value: where it stands in [`Graph::values`].
 pub type ValueId = usize;
@@ -81,6 +91,8 @@ pub struct Node {
 pub enum Kind {
     /// Its own type.
     Plain,
+    /// Places of splice sites.
+    Sites,
     /// float16.
     Half,
     /// Which junctions there are between splice sites.
@@ -171,7 +183,7 @@ pub(crate) fn describe(
             Output::Sequence(x) => (float_value(x), Kind::Plain),
             Output::Half(x) => (float_value(x), Kind::Half),
             Output::Pair(x) => (float_value(x), Kind::Plain),
-            Output::Positions(x) => (integer_value(x), Kind::Plain),
+            Output::Positions(x) => (integer_value(x), Kind::Sites),
             Output::Mask(sites, tissues, _) => (integer_value(sites), Kind::Mask(tissues.clone())),
         };
         graph.outputs.push((name.to_owned(), value, kind));

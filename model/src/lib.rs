@@ -29,13 +29,13 @@ pub mod cuda;
 pub mod decoder;
 pub mod embeddings;
 pub mod encoder;
-pub mod faults;
 pub mod forward;
 pub mod graph;
 pub mod heads;
 pub mod layers;
 pub mod load;
 pub mod metadata;
+pub mod names;
 pub mod operations;
 pub mod outputs;
 pub mod pair;
@@ -54,7 +54,7 @@ pub mod taps;
 pub mod tower;
 
 #[cfg(feature = "cuda")]
-pub use self::cuda::{CudaAlphaGenome, CudaError, CudaOutputs, ModuleCost, NonFinite, Precision};
+pub use self::cuda::{CudaAlphaGenome, CudaError, CudaOutputs, ModuleCost, NonFinite};
 pub use array::{Array, Values};
 pub use attention::AttentionForm;
 pub use batch::Batch;

@@ -16,6 +16,7 @@ use crate::heads::{self, JunctionHead};
 use crate::layers::{Affine, Convolution, LayerNorm, Linear, Rotation};
 use crate::plain::{self, Sites};
 use crate::precision::{Rounding, Roundings};
+use crate::request::Embedding;
 
 /// The two forms of gelu that AlphaGenome uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub enum Source {
     Organisms,
     /// The splice sites that a request names, `[B, 4, K]`.
     SpliceSites,
+    /// An embedding that a request hands in.
+    Embedding(Embedding),
     /// A parameter by its key; what is a part of a stored tensor has indices behind the key, as `w[0]`.
     Parameter(String),
     /// A table that follows from the configuration and the length.

@@ -3,9 +3,8 @@
 use burn::tensor::Tensor;
 
 use crate::config;
-use crate::decoder::numbered;
-use crate::faults;
 use crate::layers::{LayerNorm, Linear};
+use crate::names::numbered;
 use crate::operations::{Activation, Gelu, Operations, Source};
 use crate::parameters::Loader;
 use crate::precision::Roundings;
@@ -55,9 +54,9 @@ impl<B: Operations> PairUpdateBlock<B> {
             None => y,
         };
         let y = self.row_attention.forward(pair.clone(), taps);
-        let pair = faults::residual(pair, y, self.roundings, &self.row_attention.path);
+        let pair = B::add(pair, y, self.roundings);
         let y = self.mlp.forward(pair.clone(), taps);
-        let pair = faults::residual(pair, y, self.roundings, &self.mlp.path);
+        let pair = B::add(pair, y, self.roundings);
         tap(taps, &self.path, &pair);
         pair
     }
@@ -129,7 +128,7 @@ impl<B: Operations> SequenceToPairBlock<B> {
     pub(crate) fn forward(&self, x: Tensor<B, 3>, taps: &mut dyn Taps) -> Tensor<B, 4> {
         let _scope = B::scope(&self.path);
         let roundings = self.roundings;
-        let x = faults::mean_pool(x, self.pool, roundings, &self.path);
+        let x = B::mean_pool(x, self.pool, roundings);
         let x = B::layer_normalise(x, &self.norm, roundings);
         let [batch, length, _] = x.dims();
         let [heads, width] = self.query_bias.dims();
@@ -146,7 +145,6 @@ impl<B: Operations> SequenceToPairBlock<B> {
         );
         let positions = project(&features, &self.positions);
         let positions = positions.reshape([2 * length, heads, width]);
-        let positions = faults::distances(positions, &self.path);
         let products = B::pair_products(
             queries,
             keys,
@@ -160,7 +158,7 @@ impl<B: Operations> SequenceToPairBlock<B> {
             &self.pair,
         );
         let channels = pair.dims()[2];
-        let active = B::activate(x, faults::gelu(self.gelu, &self.path), roundings);
+        let active = B::activate(x, self.gelu, roundings);
         let of_query = project(&active, &self.of_query).reshape([batch, length, 1, channels]);
         let of_key = project(&active, &self.of_key).reshape([batch, 1, length, channels]);
         let pair = pair.reshape([batch, length, length, channels]);
@@ -199,7 +197,6 @@ impl<B: Operations> RowAttentionBlock<B> {
     pub(crate) fn forward(&self, pair: Tensor<B, 4>, taps: &mut dyn Taps) -> Tensor<B, 4> {
         let _scope = B::scope(&self.path);
         let roundings = self.roundings;
-        let pair = faults::rows(pair, &self.path);
         let [batch, rows, columns, channels] = pair.dims();
         let x = pair.reshape([batch, rows * columns, channels]);
         let x = B::layer_normalise(x, &self.norm, self.roundings);
@@ -214,7 +211,6 @@ impl<B: Operations> RowAttentionBlock<B> {
             project(&self.values, roundings.unfinished()),
             roundings,
         );
-        let y = faults::rows(y, &self.path);
         tap(taps, &self.path, &y);
         y
     }
@@ -249,7 +245,7 @@ impl<B: Operations> PairMlpBlock<B> {
         let [batch, rows, columns, channels] = pair.dims();
         let x = pair.reshape([batch, rows * columns, channels]);
         let x = B::layer_normalise(x, &self.norm, self.roundings);
-        let h = B::project(x, &self.wide, faults::relu(&self.path), self.roundings);
+        let h = B::project(x, &self.wide, Activation::Relu, self.roundings);
         let y = B::project(h, &self.narrow, Activation::Identity, self.roundings)
             .reshape([batch, rows, columns, channels]);
         tap(taps, &self.path, &y);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::array::Values;
 use crate::batch::Batch;
 use crate::config::{Config, Head};
 use crate::heads::junctions::SpliceSitePositions;
@@ -36,6 +37,19 @@ pub enum ForwardError {
         "junctions need splice sites, and the model has no head that classifies them: give splice_site_positions"
     )]
     NoClassification,
+    /// An embedding that does not fit the batch and the model.
+    #[error("given {name} is {found}, expected floats of {expected:?}")]
+    Embedding {
+        /// Its name among the outputs.
+        name: &'static str,
+        /// What it is.
+        found: String,
+        /// The shape that it should have.
+        expected: Vec<usize>,
+    },
+    /// An embedding that heads read and that is not there.
+    #[error("heads that were asked for read {0}, which was not given")]
+    NoEmbedding(&'static str),
     /// Splice sites that do not fit the batch.
     #[error("splice_site_positions: {0}")]
     Positions(String),
@@ -49,12 +63,10 @@ pub(crate) struct Plan {
     pub(crate) resolutions: BTreeSet<u32>,
     /// Embeddings that are handed out.
     pub(crate) embeddings: BTreeSet<Embedding>,
-    /// Whether anything reads the trunk after the tower.
-    pub(crate) trunk: bool,
-    /// Whether anything reads the pair after the tower.
-    pub(crate) pair: bool,
-    /// Whether anything reads the embedding at 1 bp.
-    pub(crate) decoder: bool,
+    /// Embeddings that are read, by heads or in the making of others, or handed out.
+    pub(crate) read: BTreeSet<Embedding>,
+    /// Those of them that are computed, since they were not given.
+    pub(crate) computed: BTreeSet<Embedding>,
     /// Whether splice sites are classified to choose positions.
     pub(crate) chooses_positions: bool,
 }
@@ -62,6 +74,24 @@ pub(crate) struct Plan {
 impl Plan {
     /// Plans a pass.
     pub(crate) fn new(
+        config: &Config,
+        batch: &Batch,
+        request: &Request,
+    ) -> Result<Self, ForwardError> {
+        for (&embedding, array) in &request.given {
+            let values = match array.values {
+                Values::I32(_) | Values::Bool(_) => None,
+                _ => Some(array.values.len()),
+            };
+            check_shape(embedding, (&array.shape, values), config, batch)?;
+        }
+        let given = request.given.keys().copied().collect();
+        Self::on(&given, config, batch, request)
+    }
+
+    /// Plans a pass on embeddings that are there.
+    pub(crate) fn on(
+        given: &BTreeSet<Embedding>,
         config: &Config,
         batch: &Batch,
         request: &Request,
@@ -124,17 +154,71 @@ impl Plan {
             return Err(ForwardError::NoClassification);
         }
         let embeds = |embedding| request.embeddings.contains(&embedding);
-        let decoder = at(1) || embeds(Embedding::OneBasePair);
+        let given = |embedding| given.contains(&embedding);
+        let fine = at(1) || embeds(Embedding::OneBasePair);
+        let bins = at(128) || embeds(Embedding::Bins) || (fine && !given(Embedding::OneBasePair));
+        let pair = any(&|head| matches!(head, Head::ContactMaps { .. })) || embeds(Embedding::Pair);
+        let read = [
+            (Embedding::OneBasePair, fine),
+            (Embedding::Bins, bins),
+            (Embedding::Pair, pair),
+        ];
+        let read = read.into_iter().filter(|(_, read)| *read);
+        let read: BTreeSet<Embedding> = read.map(|(embedding, _)| embedding).collect();
         Ok(Self {
-            trunk: decoder || at(128) || embeds(Embedding::Bins),
-            pair: any(&|head| matches!(head, Head::ContactMaps { .. })) || embeds(Embedding::Pair),
-            decoder,
+            computed: read.iter().copied().filter(|&its| !given(its)).collect(),
+            read,
             chooses_positions,
             embeddings: request.embeddings.clone(),
             resolutions: request.resolutions.clone(),
             heads,
         })
     }
+}
+
+impl Plan {
+    /// Whether the trunk is read after the tower.
+    pub(crate) fn trunk(&self) -> bool {
+        self.computed.contains(&Embedding::Bins) || self.decoder()
+    }
+
+    /// Whether the decoder runs.
+    pub(crate) fn decoder(&self) -> bool {
+        self.computed.contains(&Embedding::OneBasePair)
+    }
+}
+
+/// The shape of an embedding of a batch.
+fn shape(embedding: Embedding, config: &Config, batch: &Batch) -> Vec<usize> {
+    let (widths, bins) = (&config.embedders, batch.length() / 128);
+    let pairs = bins / config.pair.pool;
+    match embedding {
+        Embedding::OneBasePair => vec![batch.size(), batch.length(), widths.embeddings_1bp],
+        Embedding::Bins => vec![batch.size(), bins, widths.embeddings_128bp],
+        Embedding::Pair => vec![batch.size(), pairs, pairs, widths.embeddings_pair],
+    }
+}
+
+/// Whether an embedding has the shape that it has in a batch, and as many values; `values` are none where they are no floats.
+pub(crate) fn check_shape(
+    embedding: Embedding,
+    (found, values): (&[usize], Option<usize>),
+    config: &Config,
+    batch: &Batch,
+) -> Result<(), ForwardError> {
+    let expected = shape(embedding, config, batch);
+    if found == expected && values == Some(expected.iter().product()) {
+        return Ok(());
+    }
+    let found = match values {
+        Some(count) => format!("{found:?} with {count} values"),
+        None => "no floats".into(),
+    };
+    Err(ForwardError::Embedding {
+        name: embedding.name(),
+        found,
+        expected,
+    })
 }
 
 fn check_positions(positions: &SpliceSitePositions, batch: &Batch) -> Result<(), String> {

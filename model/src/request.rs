@@ -1,7 +1,8 @@
 //! What a caller wants from a forward pass.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::array::Array;
 use crate::heads::junctions::SpliceSitePositions;
 
 /// An embedding that heads read, and a caller may want.
@@ -33,7 +34,7 @@ impl Embedding {
 ///
 /// A head gives an output when it is chosen and so is the output's resolution. Splice-site outputs are 1 bp ones;
 /// contact maps belong to neither resolution, choosing the head is enough.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// Heads by name; nothing for all heads of the model.
     pub heads: Option<BTreeSet<String>>,
@@ -43,6 +44,9 @@ pub struct Request {
     pub embeddings: BTreeSet<Embedding>,
     /// The splice sites between which junctions are predicted; nothing to take the model's best ones.
     pub splice_site_positions: Option<SpliceSitePositions>,
+    /// Embeddings that are read instead of the model's own, stitched ones for example. What leads to them is not computed,
+    /// and of the sequence nothing but its length counts where nothing else reads it.
+    pub given: BTreeMap<Embedding, Array>,
 }
 
 impl Default for Request {
@@ -59,6 +63,16 @@ impl Request {
             resolutions: BTreeSet::from([1, 128]),
             embeddings: BTreeSet::from(Embedding::ALL),
             splice_site_positions: None,
+            given: BTreeMap::new(),
+        }
+    }
+
+    /// Embeddings alone.
+    pub fn embeddings(wanted: impl IntoIterator<Item = Embedding>) -> Self {
+        Self {
+            heads: Some(BTreeSet::new()),
+            embeddings: wanted.into_iter().collect(),
+            ..Self::everything()
         }
     }
 

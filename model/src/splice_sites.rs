@@ -2,11 +2,6 @@
 
 use std::cmp::Ordering;
 
-use crate::faults::{self, Fault};
-
-/// The head that asks.
-pub(crate) const PATH: &str = "alphagenome/head/splice_sites_junction";
-
 /// What stands where there is no splice site.
 pub const NO_POSITION: i32 = -1;
 
@@ -39,11 +34,7 @@ pub fn best_positions(
                 order.truncate(k);
             }
             order.retain(|&position| value(position) >= threshold);
-            if faults::at(Fault::BestFirst, PATH) {
-                order.sort_unstable_by(best_first);
-            } else {
-                order.sort_unstable();
-            }
+            order.sort_unstable();
             positions.extend(order.iter().map(|&position| position as i32));
             positions.resize(positions.len() + k - order.len(), NO_POSITION);
         }

@@ -5,33 +5,28 @@
 //! [`AlphaGenome::run_stage`] runs one. Both are read off the [graph](crate::graph): a module is what lies between its output
 //! and the outputs of others, sums of the residual streams included.
 
-use std::cell::RefCell;
+mod network;
+
 use std::collections::BTreeMap;
-use std::rc::Rc;
-use std::sync::Arc;
 
 use burn::tensor::TensorData;
 
 use crate::array::{Array, Values};
 use crate::attention::AttentionForm;
 use crate::batch::Batch;
-use crate::config::{Config, Head};
-use crate::faults;
+use crate::config::Config;
 use crate::forward::AlphaGenome;
-use crate::graph::{Between, Evaluation, Graph, Held, Operation, ValueId, describe};
-use crate::heads::junctions::SpliceSitePositions;
+use crate::graph::{Between, Held, Operation, ValueId, unedited};
 use crate::metadata::Metadata;
-use crate::operations::{Operations, Organisms, Source};
+use crate::operations::{Operations, Source};
 use crate::parts::Form;
 use crate::precision::Arithmetic;
-use crate::request::Request;
 use crate::sequence::Sequence;
-use crate::taps::{NoTaps, Taps};
+use crate::taps::NoTaps;
+use network::Network;
 
 /// Haiku's path of the organisms' embedding.
 pub(crate) const EMBED: &str = "alphagenome/embed";
-/// Graphs that are kept on a thread: of a few forms of a model.
-const KEPT: usize = 4;
 
 /// A module of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +45,15 @@ pub struct Stage {
     pub weights: String,
     pub(crate) values: Vec<ValueId>,
     pub(crate) read: Option<ValueId>,
+}
+
+impl Stage {
+    fn missing(&self, input: &str) -> StageError {
+        StageError::Missing {
+            stage: self.path.clone(),
+            input: input.into(),
+        }
+    }
 }
 
 /// A module that cannot be run.
@@ -88,40 +92,7 @@ pub fn of(config: &Config, metadata: Option<&Metadata>) -> Vec<Stage> {
     let sequence = Sequence::from_indices(&[4; 2048]).expect("2,048 bp are a sequence");
     let batch = Batch::new(vec![sequence], vec![0]).expect("one sequence is a batch");
     let form = (Form::from(Arithmetic::default()), AttentionForm::default());
-    faults::without(|| graph(config, metadata, form, &batch).stages())
-}
-
-/// The graph of everything on given splice sites, which no choice precedes.
-fn graph(
-    config: &Config,
-    metadata: Option<&Metadata>,
-    form: (Form, AttentionForm),
-    batch: &Batch,
-) -> Graph {
-    let request = Request {
-        splice_site_positions: Some(SpliceSitePositions {
-            count: 1,
-            places: vec![-1; 4 * batch.size()],
-        }),
-        ..Request::everything()
-    };
-    // Nothing of such a request can be refused but organisms that the model does not have, which have no part in a graph.
-    describe(config, metadata, form, batch, &request).unwrap_or_default()
-}
-
-/// A graph with its modules, and what it is the graph of.
-struct Network {
-    config: Config,
-    metadata: Option<Arc<Metadata>>,
-    form: (Form, AttentionForm),
-    shape: [usize; 2],
-    fault: faults::Chosen,
-    graph: Graph,
-    stages: Vec<Stage>,
-}
-
-thread_local! {
-    static NETWORKS: RefCell<Vec<Rc<Network>>> = const { RefCell::new(Vec::new()) };
+    network::graph(config, metadata, form, &batch).stages()
 }
 
 impl<B: Operations> AlphaGenome<B> {
@@ -185,7 +156,7 @@ impl<B: Operations> AlphaGenome<B> {
         batch: &Batch,
         known: &Known,
     ) -> Result<Option<Array>, StageError> {
-        let network = faults::without(|| self.network(batch));
+        let network = unedited(|| self.network(batch));
         let stage = network.stage(path)?;
         let Some(read) = stage.read else {
             return Ok(None);
@@ -206,75 +177,23 @@ impl<B: Operations> AlphaGenome<B> {
         known: &Known,
         threshold: Option<f32>,
     ) -> Result<Option<Array>, StageError> {
-        let heads = &self.config().heads;
-        let choice = heads.values().find_map(|head| match head {
-            Head::SpliceSitesJunction {
-                top_k, threshold, ..
-            } => Some((*top_k, *threshold)),
+        let network = self.network(batch);
+        let mut graph = network.graph.clone();
+        let mut nodes = graph.nodes.iter_mut();
+        let chooses = nodes.find_map(|node| match &mut node.operation {
+            Operation::BestPositions { threshold, .. } => Some((threshold, node.path.clone())),
             _ => None,
         });
-        let classes = heads
-            .iter()
-            .find(|(_, head)| matches!(head, Head::SpliceSitesClassification { .. }));
-        let (Some((top_k, own)), Some((name, _))) = (choice, classes) else {
+        let Some((own, path)) = chooses else {
             return Ok(None);
         };
-        let network = self.network(batch);
-        let stage = network.stage(&format!("alphagenome/head/{name}"))?;
-        let held = self.known(&network, stage, known)?;
-        let wanted = stage.values.last().map(|&value| network.graph.made(value));
-        let wanted: Vec<_> = wanted.into_iter().collect();
-        let values = self.evaluate(&network.graph, batch, held, &wanted, None, &mut NoTaps)?;
-        let probabilities = values.into_iter().next().and_then(Held::floats);
-        let sites = probabilities.map(|x| B::best_positions(x, top_k, threshold.unwrap_or(own)));
-        Ok(sites.map(Array::from_ints))
-    }
-
-    /// Computes a pass from its graph: every output by its name, and the taps, as [`forward`](Self::forward) gives them.
-    ///
-    /// # Errors
-    /// [`ForwardError`](crate::ForwardError) as there.
-    pub fn replay(
-        &self,
-        batch: &Batch,
-        request: &Request,
-        taps: &mut dyn Taps,
-    ) -> Result<BTreeMap<String, Array>, crate::ForwardError> {
-        let form = (self.form, self.attention());
-        let graph = describe(self.config(), self.metadata(), form, batch, request)?;
-        let given = graph
-            .source(&Source::SpliceSites)
-            .zip(request.splice_site_positions.as_ref());
-        let held = given.map(|(value, given)| {
-            let shape = [batch.size(), 4, given.count];
-            let places = || given.places.clone();
-            (
-                value,
-                B::integers(Source::SpliceSites, shape, places, &self.device).into(),
-            )
-        });
-        let modules = graph.modules.iter().filter(|(path, _)| taps.wants(path));
-        let modules: Vec<_> = modules.collect();
-        let wanted = graph.outputs.iter().map(|(_, value, _)| *value);
-        let wanted: Vec<_> = wanted
-            .chain(modules.iter().map(|(_, value)| *value))
-            .collect();
-        let held = held.into_iter().collect();
-        let values = self.evaluate(&graph, batch, held, &wanted, None, taps);
-        let mut values = values
-            .expect("a whole pass needs nothing that is not there")
-            .into_iter();
-        let mut outputs = BTreeMap::new();
-        for ((name, _, kind), value) in graph.outputs.iter().zip(values.by_ref()) {
-            outputs.insert(
-                name.clone(),
-                kind.on_host(value.into_array(), batch.organisms()),
-            );
-        }
-        for ((path, _), value) in modules.into_iter().zip(values) {
-            taps.take(path, value.into_array());
-        }
-        Ok(outputs)
+        *own = threshold.unwrap_or(*own);
+        let Some((_, sites)) = network.sites(&path) else {
+            return Ok(None);
+        };
+        let held = self.modules(&network, network.stage(&path)?, known)?;
+        let values = self.evaluate(&graph, batch, held, &[sites], None, &mut NoTaps)?;
+        Ok(values.into_iter().next().map(Held::into_array))
     }
 
     fn run_with(
@@ -284,11 +203,9 @@ impl<B: Operations> AlphaGenome<B> {
         (known, read): (&Known, Option<&Array>),
         sums: Option<Arithmetic>,
     ) -> Result<Vec<(String, Array)>, StageError> {
-        // What a module reads and gives is that of the model without a fault.
-        let right = faults::without(|| self.network(batch));
-        let (right, network) = (right.stage(path)?.clone(), self.network(batch));
+        let network = self.network(batch);
         let stage = network.stage(path)?;
-        let mut held = self.known(&network, &right, known)?;
+        let mut held = self.known(&network, stage, known)?;
         if let (Some(value), Some(read)) = (stage.read, read) {
             held.insert(
                 value,
@@ -318,34 +235,33 @@ impl<B: Operations> AlphaGenome<B> {
         stage: &Stage,
         known: &Known,
     ) -> Result<BTreeMap<ValueId, Held<B>>, StageError> {
-        let mut held = BTreeMap::new();
-        let missing = |input: &str| StageError::Missing {
-            stage: stage.path.clone(),
-            input: input.into(),
-        };
-        for input in &stage.inputs {
-            let array = known.get(input).ok_or_else(|| missing(input))?;
-            let value = network.stage(input)?.values[0];
-            let shape = &network.graph.values[value].shape;
-            held.insert(value, self.held(&stage.path, input, array, shape)?);
-        }
-        let counts = |&value: &ValueId| {
-            let node = network.graph.node(network.graph.made(value));
-            matches!(node.operation, Operation::JunctionCounts(_))
-        };
-        if stage.values.iter().any(counts)
-            && let Some(value) = network.graph.source(&Source::SpliceSites)
-        {
-            let name = stage.path.trim_start_matches("alphagenome/head/");
-            let name = format!("{name}/splice_site_positions");
-            let sites = known.get(&name).ok_or_else(|| missing(&name))?;
+        let mut held = self.modules(network, stage, known)?;
+        if let Some((name, value)) = network.sites(&stage.path) {
+            let sites = known.get(name).ok_or_else(|| stage.missing(name))?;
             let (Values::I32(places), &[batch, 4, count]) = (&sites.values, &sites.shape[..])
             else {
-                return Err(missing(&name));
+                return Err(stage.missing(name));
             };
             let places = || places.clone();
             let sites = B::integers(Source::SpliceSites, [batch, 4, count], places, &self.device);
             held.insert(value, sites.into());
+        }
+        Ok(held)
+    }
+
+    /// The outputs of other modules that a stage reads, by the values of the graph.
+    fn modules(
+        &self,
+        network: &Network,
+        stage: &Stage,
+        known: &Known,
+    ) -> Result<BTreeMap<ValueId, Held<B>>, StageError> {
+        let mut held = BTreeMap::new();
+        for input in &stage.inputs {
+            let array = known.get(input).ok_or_else(|| stage.missing(input))?;
+            let value = network.stage(input)?.values[0];
+            let shape = &network.graph.values[value].shape;
+            held.insert(value, self.held(&stage.path, input, array, shape)?);
         }
         Ok(held)
     }
@@ -368,70 +284,5 @@ impl<B: Operations> AlphaGenome<B> {
         }
         let data = TensorData::new(array.values.to_f32(), array.shape.clone());
         Ok(Held::Float(B::float_from_data(data, &self.device)))
-    }
-
-    fn evaluate(
-        &self,
-        graph: &Graph,
-        batch: &Batch,
-        held: BTreeMap<ValueId, Held<B>>,
-        wanted: &[ValueId],
-        between: Option<Between<'_>>,
-        taps: &mut dyn Taps,
-    ) -> Result<Vec<Held<B>>, StageError> {
-        let organisms = &Organisms::new(batch.organisms(), &self.device);
-        let evaluation = Evaluation {
-            graph,
-            parameters: &self.parameters,
-            batch,
-            organisms,
-            device: &self.device,
-            between,
-            held,
-        };
-        evaluation.run(wanted, taps)
-    }
-
-    /// The graph of this model on batches of this shape, with the fault that is chosen.
-    fn network(&self, batch: &Batch) -> Rc<Network> {
-        let (form, shape) = (
-            (self.form, self.attention()),
-            [batch.size(), batch.length()],
-        );
-        let fault = faults::chosen();
-        let fits = |network: &&Rc<Network>| {
-            let same = match (&network.metadata, &self.metadata) {
-                (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-                (a, b) => a.is_none() && b.is_none(),
-            };
-            same && (network.form, network.shape, &network.fault) == (form, shape, &fault)
-                && network.config == *self.config()
-        };
-        let found = NETWORKS.with_borrow(|kept| kept.iter().find(fits).cloned());
-        found.unwrap_or_else(|| {
-            let graph = graph(self.config(), self.metadata(), form, batch);
-            let network = Rc::new(Network {
-                config: self.config().clone(),
-                metadata: self.metadata.clone(),
-                form,
-                shape,
-                fault,
-                stages: graph.stages(),
-                graph,
-            });
-            NETWORKS.with_borrow_mut(|kept| {
-                kept.truncate(KEPT - 1);
-                kept.insert(0, network.clone());
-            });
-            network
-        })
-    }
-}
-
-impl Network {
-    fn stage(&self, path: &str) -> Result<&Stage, StageError> {
-        let mut stages = self.stages.iter();
-        let found = stages.find(|stage| stage.path == path);
-        found.ok_or_else(|| StageError::Unknown(path.into()))
     }
 }

@@ -4,7 +4,6 @@ use burn::tensor::Tensor;
 
 use crate::attention::{AttentionBiasBlock, MhaBlock, MlpBlock};
 use crate::config::Config;
-use crate::faults;
 use crate::layers::Rotation;
 use crate::operations::Operations;
 use crate::pair::PairUpdateBlock;
@@ -92,10 +91,10 @@ impl<B: Operations> TransformerTower<B> {
             if let Some(pair) = &pair {
                 let bias = layer.bias.forward(pair.clone(), taps);
                 let y = layer.attention.forward(x.clone(), bias, &rotation, taps);
-                x = faults::residual(x, y, self.roundings, &layer.attention.path);
+                x = B::add(x, y, self.roundings);
             }
             let y = layer.mlp.forward(x.clone(), taps);
-            x = faults::residual(x, y, self.roundings, &layer.mlp.path);
+            x = B::add(x, y, self.roundings);
         }
         (Some(x), pair)
     }

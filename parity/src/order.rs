@@ -2,7 +2,10 @@
 
 use std::cmp::Reverse;
 
-/// Where a module or output stands in the order of the data; what is inside a module comes before it.
+/// Modules of AlphaGenome and the embeddings that they give, as they stand in the graph of a pass; a test makes the list.
+const ORDER: &str = include_str!("../data/order.txt");
+
+/// Where a module or output stands in the order of the data; what is inside a module comes before it, and heads come last.
 ///
 /// ```
 /// use parity::order::depth;
@@ -13,49 +16,13 @@ use std::cmp::Reverse;
 /// ```
 pub fn depth(name: &str) -> (usize, Reverse<usize>) {
     let path = name.strip_prefix("taps/").unwrap_or(name);
-    let path = path.strip_prefix("alphagenome/").unwrap_or(path);
-    let segments: Vec<&str> = path.split('/').collect();
-    (rank(&segments), Reverse(segments.len()))
-}
-
-/// Stages of the model stand a thousand apart, layers of the tower twenty.
-fn rank(segments: &[&str]) -> usize {
-    let module = segments.get(1).copied().unwrap_or("");
-    let (name, index) = numbered(module);
-    match segments[0] {
-        "sequence_encoder" if name == "dna_embedder" => 0,
-        "sequence_encoder" => 1 + index,
-        "embed" => 900,
-        "transformer_tower" => match name {
-            "pair_update_block" => {
-                let within = match segments.get(2).copied().unwrap_or("") {
-                    "sequence_to_pair_block" => 0,
-                    "row_attention_block" => 1,
-                    "pair_mlp_block" => 2,
-                    _ => 3,
-                };
-                // The pair is updated before every second layer.
-                1000 + 20 * (2 * index) + within
-            }
-            "attention_bias_block" => 1000 + 20 * index + 4,
-            "mha_block" => 1000 + 20 * index + 5,
-            "mlp_block" => 1000 + 20 * index + 6,
-            _ => 1999,
-        },
-        "output_pair" | "embeddings_pair" => 2000,
-        "output_embedder" | "embeddings_128bp" => 2001,
-        "sequence_decoder" => 3000 + index,
-        "output_embedder_1" | "embeddings_1bp" => 3900,
-        _ => 4000,
-    }
-}
-
-/// A module's name and number: Haiku gives the first of a name none.
-fn numbered(module: &str) -> (&str, usize) {
-    match module.rsplit_once('_') {
-        Some((name, digits)) if digits.bytes().all(|b| b.is_ascii_digit()) => {
-            (name, digits.parse().unwrap_or(0))
-        }
-        _ => (module, 0),
-    }
+    let begins = |module: &str| {
+        let rest = path.strip_prefix(module);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let modules = ORDER.lines().enumerate();
+    let within = modules.filter(|(_, module)| begins(module));
+    let innermost = within.max_by_key(|(_, module)| module.len());
+    let place = innermost.map_or(usize::MAX, |(place, _)| place);
+    (place, Reverse(path.split('/').count()))
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use super::steps::{Argument, Convolution, Fixed, Id, Product, Source, Steps};
 use super::weights::Weights;
 use crate::config::Config;
+use crate::precision::Roundings;
+use crate::request::Embedding;
 
 /// What a list of steps is made for.
 pub(super) struct Forward<'a> {
@@ -19,14 +21,15 @@ pub(super) struct Forward<'a> {
     pub(super) organisms: Vec<usize>,
     /// Bytes of a stored value.
     pub(super) element: usize,
-    /// Whether XLA may leave out roundings (excess precision).
-    pub(super) excess: bool,
+    pub(super) roundings: Roundings,
     /// Whether the sequence attention runs as one kernel.
     pub(super) fused_attention: bool,
     /// Names of the module outputs that are kept; of all, where this is nothing.
     pub(super) wanted: Option<BTreeSet<String>>,
     /// Module outputs to keep, by their Haiku path, with their shapes.
     pub(super) taps: Option<Vec<Tap>>,
+    /// Embeddings that the request hands in.
+    pub(super) given: Vec<(Embedding, Id)>,
 }
 
 /// A module's output that was kept.
@@ -47,6 +50,14 @@ impl Forward<'_> {
     /// A tensor of so many stored values.
     pub(super) fn stored(&mut self, values: usize) -> Id {
         self.steps.tensor(values * self.element)
+    }
+
+    /// The tensor of an embedding that a request hands in: it is written before the first pass, and lives through all.
+    pub(super) fn given(&mut self, embedding: Embedding, values: usize) -> Id {
+        let id = self.stored(values);
+        self.steps.keep(id);
+        self.given.push((embedding, id));
+        id
     }
 
     /// Keeps a module's output if taps are wanted.

@@ -59,7 +59,7 @@ impl Forward<'_> {
     /// The pass: what the plan says is needed, and all outputs that are asked for.
     pub(super) fn build(&mut self, plan: &Plan, request: &Request) -> Outputs {
         let mut outputs = Outputs::new();
-        if plan.trunk || plan.pair {
+        if !plan.read.is_empty() {
             self.modules(plan, request, &mut outputs);
         }
         for output in outputs.values() {
@@ -73,41 +73,60 @@ impl Forward<'_> {
         let (batch, length) = (self.batch, self.length);
         let embedders = self.config.embedders.clone();
         let heads = &plan.heads;
-        let (trunk, skips) = self.encoder();
-        let (trunk, pair) = self.tower(trunk);
-        if plan.pair {
-            let pair = self.output_pair(pair);
-            let p = length / 128 / self.config.pair.pool;
+        let given = |forward: &mut Self, embedding, values: usize| {
+            let given = request.given.contains_key(&embedding);
+            given.then(|| forward.given(embedding, batch * values))
+        };
+        let (p, bins) = (self.positions(), length / 128);
+        let of_pair = embedders.embeddings_pair;
+        let pair = given(self, Embedding::Pair, p * p * of_pair);
+        let (c, fine) = (embedders.embeddings_128bp, embedders.embeddings_1bp);
+        let coarse = given(self, Embedding::Bins, bins * c);
+        let one_base_pair = given(self, Embedding::OneBasePair, length * fine);
+        let tower = (!plan.computed.is_empty()).then(|| {
+            let (trunk, skips) = self.encoder();
+            (self.tower(trunk), skips)
+        });
+        if plan.read.contains(&Embedding::Pair)
+            && let Some(pair) = pair.or_else(|| {
+                let ((_, pair), _) = tower.as_ref()?;
+                Some(self.output_pair(*pair))
+            })
+        {
             for (name, id, tracks) in self.contact_maps(pair, p * p, heads) {
                 let output = Output::stored(id, &[batch, p, p, tracks]);
                 outputs.insert(format!("{name}/predictions"), output);
             }
             if plan.embeddings.contains(&Embedding::Pair) {
-                let output = Output::stored(pair, &[batch, p, p, embedders.embeddings_pair]);
+                let output = Output::stored(pair, &[batch, p, p, of_pair]);
                 outputs.insert(Embedding::Pair.name().into(), output);
             }
         }
-        if !plan.trunk {
+        let coarse = coarse.or_else(|| {
+            let ((trunk, _), _) = tower.as_ref().filter(|_| plan.trunk())?;
+            let io = [self.config.tower.channels, c];
+            Some(self.output_embedder("output_embedder", *trunk, bins, io, None))
+        });
+        if let Some(coarse) = coarse {
+            if plan.resolutions.contains(&128) {
+                self.joint(128, coarse, [bins, c], heads, outputs);
+            }
+            if plan.embeddings.contains(&Embedding::Bins) {
+                let output = Output::stored(coarse, &[batch, bins, c]);
+                outputs.insert(Embedding::Bins.name().into(), output);
+            }
+        }
+        let c = fine;
+        let x = one_base_pair.or_else(|| {
+            let ((trunk, _), skips) = tower.filter(|_| plan.decoder())?;
+            let x = self.decoder(trunk, skips);
+            let io = [self.config.encoder.channels[0], c];
+            let skip = Some((coarse?, 128));
+            Some(self.output_embedder("output_embedder_1", x, length, io, skip))
+        });
+        let Some(x) = x.filter(|_| plan.read.contains(&Embedding::OneBasePair)) else {
             return;
-        }
-        let (c, bins) = (embedders.embeddings_128bp, length / 128);
-        let io = [self.config.tower.channels, c];
-        let coarse = self.output_embedder("output_embedder", trunk, bins, io, None);
-        if plan.resolutions.contains(&128) {
-            self.joint(128, coarse, [bins, c], heads, outputs);
-        }
-        if plan.embeddings.contains(&Embedding::Bins) {
-            let output = Output::stored(coarse, &[batch, bins, c]);
-            outputs.insert(Embedding::Bins.name().into(), output);
-        }
-        if !plan.decoder {
-            return;
-        }
-        let x = self.decoder(trunk, skips);
-        let c = embedders.embeddings_1bp;
-        let io = [self.config.encoder.channels[0], c];
-        let skip = Some((coarse, 128));
-        let x = self.output_embedder("output_embedder_1", x, length, io, skip);
+        };
         if plan.resolutions.contains(&1) {
             // Junctions need the probabilities that their sites are chosen from.
             let mut needed = heads.clone();

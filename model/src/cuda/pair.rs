@@ -2,7 +2,7 @@
 
 use super::forward::{Forward, arguments};
 use super::steps::{Fixed, Id, Place, Product, Source};
-use super::tower::numbered;
+use crate::names::numbered;
 
 impl Forward<'_> {
     /// Positions of a pair axis.

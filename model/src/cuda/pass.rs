@@ -13,6 +13,7 @@ use super::kernels::{Kernels, values};
 use super::plans::Plans;
 use super::steps::{Convolution, Fixed, Id, Place, Product, Source, Steps, Work};
 use super::weights::Weights;
+use crate::request::Embedding;
 
 /// Tensors start at multiples of this, in bytes.
 const ALIGNMENT: u64 = 1024;
@@ -40,6 +41,8 @@ pub(super) struct Pass {
     pub(super) outputs: Outputs,
     pub(super) taps: Vec<Tap>,
     pub(super) inputs: Inputs,
+    /// Embeddings that the request hands in.
+    pub(super) given: Vec<(Embedding, Id)>,
     pub(super) steps: Steps,
     graph: Option<Graph>,
     ready: Vec<Ready>,
@@ -246,6 +249,7 @@ impl Pass {
             outputs,
             taps,
             inputs,
+            given: Vec::new(),
             steps,
             graph: None,
             ready,

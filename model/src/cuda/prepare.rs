@@ -3,23 +3,26 @@
 use std::collections::BTreeSet;
 
 use ::cuda::Element;
+use half::bf16;
 
 use super::forward::{Forward, Tap};
 use super::pass::{Formats, Inputs, Pass};
 use super::steps::Steps;
-use super::{CudaAlphaGenome, CudaError, Precision};
+use super::{CudaAlphaGenome, CudaError};
+use crate::array::Values;
 use crate::attention::AttentionForm;
 use crate::batch::Batch;
 use crate::plan::Plan;
+use crate::precision::Products;
 use crate::request::Request;
 use crate::sequence::Sequence;
 
 /// What a plan is made for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Key {
     pub(super) organisms: Vec<usize>,
     length: usize,
-    /// Without the splice sites that it gives, of which only the number matters.
+    /// Without the splice sites and the embeddings that it gives, of which only the number matters.
     request: Request,
     /// Module outputs that are kept.
     taps: BTreeSet<String>,
@@ -67,6 +70,20 @@ impl CudaAlphaGenome {
         if let Some(given) = &request.splice_site_positions {
             self.device.write(&given.places, &pass.inputs.positions)?;
         }
+        for &(embedding, id) in &pass.given {
+            let Some(array) = request.given.get(&embedding) else {
+                continue;
+            };
+            let values = array.values.to_f32();
+            let at = pass.tensor(id, (values.len() * self.weights.element()) as u64)?;
+            match self.arithmetic.is_bfloat16() {
+                true => {
+                    let rounded = values.into_iter().map(bf16::from_f32);
+                    self.device.write(&rounded.collect::<Vec<_>>(), &at)?;
+                }
+                false => self.device.write(&values, &at)?,
+            }
+        }
         Ok(())
     }
 
@@ -77,7 +94,7 @@ impl CudaAlphaGenome {
         plan: &Plan,
         taps: &BTreeSet<String>,
     ) -> Result<Pass, CudaError> {
-        let given = request
+        let sites = request
             .splice_site_positions
             .as_ref()
             .map_or(1, |given| given.places.len());
@@ -86,27 +103,30 @@ impl CudaAlphaGenome {
                 .device
                 .allocate((batch.size() * batch.length()) as u64)?,
             organisms: self.device.allocate(4 * batch.size() as u64)?,
-            positions: self.device.allocate(4 * given as u64)?,
+            positions: self.device.allocate(4 * sites as u64)?,
         };
         let mut forward = self.steps_of(batch, taps);
         let outputs = forward.build(plan, request);
+        let given = forward.given;
         let parts = (forward.steps, outputs, forward.taps.unwrap_or_default());
         let formats = Formats {
-            stored: if self.precision.is_bf16() {
+            stored: if self.arithmetic.is_bfloat16() {
                 Element::Bf16
             } else {
                 Element::F32
             },
-            tf32: self.precision == Precision::Tf32,
+            tf32: self.arithmetic.roundings().products == Products::Tf32,
         };
-        Pass::new(
+        let mut pass = Pass::new(
             &self.device,
             (&self.kernels, &self.weights),
             &mut self.plans,
             formats,
             parts,
             inputs,
-        )
+        )?;
+        pass.given = given;
+        Ok(pass)
     }
 
     /// An empty list of steps for a batch.
@@ -121,10 +141,11 @@ impl CudaAlphaGenome {
             length: batch.length(),
             organisms: batch.organisms().to_vec(),
             element: self.weights.element(),
-            excess: self.precision == Precision::Bf16,
+            roundings: self.arithmetic.roundings(),
             fused_attention: self.attention() == AttentionForm::Fused,
             wanted: Some(names.map(str::to_owned).collect()),
             taps: (!taps.is_empty()).then(Vec::new),
+            given: Vec::new(),
         }
     }
 
@@ -148,11 +169,14 @@ impl CudaAlphaGenome {
     }
 }
 
-/// A request with the number of its splice sites alone.
+/// A request with the number of its splice sites, and the names of its embeddings alone.
 fn without_places(request: &Request) -> Request {
     let mut request = request.clone();
     if let Some(given) = &mut request.splice_site_positions {
         given.places = Vec::new();
+    }
+    for array in request.given.values_mut() {
+        array.values = Values::F32(Vec::new());
     }
     request
 }

@@ -7,10 +7,12 @@ use super::heads::Outputs;
 use super::kernels::SOURCE;
 use super::steps::{Argument, Id, Steps, Work};
 use super::weights::Weights;
+use crate::array::{Array, Values};
 use crate::batch::Batch;
 use crate::config::Config;
 use crate::plan::Plan;
-use crate::request::Request;
+use crate::precision::Arithmetic;
+use crate::request::{Embedding, Request};
 use crate::sequence::Sequence;
 
 const FULL: &str = include_str!("../../tests/data/full_config.json");
@@ -40,10 +42,11 @@ fn stored(
         length,
         organisms: organisms.to_vec(),
         element,
-        excess: true,
+        roundings: Arithmetic::XlaGpuBf16.roundings(),
         fused_attention: element == 2 && super::tower::has_fused_widths(&config),
         wanted: None,
         taps: taps.then(Vec::new),
+        given: Vec::new(),
     };
     let sequence = Sequence::from_indices(&vec![0; length]).unwrap();
     let sequences = vec![sequence; organisms.len()];
@@ -193,6 +196,39 @@ fn what_nobody_asks_for_is_not_computed() {
             .iter()
             .any(|output| output.contains("classification"))
     );
+}
+
+#[test]
+fn on_given_embeddings_heads_alone_run() {
+    let zeros = |shape: Vec<usize>| Array {
+        values: Values::F32(vec![0.0; shape.iter().product()]),
+        shape,
+    };
+    let given = [
+        (Embedding::OneBasePair, zeros(vec![1, 4096, 1536])),
+        (Embedding::Bins, zeros(vec![1, 32, 3072])),
+        (Embedding::Pair, zeros(vec![1, 2, 2, 128])),
+    ];
+    let whole = request(4096, &[0], false, &Request::everything());
+    let all = Request {
+        given: given.into(),
+        ..Request::everything()
+    };
+    let (steps, outputs) = request(4096, &[0], false, &all);
+    assert_eq!(outputs.len(), whole.1.len());
+    assert!(
+        steps
+            .modules
+            .iter()
+            .all(|module| module.starts_with("head/"))
+    );
+    // They were written before the first step, and stay for the next pass.
+    for tensor in &steps.tensors[..3] {
+        assert_eq!((tensor.first, tensor.last), (0, steps.steps.len()));
+    }
+    let bytes = [2 * 2 * 128, 32 * 3072, 4096 * 1536].map(|values| 2 * values);
+    let found = steps.tensors[..3].iter().map(|tensor| tensor.bytes);
+    assert_eq!(found.collect::<Vec<_>>(), bytes);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::forward::{Forward, arguments};
 use super::steps::{Id, Place, Product};
 use crate::config::Config;
+use crate::names::numbered;
 
 /// Logits of as many queries at a time as keep them within this many bytes, so that they stay in the cache.
 const LOGIT_BYTES: usize = 32 << 20;
@@ -283,13 +284,5 @@ impl Forward<'_> {
             self.steps
                 .product(product, weights, b, Place::Tensor(out, c), None);
         }
-    }
-}
-
-/// Haiku's name of the n-th module of a name.
-pub(super) fn numbered(name: &str, index: usize) -> String {
-    match index {
-        0 => name.to_owned(),
-        _ => format!("{name}_{index}"),
     }
 }

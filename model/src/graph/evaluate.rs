@@ -3,77 +3,17 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::backend::BackendTypes;
-use burn::tensor::{Int, Shape, Tensor, TensorData, TensorMetadata, TensorPrimitive};
+use burn::tensor::{Shape, TensorData, TensorMetadata};
 
+use super::held::{Held, Inputs, float};
 use super::{Graph, Node, Operation, ValueId};
-use crate::array::Array;
 use crate::attention::AttentionForm;
 use crate::batch::Batch;
-use crate::heads::JunctionHead;
-use crate::heads::junctions::{JunctionShape, Sides};
-use crate::layers::{Affine, Convolution, LayerNorm, Linear, Rotation, TissueAffine};
 use crate::operations::{Operations, Organisms, Source, Unscale};
 use crate::parameters::Parameters;
 use crate::precision::Roundings;
 use crate::stages::StageError;
 use crate::taps::Taps;
-
-/// A value on a device.
-pub(crate) enum Held<B: Operations> {
-    Float(<B as BackendTypes>::FloatTensorPrimitive),
-    Integer(<B as BackendTypes>::IntTensorPrimitive),
-}
-
-impl<B: Operations> Clone for Held<B> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Float(x) => Self::Float(x.clone()),
-            Self::Integer(x) => Self::Integer(x.clone()),
-        }
-    }
-}
-
-impl<B: Operations, const D: usize> From<Tensor<B, D>> for Held<B> {
-    fn from(x: Tensor<B, D>) -> Self {
-        Self::Float(x.into_primitive().tensor())
-    }
-}
-
-impl<B: Operations, const D: usize> From<Tensor<B, D, Int>> for Held<B> {
-    fn from(x: Tensor<B, D, Int>) -> Self {
-        Self::Integer(x.into_primitive())
-    }
-}
-
-impl<B: Operations> Held<B> {
-    /// A value of floats of `D` axes.
-    pub(crate) fn floats<const D: usize>(self) -> Option<Tensor<B, D>> {
-        match self {
-            Self::Float(x) => Some(Tensor::from_primitive(TensorPrimitive::Float(x))),
-            Self::Integer(_) => None,
-        }
-    }
-
-    /// Brings the value to the host.
-    pub(crate) fn into_array(self) -> Array {
-        // How many axes there are does not matter on the way to the host.
-        match self {
-            Self::Float(x) => {
-                let shape = x.shape().to_vec();
-                let x = B::float_reshape(x, Shape::from(vec![shape.iter().product::<usize>()]));
-                let flat = Tensor::<B, 1>::from_primitive(TensorPrimitive::Float(x));
-                let values = Array::from_floats(flat).values;
-                Array { shape, values }
-            }
-            Self::Integer(x) => {
-                let shape = x.shape().to_vec();
-                let x = B::int_reshape(x, Shape::from(vec![shape.iter().product::<usize>()]));
-                let values = Array::from_ints(Tensor::<B, 1, Int>::from_primitive(x)).values;
-                Array { shape, values }
-            }
-        }
-    }
-}
 
 /// Where the sums between modules round, for a module that runs within a model of another arithmetic.
 pub(crate) struct Between<'a> {
@@ -122,11 +62,13 @@ impl<B: Operations> Evaluation<'_, B> {
             for &value in &node.inputs {
                 inputs.push(self.read(value, &mut uses)?);
             }
-            if let Operation::ConvolutionBlock { residual: true } = node.operation
+            if let Operation::ConvolutionBlock { residual } = node.operation
                 && taps.wants(&node.path)
             {
                 let mut inputs = inputs.clone();
-                inputs.remove(1);
+                if residual {
+                    inputs.remove(1);
+                }
                 let whole = Operation::ConvolutionBlock { residual: false };
                 let y = self.compute(node, &whole, Inputs(inputs.into_iter()))?;
                 y.into_iter()
@@ -195,7 +137,7 @@ impl<B: Operations> Evaluation<'_, B> {
                 return parameter.map(Held::Float).ok_or_else(missing);
             }
             Source::Organisms => return Ok(self.organisms.indices.clone().into()),
-            Source::SpliceSites => return Err(missing()),
+            Source::SpliceSites | Source::Embedding(_) => return Err(missing()),
             Source::Bases => {
                 let shape = [self.batch.size(), self.batch.length(), 4];
                 TensorData::new(self.batch.one_hot(), shape)
@@ -217,7 +159,10 @@ impl<B: Operations> Evaluation<'_, B> {
             Operation::Source(source, numbers) => self.source(source, numbers, shape())?,
             Operation::Reshape => reshape(i.primitive(), node, shape())?,
             Operation::SwapDims(a, b) => Held::Float(B::float_swap_dims(i.primitive(), *a, *b)),
-            Operation::Slice(ranges) => Held::Float(B::float_slice(i.primitive(), ranges)),
+            Operation::Slice(ranges) => match i.0.next() {
+                Some(Held::Integer(x)) => Held::Integer(B::int_slice(x, ranges)),
+                x => Held::Float(B::float_slice(float(x), ranges)),
+            },
             Operation::Cat(axis) => {
                 let parts = node.inputs.iter().map(|_| i.primitive()).collect();
                 Held::Float(B::float_cat(parts, *axis))
@@ -333,85 +278,4 @@ fn reshape<B: Operations>(
         x,
         Shape::from(shape.to_vec()),
     )))
-}
-
-/// What a node reads, one after the other: as many and of the ranks that were recorded.
-struct Inputs<B: Operations>(std::vec::IntoIter<Held<B>>);
-
-impl<B: Operations> Inputs<B> {
-    fn primitive(&mut self) -> <B as BackendTypes>::FloatTensorPrimitive {
-        match self.0.next() {
-            Some(Held::Float(x)) => x,
-            _ => unreachable!("an operation was recorded with floats here"),
-        }
-    }
-
-    fn floats<const D: usize>(&mut self) -> Tensor<B, D> {
-        Tensor::from_primitive(TensorPrimitive::Float(self.primitive()))
-    }
-
-    fn integers<const D: usize>(&mut self) -> Tensor<B, D, Int> {
-        match self.0.next() {
-            Some(Held::Integer(x)) => Tensor::from_primitive(x),
-            _ => unreachable!("an operation was recorded with integers here"),
-        }
-    }
-
-    fn affine(&mut self) -> Affine<B> {
-        Affine {
-            scale: self.floats(),
-            offset: self.floats(),
-        }
-    }
-
-    fn layer_norm(&mut self, centred: bool) -> LayerNorm<B> {
-        LayerNorm {
-            scale: self.floats(),
-            offset: self.floats(),
-            centred,
-        }
-    }
-
-    fn linear(&mut self, bias: bool) -> Linear<B> {
-        Linear {
-            weight: self.floats(),
-            bias: bias.then(|| self.floats()),
-        }
-    }
-
-    fn convolution(&mut self) -> Convolution<B> {
-        Convolution {
-            weight: self.floats(),
-            bias: self.floats(),
-        }
-    }
-
-    fn rotation(&mut self) -> Rotation<B> {
-        Rotation {
-            cosine: self.floats(),
-            sine: self.floats(),
-        }
-    }
-
-    fn junctions(&mut self, shape: &JunctionShape) -> JunctionHead<B> {
-        let mut organisms = Vec::new();
-        while !self.0.as_slice().is_empty() {
-            let linear = self.linear(true);
-            let kinds = [(); 4].map(|()| TissueAffine {
-                scale: self.floats(),
-                offset: self.floats(),
-            });
-            organisms.push(Sides {
-                linear,
-                tissues: kinds[0].scale.dims()[0],
-                kinds: kinds.into(),
-            });
-        }
-        JunctionHead {
-            organisms,
-            shape: shape.clone(),
-            top_k: 0,
-            threshold: 0.0,
-        }
-    }
 }

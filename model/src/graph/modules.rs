@@ -20,15 +20,11 @@ impl Graph {
         let mut heads = BTreeMap::<&str, Vec<(ValueId, &str, ValueId)>>::new();
         let mut names = BTreeMap::<ValueId, Vec<&str>>::new();
         for (name, value, kind) in &self.outputs {
-            let made = self.made(*value);
-            let node = &self.nodes[self.values[made].node];
-            let chosen = matches!(
-                node.operation,
-                Operation::BestPositions { .. } | Operation::Source(..)
-            );
-            if chosen || matches!(kind, Kind::Mask(_)) {
+            if matches!(kind, Kind::Mask(_) | Kind::Sites) {
                 continue;
             }
+            let made = self.made(*value);
+            let node = self.node(made);
             match self.modules.iter().any(|(_, value)| *value == made) {
                 true => names.entry(made).or_default().push(name),
                 false => heads
@@ -130,8 +126,9 @@ impl Graph {
         value: ValueId,
         known: &BTreeMap<ValueId, &str>,
     ) -> Option<ValueId> {
-        let mut own = self.nodes.iter().filter(|node| &*node.path == path);
-        if own.all(|node| node.operation == Operation::Add) {
+        let own = self.nodes.iter().filter(|node| &*node.path == path);
+        let mut own = own.map(|node| &node.operation).peekable();
+        if own.peek().is_some() && own.all(|operation| *operation == Operation::Add) {
             return Some(value);
         }
         let mut seen = vec![false; self.values.len()];

@@ -3,65 +3,14 @@
 use burn::tensor::{DType, Int, Tensor, TensorPrimitive};
 use burn_flex::FlexDevice;
 
-use super::record::{self, Recorded, enter, leave, node, output_of, value};
+use super::read::{Read, float_value};
+use super::record::{self, Recorded, enter, leave, node, output_of};
 use super::{Operation, ValueId};
 use crate::attention::AttentionForm;
 use crate::heads::JunctionHead;
-use crate::layers::{Affine, Convolution, LayerNorm, Linear, Rotation, TissueAffine};
+use crate::layers::{Affine, Convolution, LayerNorm, Linear, Rotation};
 use crate::operations::{Activation, Gelu, Operations, Organisms, Scope, Source, Unscale};
 use crate::precision::Roundings;
-
-/// What a node reads: values and parameters.
-trait Read {
-    fn values(&self, into: &mut Vec<ValueId>);
-}
-
-impl<const D: usize> Read for Tensor<Recorded, D> {
-    fn values(&self, into: &mut Vec<ValueId>) {
-        into.push(float_value(self));
-    }
-}
-
-impl<const D: usize> Read for Tensor<Recorded, D, Int> {
-    fn values(&self, into: &mut Vec<ValueId>) {
-        into.push(integer_value(self));
-    }
-}
-
-impl<T: Read> Read for Option<T> {
-    fn values(&self, into: &mut Vec<ValueId>) {
-        self.iter().for_each(|part| part.values(into));
-    }
-}
-
-/// The fields of a layer, in order.
-macro_rules! read_fields {
-    ($($layer:ident: $($field:ident),+;)+) => {$(
-        impl Read for $layer<Recorded> {
-            fn values(&self, into: &mut Vec<ValueId>) {
-                $(self.$field.values(into);)+
-            }
-        }
-    )+};
-}
-
-read_fields! {
-    Affine: scale, offset;
-    LayerNorm: scale, offset;
-    Linear: weight, bias;
-    Convolution: weight, bias;
-    Rotation: cosine, sine;
-    TissueAffine: scale, offset;
-    Organisms: indices;
-}
-
-pub(super) fn float_value<const D: usize>(x: &Tensor<Recorded, D>) -> ValueId {
-    value(x.clone().into_primitive().tensor())
-}
-
-pub(super) fn integer_value<const D: usize>(x: &Tensor<Recorded, D, Int>) -> ValueId {
-    value(x.clone().into_primitive())
-}
 
 /// Adds a node with one output.
 fn record<const D: usize>(

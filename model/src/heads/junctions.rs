@@ -5,14 +5,12 @@ use rayon::prelude::*;
 
 use crate::array::{Array, Values};
 use crate::config::{Config, Head};
-use crate::faults::{self, Fault};
 use crate::layers::{Linear, TissueAffine};
 use crate::metadata::Metadata;
 use crate::operations::{Activation, Operations, Organisms};
 use crate::parameters::Loader;
 use crate::precision::{Rounding, Roundings};
 use crate::rotary::{inverse_frequencies, rotation};
-use crate::splice_sites::PATH;
 
 /// The kinds of splice site, in the order of the positions.
 const KINDS: [&str; 4] = ["pos_donor", "pos_acceptor", "neg_donor", "neg_acceptor"];
@@ -294,10 +292,7 @@ impl<B: Operations> JunctionHead<B> {
             )
         });
         let [count, partners] = sides.map(<[i32]>::len);
-        let first = match faults::at(Fault::ExchangedStrands, PATH) {
-            false => strand * shape.tissues,
-            true => (1 - strand) * shape.tissues,
-        };
+        let first = strand * shape.tissues;
         let donors = (donors.0, &organism.kinds[kind], &donors.1);
         let acceptors = (acceptors.0, &organism.kinds[kind + 1], &acceptors.1);
         let Some(present) = holes(sides) else {

@@ -2,6 +2,7 @@
 
 pub mod contact_maps;
 pub mod junctions;
+mod predict;
 pub mod splice_sites;
 pub mod tracks;
 

@@ -1,32 +1,26 @@
 //! What could be wrong with how a module takes what it reads: sums, pooling, the order of positions.
 
 use anyhow::Result;
-use half::bf16;
-use model::{Array, Known, Values};
+use model::{Array, Values};
 
 use super::arrays::gather;
 use super::kind::{Kind, Trial};
 use super::pools::{Pool, exchanged, first, largest, mean, pooled};
 use super::probe::Probe;
 
-/// An input of a module, and where it stands among the known outputs.
-struct Read {
-    /// The modules whose outputs are added to it, in their order.
-    parts: Vec<String>,
-    /// The sum; before the encoder's last pooling where its output is the only one.
-    sum: Array,
-}
-
 impl Probe<'_> {
     /// Every trial on what the module reads.
     pub(super) fn inputs(&self) -> Result<Vec<Trial>> {
         let mut trials = Vec::new();
-        let Some(read) = self.read() else {
+        let Some(read) = self
+            .subject
+            .read(&self.stage.path, self.batch, self.known)?
+        else {
             return Ok(trials);
         };
         self.residual(&read, &mut trials)?;
         self.pools(&read, &mut trials)?;
-        match read.sum.shape.len() {
+        match read.shape.len() {
             4 => self.pairs(&read, &mut trials)?,
             3 => self.steps(&read, &mut trials)?,
             _ => {}
@@ -35,84 +29,11 @@ impl Probe<'_> {
         Ok(trials)
     }
 
-    /// What the module reads: one output, or a sum of several. Nothing where it reads bases alone or two things apart.
-    fn read(&self) -> Option<Read> {
-        let (path, inputs) = (&self.stage.path, &self.stage.inputs);
-        let reads_more = path.contains("mha_block") || path.contains("up_res_block");
-        let parts = match reads_more {
-            true => self.stage.sum.clone(),
-            false => inputs.clone(),
-        };
-        let values = |part: &String| self.known.get(part);
-        let sum = match &parts[..] {
-            [] => return None,
-            [one] => values(one)?.clone(),
-            [encoded, embed, rest @ ..] if values(embed)?.shape.len() == 2 => {
-                let mut sum = pooled(values(encoded)?, 2, largest);
-                let organism = values(embed)?.values.to_f32();
-                let channels = organism.len();
-                let Values::F32(x) = &mut sum.values else {
-                    return None;
-                };
-                let places = x.iter_mut().enumerate();
-                places.for_each(|(i, x)| *x = self.rounded(*x + organism[i % channels]));
-                self.added(sum, rest)?
-            }
-            [first, rest @ ..] if path.contains("transformer_tower") => {
-                self.added(values(first)?.clone(), rest)?
-            }
-            _ => return None,
-        };
-        Some(Read { parts, sum })
-    }
-
-    fn added(&self, mut sum: Array, parts: &[String]) -> Option<Array> {
-        let mut x = sum.values.to_f32();
-        for part in parts {
-            let y = self.known.get(part)?.values.to_f32();
-            let places = x.iter_mut().zip(y);
-            places.for_each(|(x, y)| *x = self.rounded(*x + y));
-        }
-        sum.values = Values::F32(x);
-        Some(sum)
-    }
-
-    fn rounded(&self, value: f32) -> f32 {
-        match self.subject.arithmetic().is_bfloat16() {
-            true => bf16::from_f32(value).to_f32(),
-            false => value,
-        }
-    }
-
-    /// The known outputs with another input: the sum stands in the last of its parts, and the others are zero.
-    fn placed(&self, read: &Read, values: Vec<f32>) -> Option<Known> {
-        let mut known = self.known.clone();
-        let (last, others) = read.parts.split_last()?;
-        for part in others {
-            let array = known.get_mut(part)?;
-            array.values = Values::F32(vec![0.0; array.values.len()]);
-        }
-        let array = known.get_mut(last)?;
-        match array.shape == read.sum.shape {
-            true => array.values = Values::F32(values),
-            false => {
-                // The organism stands last: the encoder's output takes the sum, each position twice, since it is pooled.
-                let encoded = known.get_mut(others.first()?)?;
-                let channels = *encoded.shape.last()?;
-                let twice = values.chunks_exact(channels).flat_map(|row| [row, row]);
-                encoded.values = Values::F32(twice.flatten().copied().collect());
-                let organism = known.get_mut(last)?;
-                organism.values = Values::F32(vec![0.0; organism.values.len()]);
-            }
-        }
-        Some(known)
-    }
-
     fn try_reading(
         &self,
         trials: &mut Vec<Trial>,
         (kind, what): (Kind, String),
-        read: &Read,
+        read: &Array,
         values: Vec<f32>,
     ) -> Result<()> {
         if let Some(ours) = self.whole(read, values)? {
@@ -123,21 +44,17 @@ impl Probe<'_> {
     }
 
     /// A sum to which what stood before is not added.
-    fn residual(&self, read: &Read, trials: &mut Vec<Trial>) -> Result<()> {
-        let Some(last) = read.parts.last().filter(|_| read.parts.len() > 2) else {
+    fn residual(&self, read: &Array, trials: &mut Vec<Trial>) -> Result<()> {
+        let sum = &self.stage.sum;
+        let Some(last) = sum.last().filter(|_| sum.len() > 2) else {
             return Ok(());
         };
         let what = format!("{RESIDUAL}{last}");
-        self.try_reading(
-            trials,
-            (Kind::Dropped, what),
-            read,
-            read.sum.values.to_f32(),
-        )
+        self.try_reading(trials, (Kind::Dropped, what), read, read.values.to_f32())
     }
 
     /// Neighbours that are pooled in another way.
-    fn pools(&self, read: &Read, trials: &mut Vec<Trial>) -> Result<()> {
+    fn pools(&self, read: &Array, trials: &mut Vec<Trial>) -> Result<()> {
         let by = match self.stage.path.rsplit('/').next() {
             Some(name) if name.starts_with("downres_block") => 2,
             Some("sequence_to_pair_block") => self.subject.config().pair.pool,
@@ -145,8 +62,8 @@ impl Probe<'_> {
         };
         let ways: [(&str, Pool); 3] = [("largest", largest), ("mean", mean), ("first", first)];
         for (what, pool) in ways {
-            let small = pooled(&read.sum, by, pool).values.to_f32();
-            let channels = read.sum.shape.last().copied().unwrap_or(1);
+            let small = pooled(read, by, pool).values.to_f32();
+            let channels = read.shape.last().copied().unwrap_or(1);
             let rows = small.chunks_exact(channels);
             let wide = rows.flat_map(|row| std::iter::repeat_n(row, by).flatten());
             let what = format!("the {what} of each {by} positions that it reads");
@@ -157,9 +74,9 @@ impl Probe<'_> {
     }
 
     /// Rows and columns of pairs.
-    fn pairs(&self, read: &Read, trials: &mut Vec<Trial>) -> Result<()> {
-        let shape = read.sum.shape.clone();
-        let x = read.sum.values.to_f32();
+    fn pairs(&self, read: &Array, trials: &mut Vec<Trial>) -> Result<()> {
+        let shape = read.shape.clone();
+        let x = read.values.to_f32();
         if shape[1] != shape[2] || shape[1] < 2 {
             return Ok(());
         }
@@ -186,18 +103,20 @@ impl Probe<'_> {
     }
 
     /// The whole output when the module reads other values.
-    fn whole(&self, read: &Read, values: Vec<f32>) -> Result<Option<Vec<f32>>> {
-        let Some(known) = self.placed(read, values) else {
-            return Ok(None);
+    fn whole(&self, read: &Array, values: Vec<f32>) -> Result<Option<Vec<f32>>> {
+        let read = Array {
+            shape: read.shape.clone(),
+            values: Values::F32(values),
         };
-        let given = self.subject.run(&self.stage.path, self.batch, &known)?;
+        let path = &self.stage.path;
+        let given = self.subject.run_on(path, self.batch, self.known, &read)?;
         let array = given.into_iter().find(|(name, _)| name == self.output);
         Ok(array.map(|(_, array)| array.values.to_f32()))
     }
 
     /// Positions of a sequence that are read one too far.
-    fn steps(&self, read: &Read, trials: &mut Vec<Trial>) -> Result<()> {
-        let (x, channels) = (read.sum.values.to_f32(), read.sum.shape[2]);
+    fn steps(&self, read: &Array, trials: &mut Vec<Trial>) -> Result<()> {
+        let (x, channels) = (read.values.to_f32(), read.shape[2]);
         if x.len() <= channels {
             return Ok(());
         }
@@ -213,12 +132,12 @@ impl Probe<'_> {
     }
 
     /// A residual inside the module: what it reads, or what modules inside it give, added to the output.
-    fn residuals_inside(&self, read: &Read, trials: &mut Vec<Trial>) {
+    fn residuals_inside(&self, read: &Array, trials: &mut Vec<Trial>) {
         let shape = self.outputs.shape;
         let channels = shape[shape.len() - 1];
-        let mut terms = vec![("what it reads".to_owned(), read.sum.clone())];
+        let mut terms = vec![("what it reads".to_owned(), read.clone())];
         if self.stage.path.contains("downres_block") {
-            terms[0].1 = pooled(&read.sum, 2, largest);
+            terms[0].1 = pooled(read, 2, largest);
         }
         terms.extend(self.inner.iter().cloned());
         let fits = |array: &Array| {

@@ -1,16 +1,16 @@
 //! The model that is searched.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use burn::backend::Flex;
 use model::{
     AlphaGenome, Arithmetic, Array, Batch, Config, Edit, Form, Known, Parts, Request, Sequence,
-    Stage, Taps,
+    Stage,
 };
 
 use crate::evidence::{self, Changes};
+use crate::run::Modules;
 
 /// A model and the folder that it was loaded from.
 pub struct Subject {
@@ -66,15 +66,10 @@ impl Subject {
 
     /// An ordinary pass: the outputs of all modules, by tap's path and output's name.
     pub(super) fn pass(&self, batch: &Batch) -> Result<Known> {
-        let mut taps = Modules {
-            stages: &self.stages,
-            arrays: BTreeMap::new(),
-        };
-        let outputs = self
-            .model
-            .forward(batch, &Request::everything(), &mut taps)?;
+        let mut taps = Modules::of(&self.stages);
+        let outputs = self.model.run(batch, &Request::everything(), &mut taps)?;
         let mut arrays = taps.arrays;
-        arrays.extend(outputs.into_arrays());
+        arrays.extend(outputs);
         Ok(arrays)
     }
 
@@ -86,6 +81,22 @@ impl Subject {
         known: &Known,
     ) -> Result<Vec<(String, Array)>> {
         Ok(self.model.run_stage(path, batch, known)?)
+    }
+
+    /// The same with other values in place of what it reads first.
+    pub(super) fn run_on(
+        &self,
+        path: &str,
+        batch: &Batch,
+        known: &Known,
+        read: &Array,
+    ) -> Result<Vec<(String, Array)>> {
+        Ok(self.model.run_stage_on(path, batch, known, read)?)
+    }
+
+    /// What a module reads first: the output of another one, before it is pooled, or a sum of several.
+    pub(super) fn read(&self, path: &str, batch: &Batch, known: &Known) -> Result<Option<Array>> {
+        Ok(self.model.stage_input(path, batch, known)?)
     }
 
     /// The splice sites that the model chooses.
@@ -128,21 +139,5 @@ impl Subject {
             .into_iter()
             .find(|(_, _, values)| bits(values) == own);
         twin.map(|(name, _, _)| name.to_owned())
-    }
-}
-
-/// Takes the outputs of the modules that are searched.
-struct Modules<'a> {
-    stages: &'a [Stage],
-    arrays: Known,
-}
-
-impl Taps for Modules<'_> {
-    fn wants(&self, path: &str) -> bool {
-        self.stages.iter().any(|stage| stage.path == path)
-    }
-
-    fn take(&mut self, path: &str, array: Array) {
-        self.arrays.insert(path.into(), array);
     }
 }

@@ -28,8 +28,7 @@ pub(super) fn load(args: &Bench, device: Device) -> Result<Form> {
     };
     #[cfg(feature = "cuda")]
     if let Device::Cuda(number) = device {
-        let precision = model::Precision::try_from(arithmetic)?;
-        let mut model = model::CudaAlphaGenome::load(&args.model, number, precision)?;
+        let mut model = model::CudaAlphaGenome::load(&args.model, number, arithmetic)?;
         model.set_tuning(args.tune)?;
         return Ok(Form::Cuda(Box::new(model), arithmetic));
     }

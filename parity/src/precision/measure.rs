@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use anyhow::Result;
 use burn::backend::Flex;
-use model::{AlphaGenome, Array, Batch, Known, Request, SpliceSitePositions, Stage, Taps};
+use model::{AlphaGenome, Array, Batch, Known, Request, SpliceSitePositions, Stage};
 
 use super::modules::{bare, distance};
 use super::{Loss, Module, Output};
 use crate::closeness::{Closeness, floats};
 use crate::outputs::{Kind, kind_of, reading_order};
-use crate::run::Machine;
+use crate::run::{Machine, Modules};
 
 /// A sequence, the modules that read it, and the splice sites that all arithmetics are given.
 pub struct Subject {
@@ -36,37 +36,18 @@ pub struct Values {
     pub milliseconds: Times,
 }
 
-/// Takes the outputs of the modules.
-struct Modules<'a> {
-    stages: &'a [Stage],
-    known: Known,
-}
-
-impl Taps for Modules<'_> {
-    fn wants(&self, path: &str) -> bool {
-        self.stages.iter().any(|stage| stage.path == path)
-    }
-
-    fn take(&mut self, path: &str, array: Array) {
-        self.known.insert(path.into(), array);
-    }
-}
-
 /// An ordinary pass, and how long modules take on the device.
 ///
 /// # Errors
 /// Where the batch does not fit the model, or the device fails.
 pub fn values(machine: &Machine, subject: &Subject) -> Result<Values> {
-    let mut taps = Modules {
-        stages: &subject.stages,
-        known: Known::new(),
-    };
+    let mut taps = Modules::of(&subject.stages);
     let request = Request {
         splice_site_positions: subject.sites.clone(),
         ..Request::everything()
     };
     let outputs = machine.run(&subject.batch, &request, &mut taps)?;
-    let mut known = taps.known;
+    let mut known = taps.arrays;
     known.extend(outputs);
     let mut milliseconds = BTreeMap::new();
     for (path, time) in machine

@@ -1,6 +1,7 @@
 //! Names of modules, and distances of their outputs.
 
 use model::Array;
+use model::names::number_of;
 
 use super::By;
 use crate::closeness::{Closeness, floats};
@@ -43,15 +44,9 @@ pub fn group_of(path: &str, by: By) -> String {
 
 /// A module of the tower: an update of the pair stands alone, all others belong to their layer.
 fn tower_block(module: &str) -> String {
-    let bare = module.trim_end_matches(|c: char| c.is_ascii_digit());
-    // Haiku gives the first of a name no number.
-    let (name, index) = match bare.strip_suffix('_') {
-        Some(name) if bare.len() < module.len() => (name, &module[bare.len()..]),
-        _ => (module, "0"),
-    };
-    match name {
-        "pair_update_block" => format!("{TOWER}pair_update_{index}"),
-        _ => format!("{TOWER}layer_{index}"),
+    match number_of(module) {
+        ("pair_update_block", index) => format!("{TOWER}pair_update_{index}"),
+        (_, index) => format!("{TOWER}layer_{index}"),
     }
 }
 

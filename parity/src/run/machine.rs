@@ -47,8 +47,7 @@ impl Machine {
             }
             #[cfg(feature = "cuda")]
             Device::Cuda(number) => {
-                let precision = model::Precision::try_from(arithmetic)?;
-                let model = model::CudaAlphaGenome::load(dir, number, precision);
+                let model = model::CudaAlphaGenome::load(dir, number, arithmetic);
                 Form::Cuda(Box::new(model.with_context(what)?.into()))
             }
             #[cfg(feature = "burn-cuda")]
@@ -184,14 +183,14 @@ impl Machine {
         taps: &mut dyn Taps,
     ) -> Result<BTreeMap<String, model::Array>> {
         match &self.form {
-            Form::Cpu(model) => Ok(model.forward(batch, request, taps)?.into_arrays()),
+            Form::Cpu(model) => Ok(model.run(batch, request, taps)?),
             #[cfg(feature = "cuda")]
             Form::Cuda(model) => {
                 let mut model = model.borrow_mut();
                 Ok(model.forward(batch, request, taps)?.into_arrays()?)
             }
             #[cfg(feature = "burn-cuda")]
-            Form::BurnCuda(model) => Ok(model.forward(batch, request, taps)?.into_arrays()),
+            Form::BurnCuda(model) => Ok(model.run(batch, request, taps)?),
         }
     }
 }

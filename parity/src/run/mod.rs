@@ -14,3 +14,4 @@ pub use choose::{Chosen, Wish, arithmetic_for, choose};
 pub use guide::RECORDINGS_VARIABLE;
 pub use machine::{Machine, nearest};
 pub use passes::{Job, Pass, passes};
+pub(crate) use taps::Modules;

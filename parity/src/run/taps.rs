@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use model::Taps;
+use model::{Known, Stage, Taps};
 
 use super::candidate::convert;
 use crate::recording::Array;
@@ -75,6 +75,29 @@ impl Taps for All {
         };
         let name = format!("taps/{path}");
         self.arrays.insert(name, keep(Cow::Owned(array), &kept));
+    }
+}
+
+/// Takes the whole outputs of modules.
+pub(crate) struct Modules<'a> {
+    stages: &'a [Stage],
+    pub(crate) arrays: Known,
+}
+
+impl<'a> Modules<'a> {
+    pub(crate) fn of(stages: &'a [Stage]) -> Self {
+        let arrays = Known::new();
+        Self { stages, arrays }
+    }
+}
+
+impl Taps for Modules<'_> {
+    fn wants(&self, path: &str) -> bool {
+        self.stages.iter().any(|stage| stage.path == path)
+    }
+
+    fn take(&mut self, path: &str, array: model::Array) {
+        self.arrays.insert(path.into(), array);
     }
 }
 

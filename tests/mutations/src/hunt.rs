@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use burn::backend::Flex;
 use clap::ValueEnum;
-use model::Arithmetic;
+use model::{AlphaGenome, Arithmetic, Array, Batch, NoTaps, Request, Sequence};
 use parity::bisect::{Case, Kind, Subject, search};
 use parity::cli::{self, TapChoice};
 use parity::device::Device;
@@ -69,6 +70,43 @@ pub struct Ground<'a> {
     /// What JAX gave, sampled.
     sampled: Recording,
     _folder: TempDir,
+}
+
+/// Faults drawn from the graph of the model's pass over a case, which each change an output of it in float32.
+///
+/// # Errors
+/// Where the model cannot run.
+pub fn draw(tiny: &Tiny, case: &str, seed: u64, count: usize) -> Result<Vec<Mutation>> {
+    let arithmetic = Arithmetic::XlaCpuF32;
+    let model = AlphaGenome::<Flex>::load(&tiny.path(), &Default::default(), arithmetic)?;
+    let mut case = Recording::open(&fixtures::recording("tiny_cpu_f32"))?.case(case)?;
+    let sequence = Sequence::from_indices(&case.sequence()?)?;
+    let batch = Batch::new(vec![sequence], vec![case.entry().organism_index])?;
+    let request = Request::everything();
+    let pass = || -> Result<Vec<Vec<u32>>> {
+        let outputs = model.run(&batch, &request, &mut NoTaps)?.into_values();
+        let bits = |array: Array| {
+            array
+                .values
+                .to_f32()
+                .into_iter()
+                .map(f32::to_bits)
+                .collect()
+        };
+        Ok(outputs.map(bits).collect())
+    };
+    let sound = pass()?;
+    let mut drawn = crate::draw::draw(&model.graph(&batch, &request)?, seed, 4 * count);
+    let mut failed = None;
+    drawn.retain(|mutation| match mutation.during(pass) {
+        Ok(broken) => broken != sound,
+        Err(error) => {
+            failed = Some(error);
+            false
+        }
+    });
+    drawn.truncate(count);
+    failed.map_or(Ok(drawn), Err)
 }
 
 impl<'a> Ground<'a> {

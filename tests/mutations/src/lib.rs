@@ -15,7 +15,9 @@
 //! # }
 //! ```
 
+pub mod draw;
 pub mod edit;
+pub mod fault;
 pub mod hunt;
 pub mod judge;
 pub mod mutation;

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use anyhow::Result;
-use model::faults::Fault;
+use model::graph::{Edit, edited};
 use parity::bisect;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::edit::Edit;
+use crate::fault::Fault;
 
 /// What sort of mistake a mutation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,7 +61,7 @@ impl Kind {
 }
 
 /// A single fault.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mutation {
     /// What is wrong, in a few words; no two have the same.
@@ -87,6 +86,9 @@ pub struct Mutation {
     pub(crate) tracks: Vec<Setting>,
     /// A mistake in the code of the module.
     pub(crate) fault: Option<Fault>,
+    /// A change of the graph that was drawn.
+    #[serde(skip)]
+    drawn: Option<Edit>,
 }
 
 /// A change of one tensor.
@@ -96,7 +98,7 @@ pub(crate) struct Weights {
     /// Its name, below the module.
     pub(crate) tensor: String,
     /// What is done to it.
-    pub(crate) edit: Edit,
+    pub(crate) edit: crate::edit::Edit,
     /// The part of it that changes; nothing for all of it.
     pub(crate) only: Option<Part>,
 }
@@ -136,6 +138,28 @@ impl Mutation {
         &ALL.mutation
     }
 
+    /// A change of the graph in a module, and what a search should call it.
+    pub(crate) fn of_graph(
+        name: String,
+        module: String,
+        (kind, likely): (Kind, bisect::Kind),
+        edit: Edit,
+    ) -> Self {
+        let (weights, config, tracks) = Default::default();
+        Self {
+            name,
+            module,
+            kind,
+            likely: Some(likely),
+            several: false,
+            weights,
+            config,
+            tracks,
+            fault: None,
+            drawn: Some(edit),
+        }
+    }
+
     /// The mutation of a name.
     pub fn named(name: &str) -> Option<&'static Self> {
         Self::all().iter().find(|mutation| mutation.name == name)
@@ -146,21 +170,18 @@ impl Mutation {
         self.likely.or(ALL.likely.get(&self.kind).copied())
     }
 
-    /// Runs `f` with the fault in the code of the model on this thread, where it is one of code; else it just runs `f`.
-    ///
-    /// # Errors
-    /// Where it is one of code and this package was built without the feature `faults`.
-    pub fn during<T>(&self, f: impl FnOnce() -> Result<T>) -> Result<T> {
-        match self.fault {
+    /// Runs `f` with the fault in the model on this thread, where it is one of code; else it just runs `f`.
+    pub fn during<T>(&self, f: impl FnOnce() -> T) -> T {
+        let code = self.fault.map(|fault| fault.edit(&self.module));
+        match code.or(self.drawn.clone()) {
             None => f(),
-            #[cfg(feature = "faults")]
-            Some(fault) => model::faults::with(fault, &self.module, f),
-            #[cfg(not(feature = "faults"))]
-            Some(_) => anyhow::bail!(
-                "`{}` is a fault of code: build the package `mutations` with the feature `faults`",
-                self.name
-            ),
+            Some(edit) => edited(edit, f),
         }
+    }
+
+    /// Whether it is a mistake in code.
+    pub fn is_code(&self) -> bool {
+        self.fault.is_some()
     }
 
     /// The name that a conversion gives a tensor of the module.

@@ -34,9 +34,9 @@ the floor misses one, or where the sound model does not pass.
 
 Most faults are edits of the converted tensors, the configuration or the track metadata, made in memory; where such an edit stands for a
 mistake in code, it gives the same numbers (the halves form of the rotary embedding is the interleaved one with its channels permuted;
-another epsilon is another variance). What no edit stands for is a mistake in the code itself, in one module of the model
-([`model/src/faults.rs`](../model/src/faults.rs), behind a feature that no program has): gelu's other form, a residual that is not added,
-the relative shift one place too far, one layer in bfloat16, splice sites in the order of their probability, and others. The list, with the
+another epsilon is another variance). What no edit stands for is a mistake in the code of one module, made as a change of the graph that
+the pass is computed from ([`fault.rs`](../tests/mutations/src/fault.rs)): gelu's other form, a residual that is not added,
+the relative shift one place too far, one layer in bfloat16, splice sites in descending order, and others. The list, with the
 edits, is [`tests/mutations/mutations.toml`](../tests/mutations/mutations.toml).
 ";
 

@@ -173,7 +173,7 @@ impl Forward<'_> {
                     columns as i32,
                     (self.batch * positions) as i64,
                     row as i64,
-                    i32::from(!self.excess),
+                    i32::from(self.roundings.usage_is_half),
                     ROWS as i32
                 ]);
                 let grid = [

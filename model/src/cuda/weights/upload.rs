@@ -13,6 +13,7 @@ use crate::config::{Config, Head};
 use crate::cuda::CudaError;
 use crate::cuda::kernels::Kernels;
 use crate::metadata::Metadata;
+use crate::precision::{Rounding, Roundings};
 use crate::store::Store;
 
 /// Puts parameters on the device.
@@ -22,8 +23,7 @@ pub(in crate::cuda) struct Uploader<'a> {
     pub(in crate::cuda) store: &'a Store,
     pub(in crate::cuda) config: &'a Config,
     pub(in crate::cuda) metadata: Option<&'a Metadata>,
-    /// Whether parameters that XLA need not round stay exact (excess precision).
-    pub(in crate::cuda) excess: bool,
+    pub(in crate::cuda) roundings: Roundings,
     staging: [Span; 2],
     ready: BTreeMap<String, Span>,
 }
@@ -33,7 +33,7 @@ impl<'a> Uploader<'a> {
         device: &'a Device,
         kernels: &'a Kernels,
         (store, config, metadata): (&'a Store, &'a Config, Option<&'a Metadata>),
-        excess: bool,
+        roundings: Roundings,
     ) -> Result<Self, CudaError> {
         let values = |name: &String| {
             store
@@ -50,7 +50,7 @@ impl<'a> Uploader<'a> {
             store,
             config,
             metadata,
-            excess,
+            roundings,
             staging,
             ready: BTreeMap::new(),
         })
@@ -130,7 +130,7 @@ impl<'a> Uploader<'a> {
             "learnt_scale" => {
                 let (from, n) = self.upload(name)?;
                 let to = self.reserve(name, 4 * n)?;
-                let exact = i32::from(self.excess);
+                let exact = i32::from(self.roundings.learnt_scales == Rounding::None);
                 self.each(
                     "softplus_values",
                     n,
@@ -156,7 +156,7 @@ impl<'a> Uploader<'a> {
             return self.each("transpose", n, &arguments);
         }
         let (scale, _) = self.upload(&format!("{path}/scale"))?;
-        let exact = i32::from(self.excess);
+        let exact = i32::from(self.roundings.kernels_for_mean == Rounding::None);
         let arguments = arguments![&from, &scale, &to, fan_in as i32, out as i32, exact];
         let grid = [out.div_ceil(32) as u32, 1, 1];
         self.kernels

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use model::Arithmetic;
-use mutations::hunt::Ground;
+use mutations::hunt::{Ground, draw};
 use mutations::tally::{Run, Tally};
 use mutations::{Mutation, Tiny};
 
@@ -19,6 +19,12 @@ struct Arguments {
     /// Only mutations whose name or module holds this text
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+    /// So many faults that are drawn from the model's graph, instead of the list
+    #[arg(long, value_name = "COUNT")]
+    drawn: Option<usize>,
+    /// What they are drawn with
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// How the models compute [default: xla-cpu-f32 and xla-cpu-bf16]
     #[arg(long, value_parser = parse)]
     arithmetic: Vec<Arithmetic>,
@@ -67,7 +73,12 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         let only = arguments.only.as_deref().unwrap_or("");
         mutation.name.contains(only) || mutation.module.contains(only)
     };
-    let mutations: Vec<&Mutation> = Mutation::all().iter().filter(wanted).collect();
+    let drawn = match arguments.drawn {
+        Some(count) => Some(draw(&tiny, &arguments.case, arguments.seed, count)?),
+        None => None,
+    };
+    let all = drawn.as_deref().unwrap_or(Mutation::all());
+    let mutations: Vec<&Mutation> = all.iter().filter(wanted).collect();
     let arithmetics = match arguments.arithmetic.is_empty() {
         true => vec![Arithmetic::XlaCpuF32, Arithmetic::XlaCpuBf16],
         false => arguments.arithmetic.clone(),

@@ -5,7 +5,7 @@ use ::cuda::arguments;
 use super::Uploader;
 use crate::cuda::CudaError;
 use crate::cuda::heads::columns::{Columns, columns, joint_weights};
-use crate::cuda::tower::numbered;
+use crate::names::numbered;
 
 /// The resolutions of embeddings along the sequence, in bp.
 const RESOLUTIONS: [u32; 2] = [1, 128];

@@ -17,13 +17,8 @@ impl Uploader<'_> {
         let (config, metadata) = (self.config, self.metadata);
         let (tower, pair) = (&config.tower, &config.pair);
         let pairs = tower.head_width / 2;
-        let denominators = if !self.excess && self.kernels.element() == 2 {
-            Rounding::ToBfloat16
-        } else {
-            Rounding::None
-        };
         // The table rounds the quotients.
-        let roundings = [denominators, Rounding::None];
+        let roundings = [self.roundings.denominators, Rounding::None];
         let frequencies = inverse_frequencies(pairs, tower.max_position, roundings);
         let rounded = self.table("rotary/frequencies", &frequencies, true)?;
         let tables =
