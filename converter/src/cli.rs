@@ -7,7 +7,6 @@ mod arguments;
 mod convert;
 mod diff;
 mod inspect;
-mod progress;
 mod source;
 mod table;
 mod verify;
@@ -19,7 +18,8 @@ use std::{
 
 use clap::Parser;
 
-use arguments::{Arguments, Command};
+pub use arguments::Arguments;
+use arguments::Command;
 
 /// What a command found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,11 @@ enum Outcome {
 
 /// Parses the command line and runs it.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    run(&Arguments::parse())
+}
+
+/// Runs a command line.
+pub fn run(arguments: &Arguments) -> ExitCode {
     arguments.loudness.set();
     if let Err(error) = converter::interrupt::install() {
         let line =

@@ -5,7 +5,11 @@
 
 #![forbid(unsafe_code)]
 
+// The command line names the library as any other program does.
+extern crate self as converter;
+
 pub mod checkpoint;
+pub mod cli;
 mod config;
 pub mod convert;
 pub mod diff;

@@ -1,9 +1,7 @@
 //! `convert`: from an Orbax checkpoint to safetensors.
 
-mod cli;
-
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main()
+    converter::cli::main()
 }

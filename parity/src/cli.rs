@@ -12,7 +12,8 @@ use terminal::{Loudness, Manual};
 
 use crate::device::Device;
 use crate::recording::DType;
-use values::{base_pairs, organism};
+pub use values::base_pairs;
+use values::organism;
 
 #[cfg(feature = "burn")]
 pub use conditions::{Attention, Invariance, Precision};

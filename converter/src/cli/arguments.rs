@@ -43,10 +43,13 @@ Examples:
 #[command(name = "convert", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true)]
 pub struct Arguments {
+    /// What to do instead of converting.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// What is converted and how.
     #[command(flatten)]
     pub convert: ConvertArguments,
+    /// How much is said beside the result.
     #[command(flatten)]
     pub loudness: Loudness,
 }

@@ -12,11 +12,10 @@ use converter::{
     text,
 };
 use serde_json::json;
-use terminal::{Speech, note};
+use terminal::{Progress, Speech, note};
 
 use super::{
-    Outcome, arguments::ConvertArguments, print_json, progress::Progress, source, table::Table,
-    unless_closed,
+    Outcome, arguments::ConvertArguments, print_json, source, table::Table, unless_closed,
 };
 
 pub fn run(arguments: &ConvertArguments) -> anyhow::Result<Outcome> {
@@ -60,7 +59,7 @@ pub fn run(arguments: &ConvertArguments) -> anyhow::Result<Outcome> {
         show_plan(&plan, &checkpoint, arguments.json)?;
         return Ok(Outcome::Fine);
     }
-    let progress = Progress::new("converting", plan.target_bytes());
+    let progress = Progress::bytes("converting", plan.target_bytes());
     let ledger = convert(&Request {
         checkpoint: &checkpoint,
         spec: &spec,

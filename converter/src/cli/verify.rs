@@ -12,10 +12,9 @@ use converter::{
     verify::{Difference, Request, verify},
 };
 use serde_json::json;
+use terminal::Progress;
 
-use super::{
-    Outcome, arguments::VerifyArguments, print_json, progress::Progress, source, unless_closed,
-};
+use super::{Outcome, arguments::VerifyArguments, print_json, source, unless_closed};
 
 pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
     let ledger = Ledger::read(&arguments.model)?;
@@ -41,7 +40,7 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
     let snapshot = source::snapshot(&arguments.source)?;
     let checkpoint = source::checkpoint(&snapshot)?;
     let plan = Plan::of(&spec, &checkpoint, dtype)?;
-    let progress = Progress::new("verifying", plan.target_bytes());
+    let progress = Progress::bytes("verifying", plan.target_bytes());
     let resources = source::resources(&arguments.resources);
     let mut differences = verify(&Request {
         dir: &arguments.model,

@@ -1,4 +1,4 @@
-//! What both programs say to a terminal: text without control characters, errors, manuals and completions.
+//! What the programs say to a terminal: text without control characters, errors, bars, manuals and completions.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -7,8 +7,10 @@ mod error;
 mod escape;
 mod manual;
 mod output;
+mod progress;
 
 pub use error::{is_broken_pipe, message};
 pub use escape::{line, text};
 pub use manual::Manual;
 pub use output::{Loudness, Speech, note, print, speech, stdout};
+pub use progress::Progress;

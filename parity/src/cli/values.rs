@@ -12,7 +12,10 @@ pub(super) fn organism(text: &str) -> Result<usize, String> {
 }
 
 /// Base pairs: 131072, 128k or 1M, in units of 1,024.
-pub(super) fn base_pairs(text: &str) -> Result<usize, String> {
+///
+/// # Errors
+/// Where the text is no number, or the number is too large.
+pub fn base_pairs(text: &str) -> Result<usize, String> {
     let text = text.trim().trim_end_matches("bp").trim_end();
     let (digits, unit) = match text.char_indices().last() {
         Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),

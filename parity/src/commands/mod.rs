@@ -28,10 +28,25 @@ mod verdict;
 mod wanted;
 mod write;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
+
+/// Runs a command, and says on stderr why it could not.
+pub fn main(cli: Cli) -> ExitCode {
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        // Whoever closed the pipe has read enough.
+        Err(error) if terminal::is_broken_pipe(&error) => Exit::Agree.into(),
+        Err(error) => {
+            eprintln!("parity: {}", terminal::message(&error));
+            Exit::CouldNotRun.into()
+        }
+    }
+}
 
 /// Runs a command.
 ///
