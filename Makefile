@@ -25,8 +25,8 @@ help: ## List the targets
 		while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 .PHONY: build
-build: ## Build `convert` and `parity`
-	$(CARGO) build --workspace --release --locked --bin convert --bin parity
+build: ## Build `convert`, `parity` and `alphagenome`
+	$(CARGO) build --workspace --release --locked --bin convert --bin parity --bin alphagenome
 
 .PHONY: demo
 demo: build ## Convert the tiny snapshot and compare the model with JAX's recording

@@ -30,7 +30,7 @@ pub struct Organism {
 }
 
 /// One track.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Track {
     /// The name.
     #[serde(default)]
@@ -44,6 +44,33 @@ pub struct Track {
     /// The tissue or cell, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub biosample_name: Option<String>,
+    /// ENCODE's kind of sample: `primary_cell`, `tissue`...
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub biosample_type: Option<String>,
+    /// The sample's stage of life: `adult`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub biosample_life_stage: Option<String>,
+    /// The experiment: `polyA plus RNA-seq`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assay: Option<String>,
+    /// GTEx's name of the tissue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gtex_tissue: Option<String>,
+    /// The histone mark: `H3K27ac`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histone_mark: Option<String>,
+    /// The transcription factor: `CTCF`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcription_factor: Option<String>,
+    /// Where the data come from: `encode`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_source: Option<String>,
+    /// Whether reads were `single` or `paired`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endedness: Option<String>,
+    /// Whether the sample was genetically modified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub genetically_modified: Option<bool>,
     /// Mean of the positions that are not zero, which scales predictions to experimental units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonzero_mean: Option<f64>,
@@ -196,12 +223,8 @@ mod tests {
 
     fn metadata(strands: &[&str]) -> Metadata {
         let track = |strand: &&str| Track {
-            name: String::new(),
             strand: Some(strand.to_string()),
-            ontology_curie: None,
-            biosample_name: None,
-            nonzero_mean: None,
-            padding: false,
+            ..Default::default()
         };
         let tracks = strands.iter().map(track).collect();
         let organism = Organism {

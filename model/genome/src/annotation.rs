@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Interval, Strand};
 
 /// Genes, transcripts and exons in the order of their file, which is the order of rows in every table of scores.
@@ -13,7 +15,7 @@ pub struct Annotation {
 }
 
 /// A row `gene` of a GTF. Bases are counted from zero, `end` is exclusive.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Gene {
     /// Identifier with its version, as in the file.
     pub id: String,
@@ -26,7 +28,7 @@ pub struct Gene {
 }
 
 /// A row `transcript` of a GTF with the rows `exon` that name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Transcript {
     /// Identifier.
     pub id: String,

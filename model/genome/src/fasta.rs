@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -10,6 +10,7 @@ use noodles_bgzf::{self as bgzf, gzi};
 use noodles_fasta::{fai, io::Indexer};
 
 use crate::alleles::Bases;
+use crate::text::keep;
 use crate::{Error, Interval};
 
 /// An open FASTA file. Reads are serialised, so that one may serve several threads.
@@ -201,14 +202,7 @@ fn associated<I>(
     let index = make()?;
     let mut bytes = Vec::new();
     write(&mut bytes, &index).map_err(Error::io(&beside, "cannot be made"))?;
-    let unfinished = path.with_added_extension(format!("{extension}.{}.tmp", std::process::id()));
-    let kept = File::create(&unfinished)
-        .and_then(|mut file| file.write_all(&bytes))
-        .and_then(|()| std::fs::rename(&unfinished, &beside));
-    if kept.is_err() {
-        // A genome often lies where the user may not write; the index made here serves as well.
-        let _ = std::fs::remove_file(&unfinished);
-    }
+    keep(&beside, &bytes);
     Ok(index)
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::annotation::{Annotation, Gene, Transcript};
+use crate::cache;
 use crate::text::Lines;
 use crate::{Error, Interval, Strand};
 
@@ -54,6 +55,12 @@ pub fn read(path: &Path) -> Result<Annotation, Error> {
         }
     }
     assemble(path, genes, transcripts, exons)
+}
+
+/// [`read`], with the genes kept in a file beside it (`.genes.json`), where that can be written, and taken from there as long
+/// as the GTF's size and time of change are the same.
+pub fn read_cached(path: &Path) -> Result<Annotation, Error> {
+    cache::annotation(path, || read(path))
 }
 
 fn assemble(

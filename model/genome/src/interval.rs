@@ -1,10 +1,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Error;
 
 /// The strand of an interval, a gene or a track.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize,
+)]
 pub enum Strand {
     /// `+`
     Positive,
@@ -52,7 +56,7 @@ impl fmt::Display for Strand {
 /// assert_eq!(interval.resize(50).to_string(), "chr1:125-175:-");
 /// # Ok::<_, genome::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub struct Interval {
     /// Name of the chromosome.
     pub chromosome: String,

@@ -8,6 +8,7 @@
 
 pub mod alleles;
 pub mod annotation;
+mod cache;
 pub mod chromosomes;
 mod error;
 pub mod fasta;

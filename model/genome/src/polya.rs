@@ -47,6 +47,11 @@ impl PolyaSites {
         Ok(sites)
     }
 
+    /// Identifiers of the genes that have sites, without their version, in no order.
+    pub fn genes(&self) -> impl Iterator<Item = &str> {
+        self.by_gene.keys().map(String::as_str)
+    }
+
     /// The sites of a gene, whatever the version of its identifier, in the file's order.
     pub fn of(&self, gene_id: &str) -> &[Site] {
         self.by_gene

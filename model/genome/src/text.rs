@@ -1,6 +1,6 @@
-//! Lines of a plain or gzip-compressed file, with their numbers.
+//! Lines of a plain or gzip-compressed file, with their numbers; and files that are kept beside others.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -83,6 +83,18 @@ impl Lines {
             line.pop();
         }
         Ok(true)
+    }
+}
+
+/// Writes a file that saves work the next time, under its final name only when it is whole. A genome often lies where the user
+/// may not write: then there is none.
+pub(crate) fn keep(path: &Path, bytes: &[u8]) {
+    let unfinished = path.with_added_extension(format!("{}.tmp", std::process::id()));
+    if fs::write(&unfinished, bytes)
+        .and_then(|()| fs::rename(&unfinished, path))
+        .is_err()
+    {
+        let _ = fs::remove_file(&unfinished);
     }
 }
 

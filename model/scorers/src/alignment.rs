@@ -184,8 +184,11 @@ impl Alignment {
         Source::Zero
     }
 
-    /// Calls `put` with the aligned values of position `at`, which `row` gives for ALT's positions; `tracks` of them.
-    pub(crate) fn gather<'a>(
+    /// Puts the aligned values of position `at` `into` a row of `tracks`; `row` gives ALT's at its positions.
+    ///
+    /// # Errors
+    /// Those of `row`.
+    pub fn gather<'a>(
         &self,
         at: usize,
         row: impl Fn(usize) -> Result<&'a [f32], Error>,

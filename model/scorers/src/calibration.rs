@@ -7,7 +7,7 @@ use genome::Strand;
 use crate::random::Generator;
 use crate::scores::{ScoredBy, Scores};
 use crate::wire::Fields;
-use crate::{Error, Tracks};
+use crate::{Error, Scorer, Tracks};
 
 /// The seed of 0.3.0's generator.
 const SEED: u32 = 42;
@@ -83,6 +83,35 @@ impl Calibration {
     /// Names of the scorers that have quantiles.
     pub fn scorers(&self) -> impl Iterator<Item = &str> {
         self.scorers.keys().map(String::as_str)
+    }
+
+    /// Where the generator stands, for [`Calibration::resume`] in another process.
+    pub fn state(&self) -> String {
+        self.generator.state()
+    }
+
+    /// Goes on where the generator stood.
+    pub fn resume(&mut self, state: &str) -> Result<(), Error> {
+        let resumed = self.generator.resume(state);
+        resumed.ok_or_else(|| Error::Calibration {
+            offset: 0,
+            reason: format!("{state:?} is no state of a generator"),
+        })
+    }
+
+    /// Whether there are quantiles for `scorer`, whose output has these tracks.
+    ///
+    /// Fails where the tracks are not those of the file.
+    pub fn check(&self, scorer: Scorer, tracks: &Tracks) -> Result<bool, Error> {
+        let name = scorer.to_string();
+        let Some(quantiles) = self.scorers.get(&name) else {
+            return Ok(false);
+        };
+        match scorer {
+            Scorer::SpliceJunction => quantiles.check_tracks(&name, &tracks.for_junctions())?,
+            _ => quantiles.check_tracks(&name, tracks)?,
+        }
+        Ok(true)
     }
 
     /// Gives `scores` its quantiles. Scorers that the file lacks, and scores of intervals, get none.

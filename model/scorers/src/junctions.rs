@@ -8,8 +8,8 @@ use crate::scores::{GeneRow, Row};
 use crate::sites::gene_bodies;
 use crate::{Allele, Behaviour, Error, Junctions, OutputType, Predictions, Setting};
 
-/// Sites of a kind that are looked at: the first by position.
-pub(crate) const MOST_SITES: usize = 256;
+/// Sites of a kind between which [`crate::Scorer::SpliceJunction`] looks at junctions: the first by position.
+pub const MOST_SITES: usize = 256;
 /// What is added to a count before its logarithm.
 const OFFSET: f32 = 1e-7;
 

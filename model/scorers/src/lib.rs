@@ -39,6 +39,7 @@ pub use calibration::Calibration;
 pub use center_mask::window as center_window;
 pub use error::Error;
 pub use interval_scorer::{IntervalAggregation, IntervalPlan, IntervalScorer};
+pub use junctions::MOST_SITES;
 pub use output::{Organism, OutputType};
 pub use plan::{Allele, Places, Plan, Read, Setting};
 pub use predictions::{ContactMap, Junctions, Predictions, Track};

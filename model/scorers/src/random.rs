@@ -27,6 +27,23 @@ impl Generator {
         generator
     }
 
+    /// The state, and the half that is kept, as text.
+    pub(crate) fn state(&self) -> String {
+        let half = self.half.map(|half| half.to_string());
+        format!("{}:{}", self.state, half.unwrap_or_default())
+    }
+
+    /// Goes on from what [`Generator::state`] gave for a generator of the same seed; nothing where that is no such text.
+    pub(crate) fn resume(&mut self, text: &str) -> Option<()> {
+        let (state, half) = text.split_once(':')?;
+        let half = match half {
+            "" => None,
+            half => Some(half.parse().ok()?),
+        };
+        (self.state, self.half) = (state.parse().ok()?, half);
+        Some(())
+    }
+
     fn step(&mut self) {
         self.state = self
             .state

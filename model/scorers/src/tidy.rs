@@ -174,28 +174,33 @@ impl Table {
     pub fn write_tsv(&self, to: &mut impl Write) -> io::Result<()> {
         let names: Vec<_> = self.columns.iter().map(|column| column.name).collect();
         writeln!(to, "{}", names.join("\t"))?;
-        self.write_rows(to)
+        self.write_rows(&names, to)
     }
 
-    /// Writes the rows without a header, to append them to a table with the same columns.
-    pub fn write_rows(&self, to: &mut impl Write) -> io::Result<()> {
+    /// Writes the rows under these columns, without a header, to append them to a table; what has no such column is missing.
+    pub fn write_rows(&self, columns: &[impl AsRef<str>], to: &mut impl Write) -> io::Result<()> {
+        let columns: Vec<_> = columns
+            .iter()
+            .map(|name| self.column(name.as_ref()))
+            .collect();
         for row in 0..self.rows {
-            for (place, column) in self.columns.iter().enumerate() {
+            for (place, column) in columns.iter().enumerate() {
                 if place > 0 {
                     to.write_all(b"\t")?;
                 }
-                match &column.values {
-                    Values::Text(values) => {
+                match column {
+                    None => {}
+                    Some(Values::Text(values)) => {
                         if let Some(text) = &values[row] {
                             to.write_all(text.as_bytes())?;
                         }
                     }
-                    Values::Integer(values) => {
+                    Some(Values::Integer(values)) => {
                         if let Some(number) = values[row] {
                             write!(to, "{number}")?;
                         }
                     }
-                    Values::Real(values) => write_real(to, values[row])?,
+                    Some(Values::Real(values)) => write_real(to, values[row])?,
                 }
             }
             writeln!(to)?;

@@ -270,9 +270,10 @@ fn tables_are_written_with_their_header_once_and_nothing_for_what_is_missing() {
     )
     .unwrap()
     .unwrap();
+    let names: Vec<_> = table.columns().iter().map(|column| column.name).collect();
     let (mut whole, mut rest) = (Vec::new(), Vec::new());
     table.write_tsv(&mut whole).unwrap();
-    table.write_rows(&mut rest).unwrap();
+    table.write_rows(&names, &mut rest).unwrap();
     let whole = String::from_utf8(whole).unwrap();
     let (header, lines) = whole.split_once('\n').unwrap();
     assert!(

@@ -1,0 +1,131 @@
+//! The command line.
+//!
+//! Exit codes of the own commands: 0 if all went well, 1 if something could not be scored, 2 if nothing could be done.
+//! `convert` and `parity` keep theirs.
+
+pub mod arguments;
+pub mod ism;
+pub mod score;
+pub mod score_interval;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use terminal::{Loudness, Manual};
+
+const EXAMPLES: &str = "\
+Examples:
+  alphagenome convert --hub google/alphagenome-all-folds --metadata metadata/
+  alphagenome parity level2 --dtype f32
+  alphagenome score --fasta hg38.fa --gtf gencode.v46.gtf.gz --vcf variants.vcf --out scores.tsv
+
+Exit codes: 0 done; 1 something could not be scored; 2 nothing could be done (arguments, input, disk). Those of convert and \
+parity stand in their own help.";
+
+/// AlphaGenome without Python: convert it, hold it against JAX, score variants.
+#[derive(Debug, Parser)]
+#[command(name = "alphagenome", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How much is said beside the result.
+    #[command(flatten)]
+    pub loudness: Loudness,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one value is made in a program's life"
+)]
+pub enum Command {
+    /// Convert a checkpoint from JAX (Orbax) to safetensors: the program `convert`
+    Convert(converter::cli::Arguments),
+    /// Compare the model with recordings of JAX and give a verdict: the program `parity`
+    Parity(parity::cli::Cli),
+    /// Score variants: what they change in every track, as DeepMind's score_variant does
+    #[command(after_help = score::EXAMPLES)]
+    Score(score::ScoreArguments),
+    /// Score the genes of intervals: expression, or another output, as DeepMind's score_interval does
+    #[command(after_help = score_interval::EXAMPLES)]
+    ScoreInterval(score_interval::IntervalArguments),
+    /// Score every single-base variant of a region (saturation mutagenesis)
+    #[command(after_help = ism::EXAMPLES)]
+    Ism(ism::IsmArguments),
+    /// The program itself.
+    #[command(flatten)]
+    Manual(Manual),
+}
+
+/// How an own command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All went well.
+    Done,
+    /// Something could not be scored; the rest is there.
+    SomeFailed,
+}
+
+/// Parses the command line and runs it.
+pub fn main() -> ExitCode {
+    let matches = Program::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let result = match cli.command {
+        Command::Convert(arguments) => return converter::cli::run(&arguments),
+        Command::Parity(arguments) => return parity::commands::main(arguments),
+        command => {
+            cli.loudness.set();
+            run(command)
+        }
+    };
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeFailed) => ExitCode::from(1),
+        // The reader of a pipe has seen enough.
+        Err(error) if terminal::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", terminal::message(&error));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Convert(_) | Command::Parity(_) => unreachable!("they ran before"),
+        Command::Score(arguments) => score::run(&arguments),
+        Command::ScoreInterval(arguments) => score_interval::run(&arguments),
+        Command::Ism(arguments) => ism::run(&arguments),
+        Command::Manual(manual) => manual.run::<Program>().map(|()| Outcome::Done),
+    }
+}
+
+/// The command as it is parsed and described: `convert` and `parity` as subcommands.
+struct Program;
+
+impl CommandFactory for Program {
+    fn command() -> clap::Command {
+        let inner = |name: &'static str| move |command| within(command, name);
+        Cli::command()
+            .mut_subcommand("convert", inner("convert"))
+            .mut_subcommand("parity", inner("parity"))
+    }
+
+    fn command_for_update() -> clap::Command {
+        Self::command()
+    }
+}
+
+/// The examples of `program` name it as a subcommand, and its completions and manual are those of the whole.
+fn within(mut command: clap::Command, program: &'static str) -> clap::Command {
+    if let Some(text) = command.get_after_help().map(ToString::to_string) {
+        let named = format!("{program} ");
+        command = command.after_help(text.replace(&named, &format!("alphagenome {named}")));
+    }
+    if ["completions", "man"].contains(&command.get_name()) {
+        command = command.hide(true);
+    }
+    command.mut_subcommands(|inner| within(inner, program))
+}

@@ -1,0 +1,292 @@
+//! Arguments that several commands have, and what they open.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use genome::fasta::Fasta;
+use genome::{Interval, Variant};
+use model::sequence::{LENGTH_STEP, LONGEST};
+use parity::cli::{Arithmetic, Dtype, base_pairs};
+use parity::device::Device;
+use parity::run::nearest;
+use scorers::{Behaviour, Organism};
+use serde_json::json;
+use terminal::{Speech, note};
+
+use super::Outcome;
+use crate::output::{Made, Output};
+use crate::predictor::Predictor;
+use crate::scorer_list;
+use crate::scoring::Scoring;
+use crate::tables::TableArguments;
+use crate::work::{Settings, identity};
+
+/// The model, and where and how it runs.
+#[derive(Args, Clone, Debug)]
+pub struct ModelArguments {
+    /// The folder that `convert` wrote
+    #[arg(long, value_name = "DIR", default_value = "alphagenome-model")]
+    pub model: PathBuf,
+    /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations)
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub device: Device,
+    /// The compute dtype
+    #[arg(long, value_enum, default_value_t = Dtype::F32)]
+    pub dtype: Dtype,
+    /// How the model computes [default: as XLA does on the device, in the dtype]
+    #[arg(long, value_enum, conflicts_with = "dtype")]
+    pub arithmetic: Option<Arithmetic>,
+    /// The organism: human or mouse
+    #[arg(long, value_parser = organism, default_value = "human")]
+    pub organism: Organism,
+}
+
+impl ModelArguments {
+    /// The arithmetic that was named, or XLA's on the device.
+    pub fn arithmetic(&self) -> model::Arithmetic {
+        let plain = match self.dtype {
+            Dtype::F32 => model::Arithmetic::XlaCpuF32,
+            Dtype::Bf16 => model::Arithmetic::XlaCpuBf16,
+        };
+        let default = || nearest(self.device, plain);
+        self.arithmetic.map_or_else(default, Into::into)
+    }
+
+    /// What predictions depend on.
+    ///
+    /// # Errors
+    /// Where a file is not there.
+    pub fn settings(&self, fasta: &Path, tables: &TableArguments) -> Result<Settings> {
+        let mut settings = Settings::from([
+            ("version".into(), env!("CARGO_PKG_VERSION").into()),
+            ("arithmetic".into(), self.arithmetic().name().into()),
+            ("device".into(), self.device.to_string()),
+            ("organism".into(), self.organism.name().into()),
+        ]);
+        let model = self.model.join("config.json");
+        let files = [
+            ("model", Some(model.as_path())),
+            ("fasta", Some(fasta)),
+            ("gtf", tables.gtf.as_deref()),
+            ("splice-starts", tables.splice_starts.as_deref()),
+            ("splice-ends", tables.splice_ends.as_deref()),
+            ("polya", tables.polya.as_deref()),
+        ];
+        for (name, path) in files {
+            if let Some(path) = path {
+                settings.insert(name.into(), identity(path)?);
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Loads the model.
+    ///
+    /// # Errors
+    /// As [`Predictor::open`].
+    pub fn open(&self) -> Result<Predictor> {
+        Predictor::open(&self.model, self.arithmetic(), self.device, self.organism)
+    }
+}
+
+/// Which bases the model sees.
+#[derive(Args, Clone, Debug)]
+pub struct WindowArguments {
+    /// Base pairs around each variant: a multiple of 2,048, such as 16k, 128k, 512k or 1M
+    #[arg(long, value_name = "BP", value_parser = length, default_value = "128k")]
+    pub length: i64,
+    /// One window for all instead, its first and last base counted from 1: chr1:40,002-56,385, or with a strand
+    /// chr1:40,002-56,385:-
+    #[arg(long, value_name = "REGION", value_parser = window, conflicts_with = "length")]
+    pub region: Option<Interval>,
+}
+
+impl WindowArguments {
+    /// The window of a variant: the one that was named, or `--length` base pairs around REF's centre.
+    pub fn around(&self, variant: &Variant) -> Interval {
+        match &self.region {
+            Some(region) => region.clone(),
+            None => variant.reference_interval().resize(self.length),
+        }
+    }
+}
+
+impl std::fmt::Display for WindowArguments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.region {
+            Some(region) => region.fmt(f),
+            None => self.length.fmt(f),
+        }
+    }
+}
+
+/// What variants are scored with.
+#[derive(Args, Clone, Debug)]
+pub struct ScoringArguments {
+    /// The genome: FASTA, plain or compressed with bgzip; its indexes are made where they are missing
+    #[arg(long, value_name = "FILE")]
+    pub fasta: PathBuf,
+    /// Genes and sites.
+    #[command(flatten)]
+    pub tables: TableArguments,
+    /// Scorers, a TOML file [default: those that the SDK recommends]
+    #[arg(long, value_name = "FILE")]
+    pub scorers: Option<PathBuf>,
+    /// DeepMind's calibration file: adds quantiles
+    #[arg(long, value_name = "FILE")]
+    pub quantiles: Option<PathBuf>,
+    /// Do not stitch the embeddings of indels
+    #[arg(long)]
+    pub no_stitching: bool,
+    /// Whose behaviour: that of alphagenome_research 0.3.0 (0.3.0), or with its slips mended (corrected)
+    #[arg(long = "as", value_name = "VERSION", value_parser = behaviour, default_value = "0.3.0")]
+    pub behaviour: Behaviour,
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArguments,
+}
+
+impl ScoringArguments {
+    /// Opens everything.
+    ///
+    /// # Errors
+    /// Where something cannot be opened or does not fit the rest.
+    pub fn open(&self, genome: Fasta) -> Result<Scoring> {
+        let tables = self.tables.open(&genome, self.model.organism)?;
+        let predictor = self.model.open()?;
+        let scorers = scorer_list::choose(self.scorers.as_deref(), &predictor, &tables)?;
+        Ok(Scoring {
+            predictor,
+            genome,
+            tables,
+            scorers,
+            behaviour: self.behaviour,
+            stitching: !self.no_stitching,
+            check_reference: false,
+        })
+    }
+
+    /// What scores depend on, but for what a command adds.
+    ///
+    /// # Errors
+    /// Where a file is not there.
+    pub fn settings(&self) -> Result<Settings> {
+        let mut settings = self.model.settings(&self.fasta, &self.tables)?;
+        settings.insert("as".into(), format!("{:?}", self.behaviour));
+        settings.insert("stitching".into(), (!self.no_stitching).to_string());
+        if let Some(path) = &self.quantiles {
+            settings.insert("quantiles".into(), identity(path)?);
+        }
+        Ok(settings)
+    }
+}
+
+/// Where results go.
+#[derive(Args, Clone, Debug)]
+pub struct OutputArguments {
+    /// The table to write: .tsv or .tsv.gz; for variants also .vcf or .vcf.gz with INFO fields
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Replace an older output, and what an unfinished run with other settings left
+    #[arg(long)]
+    pub force: bool,
+    /// How many make a batch, which is kept when the run is ended; it is closed earlier after some seconds
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
+    pub batch: u64,
+    /// Print a summary as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl OutputArguments {
+    /// Says what was written.
+    ///
+    /// # Errors
+    /// Where stdout cannot be written.
+    pub fn report(
+        &self,
+        what: &str,
+        output: &Output,
+        made: Made,
+        took: Duration,
+    ) -> Result<Outcome> {
+        let failures = (made.failures > 0).then(|| output.failures());
+        if let Some(path) = &failures {
+            let (failed, all) = (made.failures, made.items);
+            let line = format!(
+                "note: {failed} of {all} {what} have no scores: {}",
+                path.display()
+            );
+            note(Speech::Normal, &line);
+        }
+        let seconds = took.as_secs_f64();
+        let text = match self.json {
+            true => {
+                let document = json!({
+                    "out": output.path,
+                    what: made.items,
+                    "rows": made.rows,
+                    "failures": made.failures,
+                    "failures_table": failures,
+                    "seconds": seconds,
+                });
+                format!("{document:#}\n")
+            }
+            false => format!(
+                "{} {what}, {} rows, in {seconds:.1} s: {}\n",
+                made.items,
+                made.rows,
+                output.path.display()
+            ),
+        };
+        terminal::print(&text)?;
+        Ok(match failures {
+            None => Outcome::Done,
+            Some(_) => Outcome::SomeFailed,
+        })
+    }
+}
+
+fn behaviour(name: &str) -> Result<Behaviour, String> {
+    Behaviour::parse(name).ok_or_else(|| "expected 0.3.0 or corrected".into())
+}
+
+fn organism(text: &str) -> Result<Organism, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "human" | "homo_sapiens" => Ok(Organism::Human),
+        "mouse" | "mus_musculus" => Ok(Organism::Mouse),
+        _ => Err("expected human or mouse".into()),
+    }
+}
+
+pub(super) fn length(text: &str) -> Result<i64> {
+    check_length(base_pairs(text).map_err(anyhow::Error::msg)?)
+}
+
+/// Fails where the model does not take so many base pairs.
+pub(super) fn check_length(length: usize) -> Result<i64> {
+    if length == 0 || length > LONGEST || !length.is_multiple_of(LENGTH_STEP) {
+        bail!("{length} bp: expected a multiple of 2,048 bp up to 1,048,576 bp");
+    }
+    Ok(length as i64)
+}
+
+/// A region as samtools writes it, which may begin before the chromosome does.
+pub(super) fn region(text: &str) -> Result<Interval> {
+    let plain: Interval = text.replace(',', "").parse()?;
+    Ok(Interval::new(
+        plain.chromosome,
+        plain.start - 1,
+        plain.end,
+        plain.strand,
+    )?)
+}
+
+/// The same, of a length that the model takes.
+pub(super) fn window(text: &str) -> Result<Interval> {
+    let region = region(text)?;
+    check_length(region.width() as usize)?;
+    Ok(region)
+}

@@ -1,0 +1,124 @@
+//! `alphagenome ism`.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use genome::fasta::Fasta;
+use genome::variants::Allele;
+use genome::{Interval, Variant};
+use scorers::ism;
+
+use super::Outcome;
+use super::arguments::{OutputArguments, ScoringArguments, length, region, window};
+use super::score::Scored;
+use crate::output::{Format, Output};
+
+/// What `--help` ends with.
+pub const EXAMPLES: &str = "\
+Examples:
+  alphagenome ism --fasta hg38.fa --gtf gencode.v46.gtf.gz --region chr22:36,201,690-36,201,710 --out ism.tsv
+  alphagenome ism --fasta hg38.fa --region chr22:36,201,690-36,201,710 --window 16k --scorers mine.toml --out ism.tsv.gz
+
+Exit codes: as for `alphagenome score`, which also says how a run that was ended goes on.";
+
+/// `alphagenome ism`.
+#[derive(Args, Clone, Debug)]
+pub struct IsmArguments {
+    /// The bases to change, first and last counted from 1: chr1:42,301-42,308
+    #[arg(long, value_name = "REGION", value_parser = region)]
+    pub region: Interval,
+    /// What the model sees: base pairs around the region's centre, a multiple of 2,048; or a region that holds it
+    #[arg(long, value_name = "BP|REGION", value_parser = Window::parse, default_value = "128k")]
+    pub window: Window,
+    /// A variant that the REF bases are taken with, as chr1:12345:A>C; variants are scored against the genome all the same
+    #[arg(long, value_name = "VARIANT")]
+    pub background: Option<Variant>,
+    /// With what.
+    #[command(flatten)]
+    pub scoring: ScoringArguments,
+    /// Where results go.
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// What the model sees.
+#[derive(Clone, Debug)]
+pub enum Window {
+    /// So many base pairs around the region's centre.
+    Around(i64),
+    /// These bases.
+    At(Interval),
+}
+
+impl Window {
+    fn parse(text: &str) -> Result<Self> {
+        if text.contains(':') {
+            return window(text).map(Self::At);
+        }
+        length(text).map(Self::Around)
+    }
+
+    fn of(&self, region: &Interval) -> Interval {
+        match self {
+            Self::Around(length) => region.resize(*length),
+            Self::At(interval) => interval.clone(),
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where nothing could be done.
+pub fn run(arguments: &IsmArguments) -> Result<Outcome> {
+    let start = Instant::now();
+    let output = Output::new(&arguments.output.out, arguments.output.force)?;
+    if output.format.is_vcf() {
+        bail!(
+            "{}: saturation mutagenesis makes a table: end the name with {} or {}",
+            output.path.display(),
+            Format::Tsv.ending(),
+            Format::TsvGz.ending()
+        );
+    }
+    let interval = arguments.window.of(&arguments.region);
+    let genome = Fasta::open(&arguments.scoring.fasta)?;
+    let (bases, background) = (
+        arguments.region.as_unstranded(),
+        arguments.background.as_ref(),
+    );
+    let variants = ism::variants(
+        &genome,
+        &interval,
+        &bases,
+        background,
+        arguments.scoring.behaviour,
+    );
+    let variants = variants.context("--region")?;
+    let mut settings = arguments.scoring.settings()?;
+    settings.insert("region".into(), bases.to_string());
+    settings.insert("window".into(), interval.to_string());
+    settings.insert(
+        "background".into(),
+        background.map(ToString::to_string).unwrap_or_default(),
+    );
+    let scored = Scored::open(
+        &arguments.scoring,
+        genome,
+        output,
+        settings,
+        arguments.output.force,
+    )?;
+    let total = variants.len() as u64;
+    let items = variants.into_iter().map(|variant| {
+        let allele = Allele {
+            id: None,
+            line: 0,
+            index: 0,
+            variant,
+        };
+        Ok((allele, interval.clone()))
+    });
+    scored.run(total, items, &arguments.output, start)
+}

@@ -1,0 +1,208 @@
+//! `alphagenome score-interval`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use genome::alleles::{Bases, reverse_complement};
+use genome::fasta::Fasta;
+use genome::{Annotation, Interval, Strand};
+use scorers::tidy::Options;
+use scorers::{Behaviour, IntervalScorer, Table, tidy_scores};
+
+use super::Outcome;
+use super::arguments::{ModelArguments, OutputArguments, check_length, length, region};
+use crate::failures::Failure;
+use crate::output::{self, Output};
+use crate::predictor::Predictor;
+use crate::scoring::refuses;
+use crate::tables::TableArguments;
+use crate::work::Work;
+use crate::{batches, scorer_list};
+
+/// What `--help` ends with.
+pub const EXAMPLES: &str = "\
+Examples:
+  alphagenome score-interval --fasta hg38.fa --gtf gencode.v46.gtf.gz --region chr22:36,100,000-36,300,000 --length 256k --out genes.tsv
+  alphagenome score-interval --fasta hg38.fa --gtf gencode.v46.gtf.gz --bed regions.bed --length 16k --scorers mine.toml --out genes.tsv
+
+The recommended scorer, the mean of RNA_SEQ over the exons of each gene, takes the genes with a TSS within 100,000 bp of the centre \
+and needs 200,001 bp at least.
+
+Exit codes: as for `alphagenome score`, which also says how a run that was ended goes on.";
+
+/// `alphagenome score-interval`.
+#[derive(Args, Clone, Debug)]
+#[command(group(clap::ArgGroup::new("intervals").required(true).args(["region", "bed"])))]
+pub struct IntervalArguments {
+    /// An interval, its first and last base counted from 1, with a strand or without: chr1:40,002-56,385:- (may be given
+    /// several times)
+    #[arg(long, value_name = "REGION", value_parser = region)]
+    pub region: Vec<Interval>,
+    /// A BED file of intervals
+    #[arg(long, value_name = "FILE")]
+    pub bed: Option<PathBuf>,
+    /// Base pairs around each interval's centre that the model sees [default: the interval, a multiple of 2,048]
+    #[arg(long, value_name = "BP", value_parser = length)]
+    pub length: Option<i64>,
+    /// The genome: FASTA, plain or compressed with bgzip; its indexes are made where they are missing
+    #[arg(long, value_name = "FILE")]
+    pub fasta: PathBuf,
+    /// Genes.
+    #[command(flatten)]
+    pub tables: TableArguments,
+    /// Scorers, a TOML file [default: the one that the SDK recommends]
+    #[arg(long, value_name = "FILE")]
+    pub scorers: Option<PathBuf>,
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Where results go.
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where nothing could be done.
+pub fn run(arguments: &IntervalArguments) -> Result<Outcome> {
+    let start = Instant::now();
+    let output = Output::new(&arguments.output.out, arguments.output.force)?;
+    if output.format.is_vcf() {
+        bail!(
+            "{}: intervals make a table: end the name with .tsv or .tsv.gz",
+            output.path.display()
+        );
+    }
+    let mut intervals = match &arguments.bed {
+        Some(path) => bed(path)?,
+        None => arguments.region.clone(),
+    };
+    for interval in &mut intervals {
+        if let Some(length) = arguments.length {
+            *interval = interval.resize(length);
+            continue;
+        }
+        let length = usize::try_from(interval.width()).unwrap_or_default();
+        check_length(length).with_context(|| {
+            format!("{interval}: give --length, or an interval that the model takes")
+        })?;
+    }
+    let scorers: Vec<IntervalScorer> = match &arguments.scorers {
+        Some(path) => scorer_list::read(path)?,
+        None => vec![IntervalScorer::RECOMMENDED],
+    };
+    let genome = Fasta::open(&arguments.fasta)?;
+    let tables = arguments.tables.open(&genome, arguments.model.organism)?;
+    let annotation = tables
+        .annotation
+        .context("interval scorers need genes: give --gtf")?;
+    let predictor = arguments.model.open()?;
+    let outputs: BTreeSet<_> = scorers.iter().map(|scorer| scorer.output).collect();
+    for output in &outputs {
+        if predictor.tracks(*output).is_none() {
+            bail!("the model has no {output} for {}", predictor.organism());
+        }
+    }
+    let names: Vec<_> = scorers.iter().map(ToString::to_string).collect();
+    let list: Vec<_> = intervals.iter().map(ToString::to_string).collect();
+    let mut settings = arguments
+        .model
+        .settings(&arguments.fasta, &arguments.tables)?;
+    settings.extend([
+        ("scorers".into(), names.join("; ")),
+        ("intervals".into(), list.join(" ")),
+    ]);
+    let mut work = Work::open(&output.path, &settings, arguments.output.force)?;
+    let counts = (intervals.len() as u64, arguments.output.batch);
+    batches::run(
+        &mut work,
+        counts,
+        intervals.iter(),
+        |interval, part, rows| {
+            match score(&predictor, &genome, &annotation, &scorers, interval) {
+                Ok(Some(table)) => output::append(&table, &mut part.columns, rows)?,
+                Ok(None) => {}
+                Err(error) if refuses(&error) => part.failures.push(Failure {
+                    subject: interval.to_string(),
+                    id: None,
+                    line: None,
+                    reason: terminal::message(&error),
+                }),
+                Err(error) => return Err(error.context(interval.to_string())),
+            }
+            Ok(())
+        },
+    )?;
+    let made = output.make(work, "")?;
+    arguments
+        .output
+        .report("intervals", &output, made, start.elapsed())
+}
+
+fn score(
+    predictor: &Predictor,
+    genome: &Fasta,
+    annotation: &Annotation,
+    scorers: &[IntervalScorer],
+    interval: &Interval,
+) -> Result<Option<Table>> {
+    let plans = scorers
+        .iter()
+        .map(|scorer| scorer.prepare(interval, annotation));
+    let plans = plans.collect::<Result<Vec<_>, _>>()?;
+    let mut bases = genome.bases(interval)?;
+    if interval.negative_strand() {
+        reverse_complement(&mut bases);
+    }
+    let outputs = scorers.iter().map(|scorer| scorer.output).collect();
+    let mut pass = predictor.run(&[&bases], &outputs, BTreeSet::new())?;
+    let raw = pass.raw.pop().context("one sequence came back")?;
+    let predictions = predictor.finished(raw, interval.negative_strand());
+    let scores = plans.iter().zip(scorers).map(|(plan, scorer)| {
+        let tracks = predictor.tracks(scorer.output);
+        let tracks = tracks.with_context(|| format!("the model has no {}", scorer.output))?;
+        Ok(plan.score(&predictions, tracks)?)
+    });
+    let options = Options {
+        behaviour: Behaviour::Corrected,
+        ..Options::default()
+    };
+    Ok(tidy_scores(&scores.collect::<Result<Vec<_>>>()?, options)?)
+}
+
+/// The intervals of a BED file: chromosome, start from 0, end, and a strand in the sixth column.
+fn bed(path: &Path) -> Result<Vec<Interval>> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let mut intervals = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let skipped = ["#", "track", "browser"]
+            .iter()
+            .any(|start| line.starts_with(start));
+        if skipped || line.trim().is_empty() {
+            continue;
+        }
+        let interval = || -> Option<Interval> {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            let strand = fields
+                .get(5)
+                .map_or(Some(Strand::Unstranded), |text| Strand::parse(text))?;
+            let number = |at: usize| fields.get(at)?.parse().ok();
+            Interval::new(*fields.first()?, number(1)?, number(2)?, strand).ok()
+        };
+        let line = number + 1;
+        intervals.push(interval().with_context(|| {
+            format!(
+                "{}, line {line}: expected a chromosome, a start from 0, an end, and perhaps a name, a score and a strand",
+                path.display()
+            )
+        })?);
+    }
+    if intervals.is_empty() {
+        bail!("{}: has no interval", path.display());
+    }
+    Ok(intervals)
+}

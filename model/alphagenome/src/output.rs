@@ -1,0 +1,297 @@
+//! Tables as files: tab-separated, or a VCF's INFO fields, by the ending of the name.
+
+mod vcf;
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use noodles_bgzf as bgzf;
+use scorers::Table;
+
+use crate::failures;
+use crate::work::Work;
+
+pub use vcf::Summary;
+
+/// Columns of a VCF's records.
+#[must_use]
+pub fn vcf_columns() -> Vec<String> {
+    vcf::COLUMNS.map(str::to_owned).into()
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `.tsv`
+    Tsv,
+    /// `.tsv.gz`: compressed with BGZF, which every gzip reads.
+    TsvGz,
+    /// `.vcf`
+    Vcf,
+    /// `.vcf.gz`
+    VcfGz,
+}
+
+impl Format {
+    /// How a name ends.
+    #[must_use]
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Tsv => ".tsv",
+            Self::TsvGz => ".tsv.gz",
+            Self::Vcf => ".vcf",
+            Self::VcfGz => ".vcf.gz",
+        }
+    }
+
+    /// The format of a file by the ending of its name.
+    ///
+    /// # Errors
+    /// Where the ending is none of those.
+    pub fn of(path: &Path) -> Result<Self> {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase();
+        let all = [Self::Tsv, Self::TsvGz, Self::Vcf, Self::VcfGz];
+        let found = all
+            .into_iter()
+            .find(|format| name.ends_with(format.ending()));
+        let known = all.map(Self::ending).join(", ");
+        found.with_context(|| {
+            format!(
+                "{}: the name says no format; end it with one of {known}",
+                path.display()
+            )
+        })
+    }
+
+    /// Whether it is a VCF.
+    pub fn is_vcf(self) -> bool {
+        matches!(self, Self::Vcf | Self::VcfGz)
+    }
+}
+
+/// What is written row by row; a missing value is an empty text.
+trait Writer {
+    fn row(&mut self, fields: &[&str]) -> Result<()>;
+    /// Writes what is left, and gives the file.
+    fn finish(self: Box<Self>) -> Result<File>;
+}
+
+/// Text with tabs, compressed or not.
+struct Text<W> {
+    out: W,
+    finish: fn(W) -> std::io::Result<File>,
+}
+
+impl<W: Write> Writer for Text<W> {
+    fn row(&mut self, fields: &[&str]) -> Result<()> {
+        for (at, field) in fields.iter().enumerate() {
+            if at > 0 {
+                self.out.write_all(b"\t")?;
+            }
+            self.out.write_all(field.as_bytes())?;
+        }
+        Ok(self.out.write_all(b"\n")?)
+    }
+
+    fn finish(self: Box<Self>) -> Result<File> {
+        Ok((self.finish)(self.out)?)
+    }
+}
+
+fn text(file: File, compressed: bool, head: &[u8]) -> Result<Box<dyn Writer>> {
+    let out = BufWriter::with_capacity(1 << 16, file);
+    if compressed {
+        let mut out = bgzf::io::Writer::new(out);
+        out.write_all(head)?;
+        let finish = |out: bgzf::io::Writer<BufWriter<File>>| Ok(out.finish()?.into_inner()?);
+        return Ok(Box::new(Text { out, finish }));
+    }
+    let mut out = out;
+    out.write_all(head)?;
+    let finish = |out: BufWriter<File>| Ok(out.into_inner()?);
+    Ok(Box::new(Text { out, finish }))
+}
+
+/// An output and its table of failures, checked before any work.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The file.
+    pub path: PathBuf,
+    /// How it is written.
+    pub format: Format,
+}
+
+impl Output {
+    /// An output at `path`.
+    ///
+    /// # Errors
+    /// Where the name says no format, the folder is not there, or something stands there and `force` is not given.
+    pub fn new(path: &Path, force: bool) -> Result<Self> {
+        let output = Self {
+            path: path.to_owned(),
+            format: Format::of(path)?,
+        };
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        if !folder.is_dir() {
+            bail!("{}: there is no such folder", folder.display());
+        }
+        for file in [&output.path, &output.failures()] {
+            if file.is_dir() {
+                bail!("{} is a folder; name a file", file.display());
+            }
+            if file.exists() && !force {
+                bail!(
+                    "{} exists already; --force replaces it, --out writes elsewhere",
+                    file.display()
+                );
+            }
+        }
+        Ok(output)
+    }
+
+    /// The table of what could not be scored.
+    pub fn failures(&self) -> PathBuf {
+        self.path.with_added_extension("failures.tsv")
+    }
+
+    /// Makes the output and the table of failures of finished batches, and removes those. `header` is a VCF's.
+    ///
+    /// # Errors
+    /// Where something cannot be read or written; batches are kept then.
+    pub fn make(&self, work: Work, header: &str) -> Result<Made> {
+        let columns = columns(&work)?;
+        let unfinished = work.folder().join("output.unfinished");
+        let named = || unfinished.display().to_string();
+        let file = File::create(&unfinished).with_context(named)?;
+        let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let first = match names.is_empty() {
+            true => String::new(),
+            false => format!("{}\n", names.join("\t")),
+        };
+        let mut writer = match self.format {
+            Format::Tsv | Format::TsvGz => {
+                text(file, self.format == Format::TsvGz, first.as_bytes())?
+            }
+            Format::Vcf | Format::VcfGz => {
+                text(file, self.format == Format::VcfGz, header.as_bytes())?
+            }
+        };
+        let mut made = Made::default();
+        let mut failed: Option<BufWriter<File>> = None;
+        let failures = work.folder().join("failures.unfinished");
+        for part in work.parts()? {
+            let (part, rows) = part?;
+            made.items += part.items;
+            made.rows += copy(rows, &part.columns, &columns, writer.as_mut())?;
+            made.failures += part.failures.len() as u64;
+            for failure in &part.failures {
+                let out = match &mut failed {
+                    Some(out) => out,
+                    None => failed.insert(begun(&failures)?),
+                };
+                failure.write(out)?;
+            }
+        }
+        let file = writer.finish().with_context(named)?;
+        file.sync_data().with_context(named)?;
+        match failed {
+            Some(out) => {
+                let file = out
+                    .into_inner()
+                    .map_err(std::io::IntoInnerError::into_error)?;
+                file.sync_data()?;
+                fs::rename(&failures, self.failures())
+                    .with_context(|| self.failures().display().to_string())?;
+            }
+            None => drop(fs::remove_file(self.failures())),
+        }
+        fs::rename(&unfinished, &self.path).with_context(|| self.path.display().to_string())?;
+        work.remove()?;
+        Ok(made)
+    }
+}
+
+/// What an output holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Made {
+    /// Variants, or intervals, that were read.
+    pub items: u64,
+    /// Rows.
+    pub rows: u64,
+    /// How many have no scores.
+    pub failures: u64,
+}
+
+fn begun(path: &Path) -> Result<BufWriter<File>> {
+    let file = File::create(path).with_context(|| path.display().to_string())?;
+    let mut out = BufWriter::new(file);
+    writeln!(out, "{}", failures::HEADER)?;
+    Ok(out)
+}
+
+/// Columns whose place is at the end, whatever comes before.
+const LAST: [&str; 2] = ["raw_score", "quantile_score"];
+
+/// The union of the batches' columns in the order in which they come.
+fn columns(work: &Work) -> Result<Vec<String>> {
+    let mut columns: Vec<String> = Vec::new();
+    for part in work.parts()? {
+        for name in part?.0.columns {
+            if !columns.contains(&name) {
+                columns.push(name);
+            }
+        }
+    }
+    for last in LAST {
+        if let Some(at) = columns.iter().position(|name| name == last) {
+            let column = columns.remove(at);
+            columns.push(column);
+        }
+    }
+    Ok(columns)
+}
+
+/// Hands the rows of a batch on, its fields at the places that they have among all columns.
+fn copy(rows: impl Read, own: &[String], all: &[String], to: &mut dyn Writer) -> Result<u64> {
+    let places: Vec<_> = own
+        .iter()
+        .filter_map(|name| all.iter().position(|column| column == name))
+        .collect();
+    let mut rows = BufReader::with_capacity(1 << 16, rows);
+    let (mut line, mut count) = (String::new(), 0);
+    loop {
+        line.clear();
+        if rows.read_line(&mut line)? == 0 {
+            return Ok(count);
+        }
+        let mut fields = vec![""; all.len()];
+        let values = line.trim_end_matches('\n').split('\t');
+        for (place, value) in places.iter().zip(values) {
+            fields[*place] = value;
+        }
+        to.row(&fields)?;
+        count += 1;
+    }
+}
+
+/// Appends the rows of a table to a batch, whose columns grow where the table has others: rows before have none of those.
+///
+/// # Errors
+/// Where the batch cannot be written.
+pub fn append(table: &Table, columns: &mut Vec<String>, to: &mut impl Write) -> Result<()> {
+    for column in table.columns() {
+        if !columns.iter().any(|name| name == column.name) {
+            columns.push(column.name.to_owned());
+        }
+    }
+    Ok(table.write_rows(columns, to)?)
+}

@@ -1,0 +1,390 @@
+//! The model with its tracks: a batch of sequences in, outputs by the SDK's names out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use model::config::Head;
+use model::{
+    Arithmetic, Array, Batch, Config, Embedding, Known, NoTaps, Request, Sequence,
+    SpliceSitePositions, Values,
+};
+use parity::device::Device;
+use parity::run::Machine;
+use scorers::{ContactMap, Junctions, Organism, OutputType, Predictions, Track, Tracks, strands};
+
+use crate::channels::Channels;
+
+/// An open model, for one organism.
+pub struct Predictor {
+    machine: Machine,
+    config: Config,
+    organism: Organism,
+    /// Index of the organism's parameters.
+    index: usize,
+    channels: BTreeMap<OutputType, Channels>,
+}
+
+/// Outputs of one sequence as the model gives them: on the strand that it read, with channels that are no tracks.
+#[derive(Clone, Debug, Default)]
+pub struct Raw {
+    /// `[bins, channels]` in float32; of contact maps `[bins, bins, channels]`.
+    pub values: BTreeMap<OutputType, Vec<f32>>,
+    /// Counts between given splice sites.
+    pub junctions: Option<Junctions>,
+}
+
+/// What a pass gives: a [`Raw`] a sequence, and the embeddings that were asked for, `[B, ...]`.
+pub struct Pass {
+    /// One a sequence.
+    pub raw: Vec<Raw>,
+    /// By embedding.
+    pub embeddings: BTreeMap<Embedding, Array>,
+}
+
+impl Predictor {
+    /// Loads the folder of a conversion.
+    ///
+    /// # Errors
+    /// Where it cannot be loaded, lacks the organism or track metadata, or the device is not there.
+    pub fn open(
+        dir: &Path,
+        arithmetic: Arithmetic,
+        device: Device,
+        organism: Organism,
+    ) -> Result<Self> {
+        let machine = Machine::load(dir, arithmetic, device)?;
+        let (config, metadata) = machine.describe();
+        let metadata = metadata.with_context(|| {
+            format!(
+                "{} has no tracks.json, so no track has a name or a scale: convert the checkpoint again with --metadata",
+                dir.display()
+            )
+        })?;
+        let name = match organism {
+            Organism::Human => "human",
+            Organism::Mouse => "mouse",
+        };
+        let index = config.organisms.iter().position(|known| known == name);
+        let index = index.with_context(|| {
+            format!(
+                "the model in {} knows {}, and not {name}",
+                dir.display(),
+                config.organisms.join(" and ")
+            )
+        })?;
+        let mut channels = BTreeMap::new();
+        for output in OutputType::ALL {
+            if config
+                .heads
+                .values()
+                .any(|head| head.output_type() == output.name())
+                && let Some(found) = Channels::of(&metadata, index, *output)?
+            {
+                channels.insert(*output, found);
+            }
+        }
+        Ok(Self {
+            machine,
+            config,
+            organism,
+            index,
+            channels,
+        })
+    }
+
+    /// Whose parameters are used.
+    pub fn organism(&self) -> Organism {
+        self.organism
+    }
+
+    /// The arithmetic that was chosen.
+    pub fn arithmetic(&self) -> Arithmetic {
+        self.machine.arithmetic()
+    }
+
+    /// The outputs that the organism has, with their channels.
+    pub fn outputs(&self) -> &BTreeMap<OutputType, Channels> {
+        &self.channels
+    }
+
+    /// The tracks of an output; nothing where the organism has none.
+    pub fn tracks(&self, output: OutputType) -> Option<&Arc<Tracks>> {
+        self.channels.get(&output).map(|channels| &channels.tracks)
+    }
+
+    /// Whether heads can be run alone on embeddings, as stitching needs.
+    pub fn has_stages(&self) -> bool {
+        self.machine.has_stages()
+    }
+
+    /// Runs sequences of one length together, and computes `outputs` (all but junctions, which [`Predictor::junctions`]
+    /// counts between sites) and `embeddings`.
+    ///
+    /// # Errors
+    /// Where a sequence has a length that the model does not take, or the device fails.
+    pub fn run(
+        &self,
+        sequences: &[&[u8]],
+        outputs: &BTreeSet<OutputType>,
+        embeddings: BTreeSet<Embedding>,
+    ) -> Result<Pass> {
+        let batch = self.batch(sequences)?;
+        let heads = outputs
+            .iter()
+            .map(|output| self.head(*output).map(|(name, _)| name));
+        let request = Request {
+            heads: Some(heads.collect::<Result<_>>()?),
+            embeddings,
+            ..Request::everything()
+        };
+        let mut arrays = self.machine.run(&batch, &request, &mut NoTaps)?;
+        let embeddings = request.embeddings.iter().filter_map(|embedding| {
+            let array = arrays.remove(embedding.name())?;
+            Some((*embedding, array))
+        });
+        let embeddings = embeddings.collect();
+        Ok(Pass {
+            raw: self.raw(arrays, outputs, sequences.len())?,
+            embeddings,
+        })
+    }
+
+    /// Runs the heads of `outputs` alone on embeddings of `sequences` of `length` base pairs, and hands those at 1 bp back.
+    ///
+    /// # Errors
+    /// Where the device runs no heads alone.
+    pub fn run_heads(
+        &self,
+        (sequences, length): (usize, usize),
+        embeddings: BTreeMap<Embedding, Array>,
+        outputs: &BTreeSet<OutputType>,
+    ) -> Result<(Vec<Raw>, Option<Array>)> {
+        let batch = self.blank(sequences, length)?;
+        let named = embeddings.into_iter();
+        let named = named.map(|(embedding, array)| (path(embedding).to_owned(), array));
+        let mut known: Known = named.collect();
+        let mut arrays = BTreeMap::new();
+        for output in outputs {
+            let (name, head) = self.head(*output)?;
+            let stage = match head {
+                Head::GenomeTracks { .. } => {
+                    format!("alphagenome/head/{name}/resolution_{}", output.resolution())
+                }
+                _ => format!("alphagenome/head/{name}"),
+            };
+            arrays.extend(self.stage(&stage, &batch, &known)?);
+        }
+        let fine = known.remove(path(Embedding::OneBasePair));
+        Ok((self.raw(arrays, outputs, sequences)?, fine))
+    }
+
+    /// Counts of junctions between `sites` of both alleles' embeddings at 1 bp, `[2, S, C]`, one [`Junctions`] a sequence.
+    ///
+    /// # Errors
+    /// Where the device runs no heads alone.
+    pub fn junctions(&self, embeddings: Array, sites: &[Vec<usize>; 4]) -> Result<Vec<Junctions>> {
+        let (name, _) = self.head(OutputType::SpliceJunctions)?;
+        let (sequences, length) = (embeddings.shape[0], embeddings.shape[1]);
+        let batch = self.blank(sequences, length)?;
+        let positions = positions(sites, sequences);
+        let places = Array {
+            shape: vec![sequences, 4, positions.count],
+            values: Values::I32(positions.places.clone()),
+        };
+        let known = Known::from([
+            (path(Embedding::OneBasePair).to_owned(), embeddings),
+            (format!("{name}/splice_site_positions"), places),
+        ]);
+        let arrays = self.stage(&format!("alphagenome/head/{name}"), &batch, &known)?;
+        self.counts(arrays.into_iter().collect(), &name, &positions)
+    }
+
+    /// The same with a pass of its own, for devices that run no heads alone.
+    ///
+    /// # Errors
+    /// As [`Predictor::run`].
+    pub fn junctions_of(
+        &self,
+        sequences: &[&[u8]],
+        sites: &[Vec<usize>; 4],
+    ) -> Result<Vec<Junctions>> {
+        let (name, _) = self.head(OutputType::SpliceJunctions)?;
+        let batch = self.batch(sequences)?;
+        let positions = positions(sites, sequences.len());
+        let request = Request {
+            splice_site_positions: Some(positions.clone()),
+            ..Request::heads([name.clone()])
+        };
+        let arrays = self.machine.run(&batch, &request, &mut NoTaps)?;
+        self.counts(arrays, &name, &positions)
+    }
+
+    /// Turns outputs to the positive strand, without padding.
+    pub fn finished(&self, raw: Raw, negative: bool) -> Predictions {
+        let mut predictions = Predictions::default();
+        for (output, mut values) in raw.values {
+            let channels = &self.channels[&output];
+            if output == OutputType::ContactMaps {
+                if negative {
+                    strands::turn_contacts(&mut values, channels.reindex.len());
+                }
+                let values = channels.without_padding(values);
+                let tracks = channels.kept.len();
+                let bins = (values.len() / tracks).isqrt();
+                predictions.contact_maps = Some(ContactMap::new(bins, tracks, values));
+                continue;
+            }
+            if negative {
+                strands::turn_track(output, &mut values, &channels.reindex);
+            }
+            let track = Track::new(channels.kept.len(), channels.without_padding(values));
+            predictions.tracks.insert(output, track);
+        }
+        predictions.junctions = raw.junctions;
+        predictions
+    }
+
+    fn head(&self, output: OutputType) -> Result<(String, &Head)> {
+        let mut heads = self.config.heads.iter();
+        let found = heads.find(|(_, head)| head.output_type() == output.name());
+        match found {
+            Some((name, head)) if self.channels.contains_key(&output) => Ok((name.clone(), head)),
+            _ => bail!("the model has no {output} for {}", self.organism),
+        }
+    }
+
+    fn batch(&self, sequences: &[&[u8]]) -> Result<Batch> {
+        let parsed = sequences.iter().map(|bases| {
+            let text = std::str::from_utf8(bases).context("a sequence is no text")?;
+            Ok(Sequence::parse(text)?)
+        });
+        let parsed = parsed.collect::<Result<Vec<_>>>()?;
+        Ok(Batch::new(parsed, vec![self.index; sequences.len()])?)
+    }
+
+    /// A batch whose bases nobody reads.
+    fn blank(&self, sequences: usize, length: usize) -> Result<Batch> {
+        let sequence = Sequence::from_indices(&vec![model::sequence::UNKNOWN; length])?;
+        Ok(Batch::new(
+            vec![sequence; sequences],
+            vec![self.index; sequences],
+        )?)
+    }
+
+    fn stage(&self, path: &str, batch: &Batch, known: &Known) -> Result<Vec<(String, Array)>> {
+        self.machine
+            .run_stage(path, batch, known)?
+            .context("the device runs whole passes only")
+    }
+
+    /// Parts the arrays of a batch by sequence and output.
+    fn raw(
+        &self,
+        mut arrays: BTreeMap<String, Array>,
+        outputs: &BTreeSet<OutputType>,
+        sequences: usize,
+    ) -> Result<Vec<Raw>> {
+        let mut raw = vec![Raw::default(); sequences];
+        for output in outputs {
+            let (name, head) = self.head(*output)?;
+            let name = match head {
+                Head::GenomeTracks { .. } => {
+                    format!("{name}/predictions_{}bp", output.resolution())
+                }
+                _ => format!("{name}/predictions"),
+            };
+            let array = arrays
+                .remove(&name)
+                .with_context(|| format!("the model gave no {name}"))?;
+            for (raw, values) in raw.iter_mut().zip(parted(array, sequences)) {
+                raw.values.insert(*output, values);
+            }
+        }
+        Ok(raw)
+    }
+
+    fn counts(
+        &self,
+        mut arrays: BTreeMap<String, Array>,
+        head: &str,
+        positions: &SpliceSitePositions,
+    ) -> Result<Vec<Junctions>> {
+        let array = arrays
+            .remove(&format!("{head}/predictions"))
+            .with_context(|| format!("the model gave no {head}/predictions"))?;
+        let [sequences, sites, _, channels] = array.shape[..] else {
+            bail!("{head}/predictions: four axes were expected");
+        };
+        // The head is as wide as the organism with most tissues needs.
+        let (most, tissues) = (
+            channels / 2,
+            self.channels[&OutputType::SpliceJunctions].kept.len(),
+        );
+        let junctions = parted(array, sequences)
+            .into_iter()
+            .map(|values| Junctions {
+                positions: std::array::from_fn(|kind| positions.kind(0, kind).to_vec()),
+                tissues,
+                values: match most == tissues {
+                    true => values,
+                    false => values
+                        .chunks_exact(most)
+                        .flat_map(|strand| &strand[..tissues])
+                        .copied()
+                        .collect(),
+                },
+                sites,
+            });
+        Ok(junctions.collect())
+    }
+}
+
+/// The module whose output an embedding is.
+fn path(embedding: Embedding) -> &'static str {
+    match embedding {
+        Embedding::OneBasePair => "alphagenome/output_embedder_1",
+        Embedding::Bins => "alphagenome/output_embedder",
+        Embedding::Pair => "alphagenome/output_pair",
+    }
+}
+
+/// The embedding that an output's head reads.
+pub fn embedding(output: OutputType) -> Embedding {
+    match output.resolution() {
+        1 => Embedding::OneBasePair,
+        128 => Embedding::Bins,
+        _ => Embedding::Pair,
+    }
+}
+
+/// The same sites for every sequence, filled up with -1.
+fn positions(sites: &[Vec<usize>; 4], sequences: usize) -> SpliceSitePositions {
+    let longest = sites.iter().map(Vec::len).max().unwrap_or(0);
+    let count = longest.max(1);
+    let kinds = sites.iter().flat_map(|kind| {
+        let places = kind.iter().map(|at| *at as i32);
+        places.chain(std::iter::repeat(-1)).take(count)
+    });
+    SpliceSitePositions {
+        count,
+        places: kinds.collect::<Vec<_>>().repeat(sequences),
+    }
+}
+
+/// Values of each sequence of a batch, in float32.
+fn parted(array: Array, sequences: usize) -> Vec<Vec<f32>> {
+    let values = match array.values {
+        Values::F32(values) => values,
+        other => other.to_f32(),
+    };
+    if sequences == 1 {
+        return vec![values];
+    }
+    let each = values.len() / sequences;
+    values
+        .chunks_exact(each.max(1))
+        .map(<[f32]>::to_vec)
+        .collect()
+}

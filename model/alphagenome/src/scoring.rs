@@ -1,0 +1,126 @@
+//! Variants to scores: everything that is open for it, and the way of one variant.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use genome::alleles::check_reference;
+use genome::fasta::Fasta;
+use genome::{Annotation, Interval, Variant};
+use scorers::{Behaviour, Calibration, OutputType, Plan, Scorer, Scores};
+
+use crate::alleles::{self, NoHeads};
+use crate::predictor::Predictor;
+use crate::tables::Tables;
+
+/// What variants are scored with.
+pub struct Scoring {
+    /// The model.
+    pub predictor: Predictor,
+    /// The genome.
+    pub genome: Fasta,
+    /// Genes and sites.
+    pub tables: Tables,
+    /// In the order of the results.
+    pub scorers: Vec<Scorer>,
+    /// Whose behaviour is wanted.
+    pub behaviour: Behaviour,
+    /// Whether indels are stitched.
+    pub stitching: bool,
+    /// Whether a REF that is not what the genome has is refused.
+    pub check_reference: bool,
+}
+
+impl Scoring {
+    /// The scores of a variant in `interval`, one a scorer. As in 0.3.0, one that fails fails all.
+    ///
+    /// # Errors
+    /// Where a scorer or the genome refuses the variant, or the model cannot be run on it.
+    pub fn score(&self, interval: &Interval, variant: &Variant) -> Result<Vec<Scores>> {
+        if self.check_reference {
+            check_reference(&self.genome, variant)?;
+        }
+        let none = Annotation::default();
+        let annotation = self.tables.annotation.as_ref().unwrap_or(&none);
+        let setting = scorers::Setting {
+            organism: self.predictor.organism(),
+            annotation,
+            polya: self.tables.polya.as_ref(),
+            behaviour: self.behaviour,
+        };
+        // Before the model runs: what is refused costs nothing.
+        let plans = self
+            .scorers
+            .iter()
+            .map(|scorer| scorer.prepare(interval, variant, &setting));
+        let plans: Vec<Plan> = plans.collect::<Result<_, _>>()?;
+        let setting = alleles::Setting {
+            outputs: self.outputs().collect(),
+            annotation,
+            splice_sites: &self.tables.splice_sites,
+            behaviour: self.behaviour,
+            stitching: self.stitching,
+        };
+        let [reference, alternate] =
+            self.predictor
+                .predict_variant(&self.genome, interval, variant, &setting)?;
+        let scores = plans.iter().map(|plan| {
+            let output = plan.scorer().output();
+            let tracks = self.predictor.tracks(output);
+            let tracks = tracks.with_context(|| format!("the model has no {output}"))?;
+            Ok(plan.score(&reference, &alternate, tracks)?)
+        });
+        scores.collect()
+    }
+
+    /// Reads a calibration file, and holds it against the tracks of the model.
+    ///
+    /// # Errors
+    /// Where it cannot be read, belongs to another model or organism, or has none of the scorers.
+    pub fn calibration(&self, path: &Path) -> Result<Calibration> {
+        let named = || path.display().to_string();
+        let bytes = std::fs::read(path).with_context(named)?;
+        let calibration = Calibration::parse(&bytes).with_context(named)?;
+        let mut known = 0;
+        for scorer in &self.scorers {
+            if let Some(tracks) = self.predictor.tracks(scorer.output()) {
+                known += usize::from(calibration.check(*scorer, tracks).with_context(named)?);
+            }
+        }
+        if known == 0 {
+            let first = calibration.scorers().next().unwrap_or_default();
+            bail!(
+                "{}: has quantiles of none of the scorers; it has {first}",
+                named()
+            );
+        }
+        Ok(calibration)
+    }
+
+    fn outputs(&self) -> impl Iterator<Item = OutputType> {
+        self.scorers.iter().map(|scorer| scorer.output())
+    }
+}
+
+/// Whether an error is one variant's, so that the next one may be scored all the same.
+#[must_use]
+pub fn refuses(error: &anyhow::Error) -> bool {
+    use genome::Error as G;
+    use scorers::Error as S;
+    if let Some(error) = error.downcast_ref::<G>() {
+        return !matches!(
+            error,
+            G::Io { .. } | G::Content { .. } | G::Truncated { .. }
+        );
+    }
+    if let Some(error) = error.downcast_ref::<S>() {
+        return !matches!(
+            error,
+            S::NoOutput { .. }
+                | S::NotPredicted { .. }
+                | S::Shape { .. }
+                | S::Calibration { .. }
+                | S::CalibrationTracks { .. }
+        );
+    }
+    error.is::<NoHeads>()
+}
