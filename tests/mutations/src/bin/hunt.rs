@@ -103,7 +103,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
             });
         }
     }
-    let tally = Tally::new(runs);
+    // What was drawn has kinds that no trial undoes: they are counted alone.
+    let tally = Tally::new(runs, drawn.is_none());
     match arguments.json {
         true => println!("{}", serde_json::to_string_pretty(&tally)?),
         false => print!("{}", tally.text(arguments.all)),
