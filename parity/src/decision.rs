@@ -11,10 +11,12 @@
 //! and for every other prediction the share of values within the level's tolerance; the lowest counts. The bounds are the
 //! `[decision]` table of a profile.
 
+use parity_stats::Stat;
+
 use crate::floor::FALSE_ALARM;
 use crate::levels::DecisionRule;
 use crate::outputs::Kind;
-use crate::result::{CaseResult, Decision, OutputResult, Report, Run};
+use crate::result::{CaseResult, Decision, Farthest, OutputResult, Report, Run};
 
 /// What was decided, and on what evidence.
 #[derive(Clone, Debug)]
@@ -149,46 +151,81 @@ fn within(output: &OutputResult) -> Option<f64> {
 
 fn floor(reports: &[Report], rule: &DecisionRule) -> (Decision, String) {
     let all: Vec<_> = outputs(reports)
-        .filter_map(|place| Some((place.2.floor.as_ref()?, place)))
+        .flat_map(|place| ratios(place.2).map(move |ratio| (ratio, place)))
         .collect();
-    if all.is_empty() {
+    let worst = all
+        .iter()
+        .max_by(|a, b| a.0.share().total_cmp(&b.0.share()));
+    let Some((worst, place)) = worst else {
         let line =
             "floor: none was given, so the distance to JAX in units of its own noise is not judged";
         return (Decision::Accept, line.into());
-    }
-    // A ratio that is not defined passes only by equality.
-    let value = |floor: &crate::result::FloorRatio| match (floor.ratio.value(), floor.pass) {
-        (Some(ratio), _) => ratio,
-        (None, true) => 0.0,
-        (None, false) => f64::INFINITY,
     };
-    let worst = all
-        .iter()
-        .max_by(|a, b| (value(a.0) / a.0.limit).total_cmp(&(value(b.0) / b.0.limit)));
-    let Some((entry, place)) = worst else {
-        return (Decision::Accept, String::new());
-    };
-    let ratio = value(entry);
-    let decision = match ratio / entry.limit {
+    let decision = match worst.share() {
         share if share <= 1.0 => Decision::Accept,
         share if share <= rule.floor_factor => Decision::Validate,
         _ => Decision::FallBack,
     };
-    let within = all.iter().filter(|(floor, _)| floor.pass).count();
+    let held = || outputs(reports).filter(|place| place.2.floor.is_some());
+    let beyond = |output: &OutputResult| ratios(output).any(|ratio| ratio.share() > 1.0);
+    let within = held().filter(|place| !beyond(place.2)).count();
+    let count = held().count();
+    let measured = place.2.floor.as_ref().is_none_or(|floor| floor.same_case);
     let line = format!(
-        "floor: {within} of {} outputs within the limit of JAX's distance to itself; the farthest is at {ratio:.3} of {:.3} ({}{}); chance takes one of {} sound runs of as many outputs beyond: {}",
-        all.len(),
-        entry.limit,
+        "floor: {within} of {count} outputs within the limit of JAX's distance to itself; the farthest is {} at {:.3} of {:.3} ({}{}); chance takes one of {} sound runs of as many outputs beyond: {}",
+        worst.what,
+        worst.ratio,
+        worst.limit,
         name(*place),
-        if entry.same_case {
+        if measured {
             ""
         } else {
             ", whose case was not measured"
         },
-        (1.0 / (all.len() as f64 * FALSE_ALARM)).round().max(1.0),
+        (1.0 / (count as f64 * FALSE_ALARM)).round().max(1.0),
         word(decision)
     );
     (decision, line)
+}
+
+/// A distance in units of JAX's to itself.
+struct Ratio {
+    what: String,
+    ratio: f64,
+    limit: f64,
+}
+
+impl Ratio {
+    fn share(&self) -> f64 {
+        self.ratio / self.limit
+    }
+}
+
+/// The ratios of an output: of all its values, of its farthest track and of its farthest window.
+fn ratios(output: &OutputResult) -> impl Iterator<Item = Ratio> {
+    // A ratio that is not defined passes only by equality.
+    let value = |ratio: Stat, pass: bool| match (ratio.value(), pass) {
+        (Some(ratio), _) => ratio,
+        (None, true) => 0.0,
+        (None, false) => f64::INFINITY,
+    };
+    let whole = output.floor.iter().map(move |floor| Ratio {
+        what: "all values together".into(),
+        ratio: value(floor.ratio, floor.pass),
+        limit: floor.limit,
+    });
+    let checks = output.checks.iter();
+    let parts = checks.filter(|check| check.name.ends_with("_floor_ratio"));
+    whole.chain(parts.map(move |check| {
+        Ratio {
+            what: check
+                .farthest
+                .as_ref()
+                .map_or(String::new(), Farthest::place),
+            ratio: value(check.value, check.pass),
+            limit: check.bound,
+        }
+    }))
 }
 
 /// What disagrees at its level is not accepted unseen, whatever its agreement.

@@ -8,7 +8,12 @@ use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
+/// How long a pipe may be without a reader.
+const READER: Duration = Duration::from_secs(10);
 /// Links that are followed before they are taken for a circle, as Linux does.
 const LINKS: usize = 40;
 
@@ -64,7 +69,7 @@ pub fn write(
     };
     let result = Target::of(path).and_then(|target| match target {
         Target::Stdout => into(stdout()?).map(drop),
-        Target::Stream(stream) => into(OpenOptions::new().write(true).open(stream)?).map(drop),
+        Target::Stream(stream) => into(open(stream, READER)?).map(drop),
         Target::File(file, old) => replace(&file, old, into),
     });
     result.map_err(|reason| error(path, reason))
@@ -75,6 +80,18 @@ fn error(path: &Path, reason: io::Error) -> FileError {
         path: path.into(),
         reason,
     }
+}
+
+/// Opens a device or a pipe. A pipe opens when a reader does: for ever is too long to wait for one.
+fn open(stream: PathBuf, wait: Duration) -> io::Result<File> {
+    let (opened, file) = channel();
+    thread::spawn(move || opened.send(OpenOptions::new().write(true).open(stream)));
+    file.recv_timeout(wait).unwrap_or_else(|_| {
+        let seconds = wait.as_secs();
+        Err(io::Error::other(format!(
+            "a pipe that nothing has read from for {seconds} s; start the reader first"
+        )))
+    })
 }
 
 /// What stands at a path, links followed.
@@ -228,6 +245,23 @@ mod tests {
         for device in ["/dev/null", "/dev/full"] {
             assert!(fs::metadata(device).unwrap().file_type().is_char_device());
         }
+    }
+
+    #[test]
+    fn a_pipe_is_written_into_and_needs_a_reader() {
+        let folder = tempfile::tempdir().unwrap();
+        let [alone, pipe] = ["alone", "pipe"].map(|name| folder.path().join(name));
+        let mut mkfifo = std::process::Command::new("mkfifo");
+        assert!(mkfifo.args([&alone, &pipe]).status().unwrap().success());
+        let alone = open(alone, Duration::from_millis(50)).unwrap_err();
+        assert!(alone.to_string().contains("start the reader"), "{alone}");
+        let reader = thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read_to_string(pipe).unwrap()
+        });
+        put(&pipe, "all of it").unwrap();
+        assert_eq!(reader.join().unwrap(), "all of it");
+        assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
     }
 
     #[test]

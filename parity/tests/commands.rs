@@ -56,6 +56,7 @@ fn recordings_of_any_framework_compare() {
             "within",
             "constant_relative_l2",
             "track_relative_l2",
+            "track_shape_l2",
             "window_relative_l2"
         ]
     );

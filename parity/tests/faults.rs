@@ -304,7 +304,7 @@ fn a_junction_mask_must_be_equal() {
         sides: 2,
         thresholds: Thresholds::profile("default").unwrap(),
         floor: None,
-        padding: None,
+        known: None,
         tables: false,
         only: None,
     };

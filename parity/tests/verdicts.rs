@@ -4,7 +4,7 @@ mod support;
 
 use std::process::Command;
 
-use support::{Case, fixture, json, parity, result_file, text};
+use support::{Case, find, fixture, json, parity, result_file, text};
 
 /// Agreement above 99 % is not accepted where the level's checks fail: its own exit code says so.
 #[test]
@@ -153,7 +153,7 @@ fn the_worst_stands_first_and_for_its_head() {
     let a = record("a", ramp().collect(), ramp().collect(), ramp().collect());
     let mut fine: Vec<f32> = ramp().collect();
     fine[0] = 0.05;
-    let coarse = ramp().map(|x| x * 1.009).collect();
+    let coarse = ramp().map(|x| x * 1.004).collect();
     let other = ramp().map(|x| x * 3.0).collect();
     let b = record("b", fine, coarse, other);
     let result = json(&parity(&["compare", &a, &b, "--json"]));
@@ -164,10 +164,65 @@ fn the_worst_stands_first_and_for_its_head() {
     );
     assert_eq!(head["passed"], 1);
     // The one is farther, the other has fewer values within the tolerance.
-    assert!((head["worst_relative_l2"].as_f64().unwrap() - 0.009).abs() < 1e-6);
+    assert!((head["worst_relative_l2"].as_f64().unwrap() - 0.004).abs() < 1e-6);
     assert_eq!(head["worst"], "a case atac/predictions_128bp");
     assert_eq!(head["least_within"], 0.975);
     let reasons = result["verdict"]["reasons"].as_array().unwrap();
     let first = reasons[0].as_str().unwrap();
     assert!(first.contains("dnase/predictions_1bp"), "{first}");
+}
+
+/// A track that level 2 lets pass, and that all values together do not show, is beyond the floor of the farthest track.
+#[test]
+fn the_floor_holds_the_farthest_track() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = |name: &str, noise: f32, wrong: f32| {
+        let mut state = noise.to_bits();
+        let value = |i: usize| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let random = (state >> 8) as f32 / (1 << 23) as f32 - 1.0;
+            let size = 1.0 + (i * 7919 % 101) as f32 / 101.0;
+            let off = if i % 400 == 5 { 1.0 + wrong } else { 1.0 };
+            size * off * (1.0 + noise * random)
+        };
+        let values = (0..64 * 400).map(value).collect();
+        let output = ("rna_seq/predictions_1bp", vec![1, 64, 400], values);
+        Case::of(vec![output]).record(&folder.path().join(name))
+    };
+    let jax = ["a", "b"].map(|name| record(name, if name == "a" { 1e-5 } else { 1.1e-5 }, 0.0));
+    let floor = folder.path().join("floor.json").display().to_string();
+    let made = parity(&["floor", &jax[0], &jax[1], "--out", &floor]);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    for (name, wrong, code) in [("sound", 0.0, 0), ("wrong", 1e-4, 1)] {
+        let candidate = record(name, 1.2e-5, wrong);
+        let compare = ["compare", &jax[0], &candidate, "--floor", &floor];
+        let table = text(&parity(&compare).stdout);
+        let (path, output) = result_file(
+            folder.path(),
+            &format!("{name}.json"),
+            &[&compare[..], &["--json"]].concat(),
+        );
+        assert_eq!(output.status.code(), Some(code), "{table}");
+        let result = json(&output);
+        let found = find(&result, 0, "rna_seq/predictions_1bp");
+        assert_eq!(found["floor"]["pass"], true, "{}", found["floor"]);
+        let checks = found["checks"].as_array().unwrap();
+        let failing: Vec<_> = checks
+            .iter()
+            .filter(|check| check["pass"] == false)
+            .collect();
+        let verdict = parity(&["verdict", &path.display().to_string()]);
+        assert_eq!(verdict.status.code() == Some(0), code == 0);
+        if code == 1 {
+            assert_eq!(failing.len(), 1, "{failing:?}");
+            assert_eq!(failing[0]["name"], "track_floor_ratio");
+            assert_eq!(failing[0]["farthest"]["track"], 5);
+            assert!(
+                table.contains("track_floor_ratio") && table.contains("track 5"),
+                "{table}"
+            );
+            let told = text(&verdict.stdout);
+            assert!(told.contains("the farthest is track 5"), "{told}");
+        }
+    }
 }

@@ -150,7 +150,7 @@ pub fn settings(judging: &Judging, level: u8, dtypes: [DType; 2]) -> Result<Sett
         sides: sides(dtypes[0], dtypes[1]),
         thresholds,
         floor,
-        padding: None,
+        known: None,
         tables: true,
         only: judging.only.clone(),
     })

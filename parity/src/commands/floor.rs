@@ -12,6 +12,7 @@ use crate::levels::Thresholds;
 use crate::progress::note;
 use crate::recording::Recording;
 use crate::report::grid::{Grid, terminal_width, wrapped};
+use crate::result::Farthest;
 
 /// Measures, writes the floor file and prints it.
 ///
@@ -65,7 +66,7 @@ fn pair(a: &Recording, b: &Recording) -> Result<Vec<Measured>> {
         sides: sides(dtypes[0], dtypes[1]),
         thresholds: Thresholds::profile("default")?,
         floor: None,
-        padding: None,
+        known: None,
         tables: true,
         only: None,
     };
@@ -83,6 +84,7 @@ fn pair(a: &Recording, b: &Recording) -> Result<Vec<Measured>> {
                 continue;
             }
             let classes = output.classes.as_ref();
+            let typical = |farthest: &Option<Farthest>| farthest.as_ref()?.typical.value();
             let entry = FloorEntry {
                 relative_l2,
                 one_minus_pearson: summary.one_minus_pearson.value(),
@@ -90,6 +92,8 @@ fn pair(a: &Recording, b: &Recording) -> Result<Vec<Measured>> {
                 measured: 1,
                 values: summary.finite,
                 effective: output.effective,
+                track: typical(&output.farthest_track),
+                window: typical(&output.farthest_window),
                 sides: settings.sides,
                 class_margin: classes.and_then(|classes| classes.margin_noise.value()),
                 spread_of_pairs: None,
@@ -115,15 +119,18 @@ fn pair(a: &Recording, b: &Recording) -> Result<Vec<Measured>> {
 
 fn table(floor: &Floor) -> String {
     let width = terminal_width();
-    let titles = ["output", "rel L2", "1-r", "worth", "measured", "farthest"];
+    let titles = [
+        "output", "rel L2", "1-r", "track", "window", "worth", "measured", "farthest",
+    ];
+    let or_dash = |value: Option<f64>| value.map_or("-".into(), |x| format!("{x:.1e}"));
     let mut rows: Vec<Vec<String>> = vec![titles.map(String::from).to_vec()];
     for (name, entry) in &floor.outputs {
         rows.push(vec![
             name.replace("taps/alphagenome/", "taps/"),
             format!("{:.2e}", entry.relative_l2),
-            entry
-                .one_minus_pearson
-                .map_or("-".into(), |r| format!("{r:.1e}")),
+            or_dash(entry.one_minus_pearson),
+            or_dash(entry.track),
+            or_dash(entry.window),
             entry
                 .effective
                 .map_or("-".into(), |n| format!("{n:.0} of {}", entry.values)),
@@ -132,14 +139,14 @@ fn table(floor: &Floor) -> String {
         ]);
     }
     let mut text = format!(
-        "noise floor of {}: per output the largest distance of two of them, and how many independent values it is worth\n",
+        "noise floor of {}: per output the largest distance of two of them, of all values and of the farthest track and window, and how many independent values it is worth\n",
         floor.recordings.join(", ")
     );
     let mut pairs: Vec<_> = floor.outputs.values().map(|entry| &entry.pair).collect();
     pairs.dedup();
     if let [only] = pairs.as_slice() {
         text.push_str(&format!("measured once, on {only}\n"));
-        rows.iter_mut().for_each(|row| row.truncate(4));
+        rows.iter_mut().for_each(|row| row.truncate(6));
     }
     let text: Vec<String> = text.lines().map(|line| wrapped(line, 2, width)).collect();
     let mut text = format!("{}\n", text.join("\n"));

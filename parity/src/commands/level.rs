@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::floor::sides;
 use crate::progress::{self, note};
 use crate::recording::{DType, Recording};
-use crate::result::{CaseResult, PaddingTracks, Provenance, Report, Run};
+use crate::result::{CaseResult, KnownTrack, KnownTracks, Provenance, Report, Run};
 use crate::run::{Candidate, Chosen, Wish, choose, compute_dtype, passes};
 
 /// Runs a level and reports.
@@ -43,7 +43,7 @@ pub fn compare(args: &Level, level: u8, command: &str) -> Result<Report> {
     wanted::check(judging, &[&chosen.recordings])?;
     announce(args, &chosen);
     let settings = Settings {
-        padding: padding_tracks(&args.model)?,
+        known: known_tracks(&args.model)?,
         ..settings(judging, level, [DType::Float32; 2])?
     };
     let recordings = &chosen.recordings;
@@ -127,8 +127,8 @@ fn dtype(judging: &Judging, recording: &Recording) -> DType {
     named.unwrap_or(recording.manifest.compute_dtype)
 }
 
-/// The tracks without a mean, of the model's metadata; nothing where it has none, and predictions are not unscaled then.
-fn padding_tracks(model: &Path) -> Result<Option<PaddingTracks>> {
+/// The tracks of the model's metadata; nothing where it has none, and predictions are not unscaled then.
+fn known_tracks(model: &Path) -> Result<Option<KnownTracks>> {
     let read = |name: &str| {
         let path = model.join(name);
         std::fs::read_to_string(&path).with_context(|| path.display().to_string())
@@ -138,12 +138,19 @@ fn padding_tracks(model: &Path) -> Result<Option<PaddingTracks>> {
     }
     let config = Config::parse(&read("config.json")?)?;
     let metadata = Metadata::parse(&read("tracks.json")?, &config)?;
-    let mut tracks = PaddingTracks::default();
+    let mut tracks = KnownTracks::default();
     for (name, head) in &config.heads {
         for organism in metadata.organisms.iter().map(|organism| organism.index) {
             let means = metadata.means(organism, head.output_type());
-            let nan = means.iter().map(|mean| mean.is_nan()).collect();
-            tracks.0.insert((organism, name.clone()), nan);
+            let all = metadata.tracks(organism, head.output_type()).iter();
+            let known = all.zip(means).map(|(track, mean)| KnownTrack {
+                name: match track.strand.as_deref() {
+                    Some(strand @ ("+" | "-")) => format!("{} ({strand})", track.name),
+                    _ => track.name.clone(),
+                },
+                padding: mean.is_nan(),
+            });
+            tracks.0.insert((organism, name.clone()), known.collect());
         }
     }
     Ok(Some(tracks))

@@ -4,10 +4,9 @@ use parity_stats::{Reason, Stat};
 
 use super::Settings;
 use super::groups::Groups;
-use crate::align::SiteSet;
 use crate::levels::Bounds;
 use crate::outputs::Kind;
-use crate::result::{Check, FloorRatio, OutputResult, PaddingTracks};
+use crate::result::{Check, FloorRatio, KnownTracks, OutputResult};
 
 /// Adds the level's checks to an output and says whether it passes. `groups` are its tracks and windows, where a bound is
 /// about them.
@@ -40,7 +39,8 @@ pub(super) fn output<'a>(
         (_, Some(_)) => equal(output),
         (_, None) => {}
     }
-    if let Some(bounds) = bounds.filter(|bounds| bounds.tracks.or(bounds.windows).is_some())
+    if let Some(bounds) =
+        bounds.filter(|bounds| bounds.tracks.or(bounds.shapes).or(bounds.windows).is_some())
         && output.reference_dtype.is_float()
         && let Some(groups) = groups()
     {
@@ -59,11 +59,7 @@ pub(super) fn output<'a>(
 
 /// What is not finite on both sides agrees only where it is expected: in whole tracks of unscaled predictions that metadata
 /// names as padding. Without metadata such tracks are not judged; anything else fails.
-pub(super) fn not_finite(
-    output: &mut OutputResult,
-    organism: usize,
-    padding: Option<&PaddingTracks>,
-) {
+pub(super) fn not_finite(output: &mut OutputResult, organism: usize, known: Option<&KnownTracks>) {
     let summary = &output.summary;
     if !output.reference_dtype.is_float() {
         return;
@@ -84,11 +80,10 @@ pub(super) fn not_finite(
     if both > 0 {
         let tracks = &output.padding.channels;
         let rows = summary.count / output.compared_shape.last().map_or(1, |&n| n as u64).max(1);
-        let known = padding.map(|padding| {
-            let key = (organism, output.head.clone().unwrap_or_default());
-            let of_head = padding.0.get(&key);
-            let named = |track: &&usize| of_head.is_some_and(|all| all.get(**track) == Some(&true));
-            tracks.iter().filter(named).count()
+        let known = known.map(|known| {
+            let of_head = known.of(organism, output.head.as_deref());
+            let padding = |&&track: &&usize| of_head.get(track).is_some_and(|known| known.padding);
+            tracks.iter().filter(padding).count()
         });
         let padded = match output.kind {
             Kind::Tracks => known.unwrap_or(tracks.len()),
@@ -233,35 +228,12 @@ fn equal(output: &mut OutputResult) {
     output.checks.push(check);
 }
 
-/// Sets say nothing of the order, which whoever reads junctions by index relies on: `kinds` of the candidate break it.
-pub(super) fn order(output: &mut OutputResult, kinds: &[&str]) {
-    let check = Check::at_most("sites_out_of_order", Stat::of(kinds.len() as f64), 0.0);
-    output.checks.push(match kinds {
-        [] => check,
-        _ => check.with_note(kinds.join(", ")),
-    });
-    output.pass &= kinds.is_empty();
-}
-
-/// Splice positions pass where every difference is a tie; without a bound for ties they are reported only.
-pub(super) fn sites(output: &mut OutputResult, sets: &[SiteSet], tie: Option<f64>) {
-    let unexplained: usize = sets.iter().map(|set| set.unexplained).sum();
-    let ties: usize = sets.iter().map(|set| set.ties).sum();
-    let Some(tie) = tie else { return };
-    let check = Check::at_most("sites_beyond_ties", Stat::of(unexplained as f64), 0.0);
-    output.checks.push(match (unexplained, ties) {
-        (0, 0) => check,
-        _ => check.with_note(format!("{ties} within {tie:e} of the cut in probability")),
-    });
-    output.pass &= unexplained == 0;
-}
-
 /// Holds an output's distance against JAX's distance to itself.
 pub(super) fn against_floor(
     output: &mut OutputResult,
     case: &str,
     floor: &crate::floor::Floor,
-    limit: f64,
+    ratio_allowed: f64,
     sides: u8,
 ) {
     if !output.reference_dtype.is_float() || output.summary.finite == 0 {
@@ -278,7 +250,7 @@ pub(super) fn against_floor(
         Stat::Defined(distance) => Stat::ratio(distance, entry.relative_l2, Reason::ZeroNorm),
         undefined => undefined,
     };
-    let limit = held.limit(limit, output.summary.finite, sides);
+    let limit = held.limit(ratio_allowed, output.summary.finite, sides);
     // Where JAX equals JAX, only equality is as good.
     let equal = output.summary.equal == output.summary.finite;
     let pass = equal || ratio.value().is_some_and(|ratio| ratio <= limit);
@@ -291,4 +263,22 @@ pub(super) fn against_floor(
         pass,
     });
     output.pass &= pass;
+    let limit = held.limit_of_farthest(ratio_allowed, sides);
+    for (name, farthest, floor) in [
+        ("track_floor_ratio", &output.farthest_track, entry.track),
+        ("window_floor_ratio", &output.farthest_window, entry.window),
+    ] {
+        let (Some(farthest), Some(floor)) = (farthest, floor) else {
+            continue;
+        };
+        let ratio = match farthest.typical {
+            Stat::Defined(0.0) => Stat::Defined(0.0),
+            Stat::Defined(distance) => Stat::ratio(distance, floor, Reason::ZeroNorm),
+            undefined => undefined,
+        };
+        let mut check = Check::at_most(name, ratio, limit);
+        check.farthest = Some(farthest.clone());
+        output.pass &= check.pass;
+        output.checks.push(check);
+    }
 }

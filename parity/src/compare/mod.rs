@@ -1,24 +1,25 @@
 //! Compares two sides of a case, output by output.
 
 mod analyses;
+mod farthest;
 mod groups;
 mod judge;
 mod output;
+mod sites;
 mod source;
 #[cfg(test)]
 mod streamed;
 mod tables;
 mod variants;
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::align;
 use crate::levels::Thresholds;
 use crate::outputs::{Kind, kind_of, reading_order};
-use crate::recording::{Array, DType, RecordingError};
-use crate::result::{CaseResult, NotCompared, PaddingTracks};
-use crate::sample::{NotComparable, Pair, common};
+use crate::recording::{DType, RecordingError};
+use crate::result::{CaseResult, KnownTracks, NotCompared};
+use crate::sample::{NotComparable, common};
 
 pub use output::compare_pair;
 pub use source::{InMemory, Source, Streamable};
@@ -37,8 +38,8 @@ pub struct Settings {
     pub sides: u8,
     /// JAX's distance to itself, and the ratio allowed.
     pub floor: Option<(crate::floor::Floor, f64)>,
-    /// Tracks that are expected to be NaN, where metadata is at hand.
-    pub padding: Option<PaddingTracks>,
+    /// What metadata says of tracks, where it is at hand: names, and which are expected to be NaN.
+    pub known: Option<KnownTracks>,
     /// Whether tables per track, decile and position and the points of a scatter plot are wanted.
     pub tables: bool,
     /// Only outputs whose name holds this text.
@@ -67,7 +68,6 @@ impl Settings {
 pub const GIVEN: &str = "splice_sites_junction/predictions@given";
 
 const POSITIONS: &str = "splice_sites_junction/splice_site_positions";
-const PROBABILITIES: &str = "splice_sites_classification/predictions";
 
 /// Compares the candidate's side of a case with the reference's. `progress` is called with every output's name.
 ///
@@ -129,12 +129,12 @@ pub fn compare_case(
         }
     }
     for output in &mut result.outputs {
-        judge::not_finite(output, case.organism_index, settings.padding.as_ref());
-    }
-    if let Some((floor, limit)) = &settings.floor {
-        for output in &mut result.outputs {
+        let known = settings.known.as_ref();
+        judge::not_finite(output, case.organism_index, known);
+        if let Some((floor, limit)) = &settings.floor {
             judge::against_floor(output, &case.name, floor, *limit, settings.sides);
         }
+        farthest::name(output, case.organism_index, known);
     }
     // Nothing compared is no agreement.
     if result
@@ -193,7 +193,8 @@ fn one_output(
         _ => common(&ours, &theirs),
     };
     if kind.kind == Kind::SplicePositions {
-        return sites(name, &ours, &theirs, pair, candidate, settings, result);
+        let sides = (reference, candidate);
+        return sites::compare(name, (&ours, &theirs), pair, sides, settings, result);
     }
     match pair {
         Ok(pair) => {
@@ -204,52 +205,6 @@ fn one_output(
                 .push(compare_pair(label, &pair, full, dtypes, settings));
         }
         Err(reason) => result.not_compared.push(not_compared(label, &reason)),
-    }
-    Ok(())
-}
-
-/// Positions of splice sites: sets, not values.
-fn sites(
-    name: &str,
-    ours: &Array,
-    theirs: &Array,
-    pair: Result<Pair<'_>, NotComparable>,
-    candidate: &mut dyn Source,
-    settings: &Settings,
-    result: &mut CaseResult,
-) -> Result<(), RecordingError> {
-    let has = candidate.names().iter().any(|n| n == PROBABILITIES);
-    let probabilities = if has {
-        Some(candidate.array(PROBABILITIES)?)
-    } else {
-        None
-    };
-    let bounds = settings
-        .thresholds
-        .bounds(settings.level, settings.dtype, name)
-        .unwrap_or_default();
-    // The probabilities were compared before: they stand first in reading order.
-    let differences = result
-        .outputs
-        .iter()
-        .find(|output| output.name == PROBABILITIES);
-    let largest = differences.and_then(|output| output.summary.max_abs().value());
-    let scaled = bounds.tie_per_difference.unwrap_or(0.0) * largest.unwrap_or(0.0);
-    let tie = bounds.tie.unwrap_or(0.0).max(scaled);
-    let sets = align::site_sets(ours, theirs, probabilities.as_ref().map(Cow::as_ref), tie);
-    match (pair, sets) {
-        (Ok(pair), Ok(sets)) => {
-            let dtypes = (ours.dtype(), theirs.dtype());
-            let full = ours.full_shape.clone();
-            let mut output = compare_pair(name, &pair, full, dtypes, settings);
-            judge::order(&mut output, &align::out_of_order(theirs));
-            judge::sites(&mut output, &sets, bounds.tie.map(|_| tie));
-            result.splice_sites = sets;
-            result.outputs.push(output);
-        }
-        (Err(reason), _) | (_, Err(reason)) => {
-            result.not_compared.push(not_compared(name, &reason));
-        }
     }
     Ok(())
 }

@@ -33,6 +33,9 @@ pub fn compare_pair(
     let mut output = assemble(name, full_shape, &pair.layout, dtypes, summary);
     output.padding = tables::padding(pair, &output.summary);
     let groups = LazyCell::new(|| Groups::of(pair).ok());
+    if settings.tables || settings.floor.is_some() {
+        describe(&mut output, groups.as_ref());
+    }
     if settings.tables && dtypes.0.is_float() {
         tables::fill(&mut output, pair, groups.as_ref());
         analyses::fill(&mut output, pair, settings);
@@ -41,6 +44,16 @@ pub fn compare_pair(
     analyses::classes(&mut output, pair, settings);
     judge::output(&mut output, settings, &|| groups.as_ref());
     output
+}
+
+/// Names the farthest track and window, of what has tracks or positions of its own.
+fn describe(output: &mut OutputResult, groups: Option<&Groups>) {
+    if output.reference_dtype.is_float()
+        && output.kind != Kind::Tap
+        && let Some(groups) = groups
+    {
+        groups.describe(output);
+    }
 }
 
 fn assemble(
@@ -65,6 +78,8 @@ fn assemble(
         padding: Padding::default(),
         checks: Vec::new(),
         pass: true,
+        farthest_track: None,
+        farthest_window: None,
         floor: None,
         effective: None,
         tracks: None,
@@ -175,6 +190,8 @@ pub(super) fn compare_streams(
     output
         .notes
         .push("read in blocks: no tables per track, decile or position".into());
+    output.effective = groups.effective();
+    describe(&mut output, Some(&groups));
     judge::output(&mut output, settings, &|| Some(&groups));
     Ok(output)
 }

@@ -49,6 +49,13 @@ fn record(folder: &Path, seed: u64) -> Recording {
     Recording::open(folder).unwrap()
 }
 
+/// Without notes, which a case adds.
+fn json_checks(checks: &[crate::result::Check]) -> Value {
+    let mut checks = checks.to_vec();
+    checks.iter_mut().for_each(|check| check.note = None);
+    serde_json::to_value(checks).unwrap()
+}
+
 /// Equal, numbers to 1e-12 of their size: sums are made in another order.
 fn same(a: &Value, b: &Value, at: &str) {
     match (a, b) {
@@ -85,8 +92,8 @@ fn blocks_give_what_the_whole_gives() {
         sides: 2,
         thresholds: Thresholds::profile("default").unwrap(),
         floor: None,
-        padding: None,
-        tables: false,
+        known: None,
+        tables: true,
         only: None,
     };
     let (mut reference, mut candidate) = (a.case("case").unwrap(), b.case("case").unwrap());
@@ -112,6 +119,18 @@ fn blocks_give_what_the_whole_gives() {
     assert_eq!(
         whole.max_place.as_deref(),
         Some(&[0, 1_000_000 / 64, 1_000_000 % 64][..])
+    );
+    // By the floor too, which allows for chance.
+    let effective = [whole, &streamed].map(|output| output.effective.unwrap());
+    assert!(
+        (effective[0] / effective[1]).ln().abs() < 0.2,
+        "{effective:?}"
+    );
+    // Where all of it is judged: in blocks as in one piece.
+    same(
+        &json_checks(&whole.checks),
+        &json_checks(&streamed.checks),
+        "checks",
     );
     assert_eq!(whole.pass, streamed.pass);
     assert!(streamed.notes.iter().any(|note| note.contains("blocks")));

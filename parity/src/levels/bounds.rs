@@ -19,6 +19,7 @@ pub(super) struct Rule {
     relative_l2: Option<f64>,
     constant_l2: Option<f64>,
     tracks: Option<Each>,
+    shapes: Option<Each>,
     windows: Option<Each>,
     outliers: Option<f64>,
     t_test_p: Option<f64>,
@@ -38,8 +39,11 @@ pub struct Bounds {
     pub relative_l2: Option<f64>,
     /// The largest relative L2 distance of an output that is constant and has no correlation.
     pub constant_l2: Option<f64>,
-    /// What each track must reach.
+    /// What each track must reach; few values and many tracks widen it (see [`crate::compare`]).
     pub tracks: Option<Each>,
+    /// What each track must reach without its mean, in units of how much it varies; widened likewise. `floor` is a share of what
+    /// `tracks` divides by.
+    pub shapes: Option<Each>,
     /// What each window of neighbouring positions must reach, over all tracks.
     pub windows: Option<Each>,
     /// The largest share of differences beyond five standard deviations.
@@ -105,6 +109,7 @@ impl Rule {
             relative_l2: self.relative_l2,
             constant_l2: self.constant_l2,
             tracks: self.tracks,
+            shapes: self.shapes,
             windows: self.windows,
             outliers: self.outliers,
             t_test_p: self.t_test_p,
@@ -138,7 +143,11 @@ impl Rule {
             ("relative_l2", self.relative_l2),
             ("constant_l2", self.constant_l2),
             ("tracks.relative_l2", self.tracks.map(|t| t.relative_l2)),
+            ("tracks.floor", self.tracks.map(|t| t.floor)),
+            ("shapes.relative_l2", self.shapes.map(|t| t.relative_l2)),
+            ("shapes.floor", self.shapes.map(|t| t.floor)),
             ("windows.relative_l2", self.windows.map(|w| w.relative_l2)),
+            ("windows.floor", self.windows.map(|w| w.floor)),
             ("within.absolute", self.within.map(|w| w.absolute)),
             ("within.relative", self.within.map(|w| w.relative)),
             ("tie", self.tie),

@@ -25,6 +25,12 @@ pub struct HeadSummary {
     pub worst_one_minus_pearson: Stat,
     /// The least share within the level's tolerance.
     pub least_within: Stat,
+    /// The track or window that is nearest to its bound, or farthest beyond it: the share of the bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub farthest_share: Option<Stat>,
+    /// Recording, case, output, and which track or window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub farthest: Option<String>,
     /// The largest ratio to the noise floor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst_floor_ratio: Option<f64>,
@@ -77,6 +83,8 @@ fn entry<'a>(
             worst: None,
             worst_one_minus_pearson: Stat::Undefined(Reason::Empty),
             least_within: Stat::Undefined(Reason::Empty),
+            farthest_share: None,
+            farthest: None,
             worst_floor_ratio: None,
         });
         all.len() - 1
@@ -106,6 +114,27 @@ impl HeadSummary {
         if let Some(share) = within.and_then(|check| check.value.value()) {
             let least = self.least_within.value().map_or(share, |s| s.min(share));
             self.least_within = Stat::Defined(least);
+        }
+        let at_bounds = output
+            .checks
+            .iter()
+            .filter(|check| !check.name.ends_with("_floor_ratio"));
+        for (check, farthest) in
+            at_bounds.filter_map(|check| Some((check, check.farthest.as_ref()?)))
+        {
+            // Where the reference is zero and the candidate is not, no number says how far.
+            let share = check
+                .value
+                .value()
+                .map_or(f64::INFINITY, |x| x / check.bound);
+            let known = self
+                .farthest_share
+                .map(|share| share.value().unwrap_or(f64::INFINITY));
+            if known.is_none_or(|known| share > known) {
+                self.farthest_share = Some(Stat::of(share));
+                let (run, place) = (&run.reference.name, farthest.place());
+                self.farthest = Some(format!("{run} {} {}, {place}", case.name, output.name));
+            }
         }
         let ratio = output.floor.as_ref().and_then(|floor| floor.ratio.value());
         if let Some(ratio) = ratio {

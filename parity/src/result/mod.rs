@@ -2,6 +2,7 @@
 //!
 //! `schema/result.schema.json` describes the JSON; [`SCHEMA_VERSION`] changes with it.
 
+mod farthest;
 mod heads;
 mod output;
 mod verdict;
@@ -13,10 +14,11 @@ use serde::{Deserialize, Serialize};
 use crate::align::SiteSet;
 use crate::recording::{DType, Manifest, Recording};
 
+pub use farthest::{Farthest, KnownTrack, KnownTracks};
 pub use heads::{HeadSummary, by_head};
 pub use output::{
-    BiasResult, Check, FloorRatio, NotCompared, OutputResult, Padding, PaddingTracks, PositionBin,
-    ScatterPoint, TrackTable,
+    BiasResult, Check, FloorRatio, NotCompared, OutputResult, Padding, PositionBin, ScatterPoint,
+    TrackTable,
 };
 pub use verdict::{Decision, Verdict};
 

@@ -1,7 +1,5 @@
 //! The result for one output of one case.
 
-use std::collections::BTreeMap;
-
 use parity_stats::bias::Bias;
 use parity_stats::classes::ClassParity;
 use parity_stats::groups::GroupStats;
@@ -11,6 +9,7 @@ use parity_stats::quantile::{DifferenceQuantiles, SignalDecile};
 use parity_stats::{Stat, Summary, Tolerance};
 use serde::{Deserialize, Serialize};
 
+use super::Farthest;
 use crate::outputs::Kind;
 use crate::recording::DType;
 
@@ -43,6 +42,12 @@ pub struct OutputResult {
     pub checks: Vec<Check>,
     /// True where no deciding check failed.
     pub pass: bool,
+    /// The track that is farthest from the reference by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub farthest_track: Option<Farthest>,
+    /// The window of positions that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub farthest_window: Option<Farthest>,
     /// The ratio to a measured noise floor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<FloorRatio>,
@@ -100,6 +105,9 @@ pub struct Check {
     /// What a reader should know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The track or window that decides, of a check that holds each by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub farthest: Option<Farthest>,
 }
 
 impl Check {
@@ -125,6 +133,7 @@ impl Check {
             pass,
             tolerance: None,
             note: None,
+            farthest: None,
         }
     }
 
@@ -155,15 +164,17 @@ impl Check {
             .as_ref()
             .map(|n| format!(" ({n})"))
             .unwrap_or_default();
+        // A bound that was computed has more digits than anyone set.
+        let bound = match self.farthest {
+            Some(_) => short(self.bound),
+            None => self.bound.to_string(),
+        };
         match self.value {
             Stat::Defined(x) => {
-                format!("{} {} {relation} {}{note}", self.name, short(x), self.bound)
+                format!("{} {} {relation} {bound}{note}", self.name, short(x))
             }
             Stat::Undefined(reason) => {
-                format!(
-                    "{} undefined: {reason}; bound {}{note}",
-                    self.name, self.bound
-                )
+                format!("{} undefined: {reason}; bound {bound}{note}", self.name)
             }
         }
     }
@@ -191,10 +202,6 @@ pub struct Padding {
     #[serde(skip)]
     pub channels: Vec<usize>,
 }
-
-/// The tracks that are NaN by the model's metadata, by organism and head: those without a mean.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PaddingTracks(pub BTreeMap<(usize, String), Vec<bool>>);
 
 /// How far an output is from the reference in units of JAX's distance to itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

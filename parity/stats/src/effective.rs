@@ -3,7 +3,7 @@
 use statrs::distribution::{ContinuousCDF, FisherSnedecor};
 
 use crate::dependence::Dependence;
-use crate::groups::{GroupError, Grouping, group_moments};
+use crate::groups::{GroupComparison, GroupError, Grouping, group_moments};
 use crate::moments::Moments;
 use crate::stat::{Reason, Stat};
 use crate::values::Values;
@@ -45,8 +45,21 @@ pub fn effective(
 ) -> Result<Stat, GroupError> {
     let size = shape.get(axis).copied().unwrap_or(0);
     let windows = Grouping::windows(shape, axis, size.div_ceil(BLOCKS).max(1))?;
-    let mut blocks = group_moments(reference, candidate, windows)?;
+    let blocks = group_moments(reference, candidate, windows)?;
     let tracks = group_moments(reference, candidate, Grouping::tracks(shape))?;
+    let dependence = dependence.of_squares(windows.window);
+    Ok(of_moments(blocks, &tracks, dependence))
+}
+
+/// The same of an array that came in pieces, by its windows and tracks. What neighbouring windows have in common is not known,
+/// and left out: an array that is not held has windows of thousands of positions.
+#[must_use]
+pub fn effective_of_groups(windows: &GroupComparison, tracks: &GroupComparison) -> Stat {
+    of_moments(windows.moments.clone(), &tracks.moments, 1.0)
+}
+
+/// `dependence` is by how much more the sums of squares of neighbouring blocks vary than independent ones.
+fn of_moments(mut blocks: Vec<Moments>, tracks: &[Moments], dependence: f64) -> Stat {
     blocks.retain(|block| block.count > 0);
     let all = blocks.iter().fold(Moments::default(), |mut all, block| {
         all.merge(block);
@@ -54,10 +67,10 @@ pub fn effective(
     });
     let (squares, n) = (all.square_d(), all.count as f64);
     if all.count == 0 {
-        return Ok(Stat::Undefined(Reason::Empty));
+        return Stat::Undefined(Reason::Empty);
     }
     if squares == 0.0 {
-        return Ok(Stat::Undefined(Reason::ConstantDifference));
+        return Stat::Undefined(Reason::ConstantDifference);
     }
     let g = blocks.len() as f64;
     let residuals = blocks
@@ -66,7 +79,7 @@ pub fn effective(
     let between = if blocks.len() < 2 {
         0.0
     } else {
-        g / (g - 1.0) * residuals.sum::<f64>() * dependence.of_squares(windows.window)
+        g / (g - 1.0) * residuals.sum::<f64>() * dependence
     };
     let independent = if blocks.len() < LEAST_BLOCKS {
         4.0
@@ -78,7 +91,7 @@ pub fn effective(
         2.0 * share * share
     };
     let offsets = tracks.iter().map(offset).sum::<f64>() + offset(&all);
-    Ok(Stat::of(2.0 / (between.max(independent) + offsets)))
+    Stat::of(2.0 / (between.max(independent) + offsets))
 }
 
 /// The ratio of two root mean squares of equal expectation, worth `of` and `over` values, that chance exceeds with

@@ -66,7 +66,7 @@ fn statistics(moments: &[Moments]) -> Vec<GroupStats> {
 #[derive(Clone, Debug)]
 pub struct GroupComparison {
     grouping: Grouping,
-    moments: Vec<Moments>,
+    pub(crate) moments: Vec<Moments>,
     /// Values so far.
     at: usize,
 }
@@ -116,16 +116,6 @@ impl GroupComparison {
             done += piece;
         }
         Ok(())
-    }
-
-    /// Finite pairs of each group, and the relative L2 distance with `floor` added, in squares, to the reference's root mean
-    /// square. Undefined where both are zero and the difference is not.
-    #[must_use]
-    pub fn distances(&self, floor: f64) -> Vec<(u64, Stat)> {
-        let groups = self.moments.iter();
-        groups
-            .map(|moments| (moments.count, moments.relative_l2_above(floor)))
-            .collect()
     }
 
     /// The comparison within each group.

@@ -13,6 +13,7 @@ pub mod compare;
 pub mod dependence;
 pub mod effective;
 pub mod effects;
+pub mod farthest;
 mod grouping;
 pub mod groups;
 pub mod histogram;

@@ -263,7 +263,7 @@ fn compare(
             sides: side.sides,
             thresholds: thresholds.clone(),
             floor: floor.map(|floor| (floor.clone(), LIMIT)),
-            padding: None,
+            known: None,
             tables: false,
             only: None,
         };

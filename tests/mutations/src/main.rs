@@ -1,16 +1,18 @@
 //! `mutate`: breaks the tiny model in every way of the list and says what sees it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use mutations::table::Findings;
-use mutations::{Judge, Mutation, Tiny};
+use mutations::{Judge, Mutation, Tiny, parts};
 
-/// Breaks the tiny model in single ways and asks whether parity sees each.
+/// Breaks the tiny model in single ways, and single tracks and windows of the full model's outputs, and asks whether parity sees each.
 ///
-/// Exit codes: 0 all caught by the noise floor, 1 one is not, 2 could not run.
+/// ALPHAGENOME_RECORDINGS names the folder of the full model's recordings.
+///
+/// Exit codes: 0 all caught (by the noise floor; single tracks and windows by level 2), 1 one is not, 2 could not run.
 #[derive(Parser)]
 #[command(name = "mutate")]
 struct Arguments {
@@ -20,7 +22,7 @@ struct Arguments {
     /// Print JSON instead of the page
     #[arg(long)]
     json: bool,
-    /// Also write the page to this file
+    /// Also write the page to this file; needs the recordings of the full model
     #[arg(long, value_name = "FILE", conflicts_with = "only")]
     page: Option<PathBuf>,
 }
@@ -36,6 +38,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let recordings = std::env::var_os("ALPHAGENOME_RECORDINGS").filter(|value| !value.is_empty());
+    if recordings.is_none() && arguments.page.is_some() {
+        bail!("ALPHAGENOME_RECORDINGS is not set: --page needs the recordings of the full model");
+    }
+    let parts = match &recordings {
+        Some(recordings) => parts::faults(Path::new(recordings), &parts::FULL)?,
+        None => Vec::new(),
+    };
     let tiny = Tiny::convert().context("the tiny model")?;
     let judge = Judge::new(&tiny)?;
     let sound = judge.sound(&tiny)?;
@@ -57,7 +67,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         );
         broken.push(finding);
     }
-    let findings = Findings::new(sound, broken);
+    let findings = Findings::new(sound, broken, parts);
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&findings)?);
     } else {

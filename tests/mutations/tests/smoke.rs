@@ -1,7 +1,8 @@
 //! A handful of mutations, and the sound model; `make mutate` runs all of them.
 
 use mutations::table::row_start;
-use mutations::{Judge, Mutation, Tiny};
+use mutations::{Judge, Mutation, Tiny, parts};
+use parity::recording::DType;
 
 const HANDFUL: [&str; 4] = [
     "attention MLP weights in bfloat16",
@@ -23,6 +24,33 @@ fn the_floor_catches_faults_and_passes_the_sound_model() {
         assert!(finding.floor.caught, "{name}: {:?}", finding.floor);
         assert!(finding.changed > 0);
     }
+}
+
+#[test]
+fn faults_of_one_track_or_window_are_caught() {
+    let all = parts::faults(&tests::fixtures::recording(""), &parts::TINY).unwrap();
+    assert_eq!(
+        all.len(),
+        parts::TINY.len() * 11 * (parts::TRACKS + parts::WINDOWS)
+    );
+    let missed = |dtype: DType| {
+        let of = all.iter().filter(move |fault| fault.dtype == dtype);
+        of.filter(|fault| !fault.caught).collect::<Vec<_>>()
+    };
+    assert!(
+        missed(DType::Float32).is_empty(),
+        "{:#?}",
+        missed(DType::Float32)
+    );
+    // At 4,096 bp a contact map has four values and a window of 128 bp tracks one: bfloat16 moves those as far as some of the faults.
+    assert!(
+        missed(DType::Bfloat16).len() <= 4,
+        "{:#?}",
+        missed(DType::Bfloat16)
+    );
+    // Many of them by nothing else.
+    let pooled = all.iter().filter(|fault| fault.pooled).count();
+    assert!(pooled < all.len() * 2 / 3, "{pooled} of {}", all.len());
 }
 
 #[test]

@@ -27,6 +27,14 @@ pub(super) fn table(reports: &[Report]) -> String {
             "within",
             "Smallest share of values within the level's tolerance",
         ),
+        numbers(
+            "\u{d7} bound",
+            "The track or window that is nearest to its bound, or farthest beyond, in units of the bound",
+        ),
+        words(
+            "farthest track or window",
+            "Recording, case, output and which one",
+        ),
     ];
     if floors {
         columns.push(numbers(
@@ -45,6 +53,9 @@ pub(super) fn table(reports: &[Report]) -> String {
             Cell::text(head.worst.as_deref().unwrap_or("\u{2013}")),
             Cell::stat(head.worst_one_minus_pearson, |x| scientific(x, 1)),
             Cell::stat(head.least_within, percent),
+            head.farthest_share
+                .map_or_else(Cell::none, |share| Cell::stat(share, |x| format!("{x:.2}"))),
+            Cell::text(head.farthest.as_deref().unwrap_or("\u{2013}")),
         ];
         if floors {
             let ratio = head.worst_floor_ratio;

@@ -99,21 +99,25 @@ impl Table {
                 6,
             );
         }
-        let note = |output: &&OutputResult| {
-            let mut notes = output.notes.iter();
-            notes.find(|note| note.starts_with("not judged")).cloned()
-        };
-        let notes: Vec<_> = case
-            .outputs
-            .iter()
-            .filter_map(|o| Some((o, note(&o)?)))
-            .collect();
-        if let Some((output, note)) = notes.first() {
-            let more = match notes.len() {
-                1 => String::new(),
-                all => format!(" (so of {} more outputs)", all - 1),
+        // Outputs of which the same is not judged share a line; figures in it differ.
+        let mut open: Vec<(String, String, usize)> = Vec::new();
+        let notes = case.outputs.iter().flat_map(|output| {
+            let notes = output.notes.iter().map(move |note| (output, note));
+            notes.filter(|(_, note)| note.starts_with("not judged"))
+        });
+        for (output, note) in notes {
+            let words: String = note.chars().filter(|c| c.is_alphabetic()).collect();
+            match open.iter_mut().find(|(known, ..)| *known == words) {
+                Some((_, _, more)) => *more += 1,
+                None => open.push((words, format!("  {}: {note}", short_name(output)), 0)),
+            }
+        }
+        for (_, line, more) in open {
+            let more = match more {
+                0 => String::new(),
+                more => format!(" (so of {more} more outputs)"),
             };
-            self.line(&format!("  {}: {note}{more}", short_name(output)), 6);
+            self.line(&format!("{line}{more}"), 6);
         }
         for set in &case.splice_sites {
             if !set.only_reference.is_empty() || !set.only_candidate.is_empty() {

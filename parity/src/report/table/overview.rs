@@ -109,7 +109,9 @@ impl Table {
             "worst 1-r",
             "least within",
             "x floor",
+            "x bound",
             "worst output",
+            "farthest track or window",
         ];
         let mut rows: Vec<Vec<String>> = vec![titles.map(String::from).to_vec()];
         for head in &report.heads {
@@ -121,7 +123,10 @@ impl Table {
                 or_dash(head.worst_one_minus_pearson, 1),
                 share(head.least_within, 4),
                 head.worst_floor_ratio.map_or("-".into(), floor_ratio),
+                head.farthest_share
+                    .map_or("-".into(), |of| of.value().map_or("?".into(), floor_ratio)),
                 head.worst.clone().unwrap_or_else(|| "-".into()),
+                head.farthest.clone().unwrap_or_else(|| "-".into()),
             ]);
         }
         if !self.floor {
@@ -130,6 +135,12 @@ impl Table {
             });
         }
         let _ = writeln!(self.out, "\nby organism and head");
-        self.grid(rows, &["worst output", "worst 1-r", "least within"]);
+        let droppable = [
+            "farthest track or window",
+            "worst output",
+            "worst 1-r",
+            "least within",
+        ];
+        self.grid(rows, &droppable);
     }
 }
