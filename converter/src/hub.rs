@@ -86,8 +86,12 @@ pub fn download_with(
     })?;
 
     let symlink = cache::symlinks(settings.symlinks);
-    for transfer::Ready { file, new } in &ready {
-        cache.point(&commit, &file.path, file.digest.name(), *new, symlink)?;
+    for (index, transfer::Ready { file, .. }) in ready.iter().enumerate() {
+        let same = |other: &&transfer::Ready| other.file.digest == file.digest;
+        // The last of equal files may be the blob itself, if no other snapshot had it.
+        let spare = !ready[index + 1..].iter().any(|other| same(&other))
+            && ready.iter().filter(same).any(|other| other.new);
+        cache.point(&commit, &file.path, file.digest.name(), spare, symlink)?;
     }
     if target.revision != commit {
         cache.write_ref(&target.revision, &commit)?;

@@ -124,6 +124,25 @@ fn value(node: &ValueRef<'_>, path: &[Key]) -> Result<Value, AggregateError> {
     })
 }
 
+/// What a value is, without what it holds.
+fn outline(value: &ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Array(items) => {
+            let items: Vec<_> = items.iter().take(4).map(outline).collect();
+            format!("[{}]", items.join(", "))
+        }
+        ValueRef::Map(pairs) => format!("a map of {}", pairs.len()),
+        ValueRef::Binary(bytes) => format!("{} bytes", bytes.len()),
+        ValueRef::String(text) => format!("a string of {} bytes", text.as_bytes().len()),
+        ValueRef::Ext(kind, bytes) => format!("extension {kind} of {} bytes", bytes.len()),
+        ValueRef::Nil
+        | ValueRef::Boolean(_)
+        | ValueRef::Integer(_)
+        | ValueRef::F32(_)
+        | ValueRef::F64(_) => value.to_string(),
+    }
+}
+
 /// An array as Flax packs it.
 fn array(mut bytes: &[u8], path: &[Key]) -> Result<Value, AggregateError> {
     let wrong = |expected, found: String| AggregateError::Array {
@@ -134,14 +153,14 @@ fn array(mut bytes: &[u8], path: &[Key]) -> Result<Value, AggregateError> {
     let packed = read_value_ref(&mut bytes)?;
     let parts = packed.as_array().map(Vec::as_slice);
     let Some([shape, ValueRef::String(dtype), ValueRef::Binary(elements)]) = parts else {
-        return Err(wrong("shape, type and elements", packed.to_string()));
+        return Err(wrong("shape, type and elements", outline(&packed)));
     };
     let shape: Option<Vec<usize>> = shape.as_array().and_then(|axes| {
         let axes = axes.iter().map(|axis| usize::try_from(axis.as_u64()?).ok());
         axes.collect()
     });
     let Some(shape) = shape else {
-        return Err(wrong("a shape of lengths", packed.to_string()));
+        return Err(wrong("a shape of lengths", outline(&packed)));
     };
     let name = dtype.as_str().unwrap_or_default();
     let Some(dtype) = DType::from_v3(name) else {

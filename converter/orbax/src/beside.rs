@@ -90,7 +90,8 @@ impl<'a> Beside<'a> {
         }
         let mut key_implementations = HashMap::new();
         for file in store.list(ARRAYS)? {
-            if file.ends_with('/') {
+            let name = file.strip_prefix(ARRAYS).unwrap_or(&file);
+            if file.ends_with('/') || !name.starts_with("process_") {
                 continue;
             }
             let found: ArrayMetadatas = json(&file, &store.read_all(&file)?)?;

@@ -64,7 +64,8 @@ fn integer(value: &Value, dtype: DType) -> Option<Vec<u8>> {
 fn bits(value: &Value, dtype: DType) -> Option<Vec<u8>> {
     let digits = value.as_str()?.strip_prefix("0x")?;
     let bits = u64::from_str_radix(digits, 16).ok()?;
-    (digits.len() == 2 * dtype.size()).then(|| bits.to_le_bytes()[..dtype.size()].to_vec())
+    (dtype != DType::Bool && digits.len() == 2 * dtype.size())
+        .then(|| bits.to_le_bytes()[..dtype.size()].to_vec())
 }
 
 #[cfg(test)]
@@ -104,6 +105,7 @@ mod tests {
             (json!("zero"), DType::F32),
             (json!([0, 0]), DType::F32),
             (json!("0x7fc0"), DType::F32),
+            (json!("0x02"), DType::Bool),
             (json!(256), DType::U8),
             (json!(-1), DType::U64),
             (json!(1u64 << 63), DType::I64),

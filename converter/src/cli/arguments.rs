@@ -103,9 +103,9 @@ pub struct ResourceArguments {
     /// Threads [default: one a processor]
     #[arg(short = '@', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
-    /// Memory that tensors may take up at a time
+    /// Memory that tensors may take up at a time; chunks as they are stored come on top
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value_t = DEFAULT_MEMORY,
-        hide_default_value = true, help = "Memory that tensors may take up at a time [default: 256MiB]")]
+        hide_default_value = true, help = "Memory that tensors may take up at a time; chunks as they are stored come on top [default: 256MiB]")]
     pub memory: u64,
 }
 

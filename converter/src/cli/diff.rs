@@ -25,6 +25,7 @@ pub fn run(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
     let arrays = a.kinds().len();
     let differences = diff(&a, &b, source::resources(&arguments.resources))?;
     let (others_a, others_b) = (a.others(), b.others());
+    let mut unread = Vec::new();
     for (name, other) in others_a {
         if !other.compared && others_b.get(name).is_some_and(|b| b.what == other.what) {
             terminal::note(
@@ -34,9 +35,10 @@ pub fn run(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
                     other.what
                 ),
             );
+            unread.push(name);
         }
     }
-    unless_closed(show(arguments, arrays, &differences))?;
+    unless_closed(show(arguments, arrays, &differences, &unread))?;
     Ok(if differences.is_empty() {
         Outcome::Fine
     } else {
@@ -48,10 +50,11 @@ fn show(
     arguments: &DiffArguments,
     arrays: usize,
     differences: &[Difference],
+    unread: &[&str],
 ) -> anyhow::Result<()> {
     if arguments.json {
         return print_json(
-            &json!({ "a": arguments.a, "b": arguments.b, "differences": differences }),
+            &json!({ "a": arguments.a, "b": arguments.b, "differences": differences, "not_compared": unread }),
         );
     }
     let mut out = terminal::stdout();
@@ -63,6 +66,10 @@ fn show(
         table(&differences[..shown]).write(&mut out)?;
         let count = text::counted(differences.len(), "array differs", "arrays differ");
         writeln!(out, "{count}, {shown} shown")?;
+    }
+    if !unread.is_empty() {
+        let count = text::counted(unread.len(), "value is", "values are");
+        writeln!(out, "{count} of a type that is not compared")?;
     }
     Ok(out.flush()?)
 }

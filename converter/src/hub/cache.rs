@@ -50,13 +50,13 @@ impl Repo {
     }
 
     /// Makes `path` of the commit's snapshot the blob: a relative symlink to it, or where there are none (exFAT, SMB) a hard
-    /// link, or else the blob itself if it is `new`, so that no other snapshot needs it, or a copy.
+    /// link, or else the blob itself if it is `spare`, so that nothing else needs it, or a copy.
     pub(super) fn point(
         &self,
         commit: &str,
         path: &str,
         etag: &str,
-        new: bool,
+        spare: bool,
         symlink: Link,
     ) -> Result<(), Error> {
         let pointer = self.pointer(commit, path);
@@ -76,7 +76,7 @@ impl Repo {
                 false => Err(error),
             })
             .or_else(|error| match is_unsupported(&error) {
-                true if new => fs::rename(&blob, &pointer),
+                true if spare => fs::rename(&blob, &pointer),
                 true => place(&|name| fs::copy(&blob, name).map(drop)),
                 false => Err(error),
             })

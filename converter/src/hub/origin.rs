@@ -48,7 +48,7 @@ impl Origin {
     ) -> Result<Self, Error> {
         let endpoint = Url::parse(&settings.endpoint)
             .ok()
-            .filter(|url| !url.cannot_be_a_base())
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .ok_or_else(|| Error::BadEndpoint {
                 endpoint: settings.endpoint.clone(),
             })?;

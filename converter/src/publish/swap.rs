@@ -3,17 +3,12 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    thread::sleep,
-    time::Duration,
 };
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{Error, IsOurs, error::failed, target};
 use crate::owner;
-
-/// How long another process may take between two renames.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// An exchange of two names in one step.
 pub(super) type Exchange = fn(&Path, &Path) -> rustix::io::Result<()>;
@@ -53,10 +48,10 @@ pub(super) fn replace(new: &Path, old: &Path, exchange: Exchange) -> Result<Path
     }
 }
 
-/// Ends what a kill during [`replace`] left: an older folder that stepped aside gets its name back, or goes if another one has
-/// the name.
+/// Ends what a kill during [`replace`] left: an older folder that stepped aside for a process which has ended gets its name
+/// back, or goes if another one has the name. Folders of processes at work, and those that bear no mark of ours, stay.
 pub(super) fn bring_back(target: &Path, is_ours: IsOurs) -> Result<(), Error> {
-    let prefix = aside_prefix(target);
+    let prefix = format!("{}-", aside_prefix(target));
     let mut asides = Vec::new();
     // A parent that is not there, or may not be listed, shows when it is written to.
     for entry in target::parent(target)
@@ -66,10 +61,11 @@ pub(super) fn bring_back(target: &Path, is_ours: IsOurs) -> Result<(), Error> {
         .flatten()
     {
         let name = entry.file_name();
-        let rest = name.to_str().and_then(|name| name.strip_prefix(&prefix));
-        let named = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        let mark = name.to_str().and_then(|name| name.strip_prefix(&prefix));
         let holds = || target::names(&entry.path()).ok();
-        if named && holds().is_some_and(|names| target::whose(&names, is_ours).is_none()) {
+        if mark.is_some_and(owner::is_gone)
+            && holds().is_some_and(|names| target::whose(&names, is_ours).is_none())
+        {
             let changed = entry
                 .metadata()
                 .and_then(|metadata| metadata.modified())
@@ -81,13 +77,6 @@ pub(super) fn bring_back(target: &Path, is_ours: IsOurs) -> Result<(), Error> {
     let Some((_, newest)) = asides.last() else {
         return Ok(());
     };
-    let step = PATIENCE / 20;
-    let mut waited = Duration::ZERO;
-    // Another process may be between its renames.
-    while !target.exists() && waited < PATIENCE {
-        sleep(step);
-        waited += step;
-    }
     if !target.exists() {
         match fs::rename(newest, target) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -20,7 +20,8 @@ fn is_litter(name: &str) -> bool {
 /// # Errors
 /// If a link cannot be followed.
 pub fn resolve(target: &Path) -> Result<PathBuf, Error> {
-    let mut path = target.to_owned();
+    // Without the slash that shells put behind a link to a folder, which looks behind the link.
+    let mut path: PathBuf = target.components().collect();
     // As many as Linux follows.
     for _ in 0..40 {
         if !path.is_symlink() {

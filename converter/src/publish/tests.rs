@@ -68,31 +68,42 @@ fn names_that_cannot_be_exchanged_are_renamed() {
 
 #[test]
 fn a_kill_between_two_renames_is_made_good() {
-    for aside in [".out.old", ".out.old-00000000-1-0"] {
-        let dir = tempfile::tempdir().unwrap();
-        let (out, aside) = (dir.path().join("out"), dir.path().join(aside));
-        // Before the second rename: the older folder comes back, and is in the way as before.
-        converted(&aside, "older");
-        assert!(matches!(
-            check_target(&out, false, is_ours),
-            Err(Error::Exists { .. })
-        ));
-        assert_eq!(
-            (content(&out).as_str(), names(dir.path())),
-            ("older", vec!["out".to_owned()])
-        );
-        // After it: the newer one stays.
-        converted(&aside, "older");
-        converted(&out, "newer");
-        let staging = Staging::new(&out, true, is_ours).unwrap();
-        assert_eq!((content(&out).as_str(), aside.exists()), ("newer", false));
-        drop(staging);
-        // What is not ours is left alone.
-        fs::create_dir(&aside).unwrap();
-        fs::write(aside.join("notes"), "mine").unwrap();
-        check_target(&out, true, is_ours).unwrap();
-        assert!(aside.join("notes").is_file());
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let marked = |mark: &str| dir.path().join(format!(".out.old-{mark}"));
+    let aside = marked(&owner::tests::mark_of_the_dead());
+    // Before the second rename: the older folder comes back, and is in the way as before.
+    converted(&aside, "older");
+    assert!(matches!(
+        check_target(&out, false, is_ours),
+        Err(Error::Exists { .. })
+    ));
+    assert_eq!(
+        (content(&out).as_str(), names(dir.path())),
+        ("older", vec!["out".to_owned()])
+    );
+    // After it: the newer one stays.
+    converted(&aside, "older");
+    converted(&out, "newer");
+    let staging = Staging::new(&out, true, is_ours).unwrap();
+    assert_eq!((content(&out).as_str(), aside.exists()), ("newer", false));
+    drop(staging);
+    // What is not ours is left alone, and so is what a user called so, or a process at work.
+    fs::create_dir(&aside).unwrap();
+    fs::write(aside.join("notes"), "mine").unwrap();
+    let others = [
+        dir.path().join(".out.old"),
+        marked("mine"),
+        marked(&owner::mark()),
+    ];
+    for other in &others {
+        converted(other, "kept");
     }
+    check_target(&out, true, is_ours).unwrap();
+    fs::remove_dir_all(&out).unwrap();
+    check_target(&out, true, is_ours).unwrap();
+    assert!(aside.join("notes").is_file() && !out.exists());
+    assert!(others.iter().all(|other| content(other) == "kept"));
 }
 
 #[test]

@@ -152,8 +152,13 @@ fn a_link_stays_and_the_folder_that_it_leads_to_is_written() {
     let (link, disk) = (dir.path().join("link"), dir.path().join("disk"));
     fs::create_dir(&disk).unwrap();
     std::os::unix::fs::symlink("disk/out", &link).unwrap();
-    for settings in [Settings::default(), forced()] {
-        converted(SPEC, &model(), &settings, &link).unwrap();
+    // The last as shells complete it.
+    for (settings, to) in [
+        (Settings::default(), link.clone()),
+        (forced(), link.clone()),
+        (forced(), link.join("")),
+    ] {
+        converted(SPEC, &model(), &settings, &to).unwrap();
         assert!(link.is_symlink());
         assert_eq!(names(&disk), ["out"]);
         assert_eq!(names(&disk.join("out")).len(), 3);

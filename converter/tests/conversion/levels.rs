@@ -254,6 +254,7 @@ fn diff_sees_what_is_no_array() {
         differs["differences"],
         json!([{"difference": "type", "name": "s", "a": "string \"hello\"", "b": "string \"other\""}])
     );
+    assert_eq!(differs["not_compared"], json!(["q"]));
 }
 
 #[test]
