@@ -42,12 +42,16 @@ fn faults_of_one_track_or_window_are_caught() {
         "{:#?}",
         missed(DType::Float32)
     );
-    // At 4,096 bp a contact map has four values and a window of 128 bp tracks one: bfloat16 moves those as far as some of the faults.
-    assert!(
-        missed(DType::Bfloat16).len() <= 4,
-        "{:#?}",
-        missed(DType::Bfloat16)
-    );
+    // At 4,096 bp a track of contact maps has four values and a window of 128 bp tracks one: bfloat16 moves so few as far as some of
+    // the faults. Everything else is caught.
+    let few = |fault: &&parts::PartFault| {
+        let one = fault.place.strip_prefix("positions ");
+        let one = one.and_then(|place| place.split_once(" to "));
+        fault.output == "contact_maps/predictions" || one.is_some_and(|(from, to)| from == to)
+    };
+    let missed = missed(DType::Bfloat16);
+    assert!(missed.iter().all(few), "{missed:#?}");
+    assert!(missed.len() * 40 < all.len(), "{} missed", missed.len());
     // Many of them by nothing else.
     let pooled = all.iter().filter(|fault| fault.pooled).count();
     assert!(pooled < all.len() * 2 / 3, "{pooled} of {}", all.len());
