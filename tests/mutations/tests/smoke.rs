@@ -52,9 +52,9 @@ fn faults_of_one_track_or_window_are_caught() {
     let missed = missed(DType::Bfloat16);
     assert!(missed.iter().all(few), "{missed:#?}");
     assert!(missed.len() * 40 < all.len(), "{} missed", missed.len());
-    // Many of them by nothing else.
-    let pooled = all.iter().filter(|fault| fault.pooled).count();
-    assert!(pooled < all.len() * 2 / 3, "{pooled} of {}", all.len());
+    // Some by nothing else, though with so few tracks a wrong one shows in what takes all of them together, too.
+    let alone = all.iter().filter(|fault| fault.caught && !fault.pooled);
+    assert!(alone.count() >= 10);
 }
 
 #[test]
