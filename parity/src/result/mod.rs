@@ -62,7 +62,7 @@ pub struct Report {
 pub struct FloorUse {
     /// The recordings that it was measured on.
     pub recordings: Vec<String>,
-    /// The largest ratio for many values; [`crate::floor::limit`] gives it for few.
+    /// The largest ratio for many values; few values have a larger one of their own.
     pub limit: f64,
 }
 
