@@ -11,10 +11,7 @@ mod source;
 mod table;
 mod verify;
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::{io::Write as _, process::ExitCode};
 
 use clap::Parser;
 
@@ -59,8 +56,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         // The reader of a pipe has seen enough.
         Err(error) if terminal::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // A stderr that takes nothing changes no exit code.
-            let _ = writeln!(io::stderr(), "error: {}", terminal::message(&error));
+            terminal::fail("error", &error);
             ExitCode::from(2)
         }
     }

@@ -180,7 +180,7 @@ fn write_tensors(
         request.resources.run(&needs, write)
     })?;
     for (file, layout) in files.iter().zip(&layout.files) {
-        publish::sync(file)
+        crate::disk::synced(file.sync_all())
             .map_err(|source| staging.write_failed(&layout.name, layout.length, source))?;
     }
     Ok(digests)

@@ -80,7 +80,7 @@ pub fn download_with(
         let listing = remote::list(settings, &origin, &target).await?;
         let commit = listing.commit.clone();
         progress.start(listing.files.iter().map(|file| file.size).sum());
-        let ready = transfer::fetch_all(origin, &cache, listing, Arc::clone(&progress)).await?;
+        let ready = transfer::fetch_all(origin, &cache, listing).await?;
         progress.finish();
         Ok::<_, Error>((commit, ready))
     })?;

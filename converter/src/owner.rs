@@ -6,7 +6,10 @@
 use std::{
     fs,
     path::Path,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -44,14 +47,17 @@ pub(crate) fn is_abandoned(metadata: &fs::Metadata) -> bool {
 }
 
 /// Where this process's number means something: this start of this machine, and this container.
-fn domain() -> String {
-    let boot = fs::read("/proc/sys/kernel/random/boot_id");
-    let boot = boot
-        .or_else(|_| fs::read("/etc/hostname"))
-        .unwrap_or_default();
-    let space = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    let hash = blake3::hash(&[&boot, space.as_os_str().as_encoded_bytes()].concat());
-    hash.to_hex()[..8].to_owned()
+fn domain() -> &'static str {
+    static DOMAIN: LazyLock<String> = LazyLock::new(|| {
+        let boot = fs::read("/proc/sys/kernel/random/boot_id");
+        let boot = boot
+            .or_else(|_| fs::read("/etc/hostname"))
+            .unwrap_or_default();
+        let space = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+        let hash = blake3::hash(&[&boot, space.as_os_str().as_encoded_bytes()].concat());
+        hash.to_hex()[..8].to_owned()
+    });
+    &DOMAIN
 }
 
 #[cfg(test)]
@@ -72,7 +78,7 @@ pub(crate) mod tests {
         assert!(!is_gone(&own));
         let dead = mark_of_the_dead();
         assert!(is_gone(&dead), "{dead}");
-        let elsewhere = dead.replacen(&domain(), "00000000", 1);
+        let elsewhere = dead.replacen(domain(), "00000000", 1);
         for unknown in [elsewhere.as_str(), "", "dead", "a-b-c", "--"] {
             assert!(!is_gone(unknown), "{unknown}");
         }

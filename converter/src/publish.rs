@@ -21,7 +21,8 @@ use std::{
 pub use error::Error;
 use error::failed;
 pub use live::abandon;
-pub use target::{check_target, resolve};
+pub use target::check_target;
+use target::resolve;
 
 use crate::{disk, owner};
 
@@ -101,7 +102,9 @@ impl Staging {
         use std::io::Write;
         let path = self.folder.join(name);
         let mut file = File::create_new(&path).map_err(failed(&path, "cannot create the file"))?;
-        let written = file.write_all(content).and_then(|()| sync(&file));
+        let written = file
+            .write_all(content)
+            .and_then(|()| disk::synced(file.sync_all()));
         written.map_err(|source| self.write_failed(name, content.len() as u64, source))
     }
 
@@ -134,13 +137,8 @@ impl Staging {
     }
 
     fn publish_by(self, exchange: swap::Exchange) -> Result<(), Error> {
-        let folder = File::open(&self.folder);
-        folder.and_then(|folder| sync(&folder)).or_else(|error| {
-            match disk::is_unsupported(&error) {
-                true => Ok(()),
-                false => Err(failed(&self.folder, "cannot sync the folder")(error)),
-            }
-        })?;
+        disk::synced(File::open(&self.folder).and_then(|folder| folder.sync_all()))
+            .map_err(failed(&self.folder, "cannot sync the folder"))?;
         let live = live::hold();
         let replaced = match fs::rename(&self.folder, &self.target) {
             Ok(()) => None,
@@ -171,14 +169,6 @@ impl Drop for Staging {
         let _ = fs::remove_dir_all(&self.folder);
         live::forget(&self.folder);
     }
-}
-
-/// Brings a file to the disk, where the file system can tell when it is there.
-///
-/// # Errors
-/// If it cannot be written.
-pub fn sync(file: &File) -> io::Result<()> {
-    disk::synced(file.sync_all())
 }
 
 /// Removes hidden folders whose process is gone.

@@ -50,17 +50,7 @@ pub fn resolve(path: &Path, revision: Option<&str>) -> Result<Snapshot, Error> {
                 commit,
                 revision: wanted.to_owned(),
             }),
-            _ => {
-                let (found, unfinished) = search::checkpoint(&given)?;
-                Ok(Snapshot {
-                    dir: found.dir,
-                    items: found.items,
-                    unfinished,
-                    root: repo.dir,
-                    revision: Some(commit),
-                    repo: repo.id,
-                })
-            }
+            _ => found(&given, repo.dir, Some(commit), repo.id),
         };
     }
     let repos = cache::repos(&given)?;
@@ -74,20 +64,13 @@ pub fn resolve(path: &Path, revision: Option<&str>) -> Result<Snapshot, Error> {
             });
         }
     }
-    let (found, unfinished) = search::checkpoint(&given)?;
+    let snapshot = found(&given, given.clone(), None, None)?;
     match revision {
         Some(revision) => Err(Error::NoRevisions {
             path: path.to_owned(),
             revision: revision.to_owned(),
         }),
-        None => Ok(Snapshot {
-            dir: found.dir,
-            items: found.items,
-            unfinished,
-            root: given,
-            revision: None,
-            repo: None,
-        }),
+        None => Ok(snapshot),
     }
 }
 
@@ -100,14 +83,24 @@ fn inside(repo: &cache::Repo, commit: String) -> Result<Snapshot, Error> {
             root: repo.dir.clone(),
         });
     }
-    let (found, unfinished) = search::checkpoint(&dir)?;
+    found(&dir, repo.dir.clone(), Some(commit), repo.id.clone())
+}
+
+/// The one checkpoint at or below `dir`.
+fn found(
+    dir: &Path,
+    root: PathBuf,
+    revision: Option<String>,
+    repo: Option<String>,
+) -> Result<Snapshot, Error> {
+    let (found, unfinished) = search::checkpoint(dir)?;
     Ok(Snapshot {
         dir: found.dir,
         items: found.items,
         unfinished,
-        root: repo.dir.clone(),
-        revision: Some(commit),
-        repo: repo.id.clone(),
+        root,
+        revision,
+        repo,
     })
 }
 

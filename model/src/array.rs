@@ -66,6 +66,14 @@ impl Values {
             Self::Bool(values) => values.iter().map(|&value| f32::from(value)).collect(),
         }
     }
+
+    /// The same of values that are no longer needed: float32 is not copied.
+    pub fn into_f32(self) -> Vec<f32> {
+        match self {
+            Self::F32(values) => values,
+            other => other.to_f32(),
+        }
+    }
 }
 
 impl Array {

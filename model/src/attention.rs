@@ -97,11 +97,8 @@ impl<B: Operations> MhaBlock<B> {
         let queries = B::rotate(queries, rotation, roundings);
         let keys = keys.reshape([batch, length, 1, width]);
         let keys = B::rotate(keys, rotation, of_products).reshape([batch, length, width]);
-        let attention = match self.form {
-            AttentionForm::Fused => B::sequence_attention,
-            AttentionForm::Plain => B::plain_attention,
-        };
-        let y = attention(queries, keys, values, bias, self.soft_cap, roundings);
+        let (cap, form) = (self.soft_cap, self.form);
+        let y = B::sequence_attention(queries, keys, values, bias, cap, form, roundings);
         let y = B::project(y, &self.embedding, Activation::Identity, roundings);
         let y = B::normalise(y, &self.last_norm, roundings);
         tap(taps, &self.path, &y);

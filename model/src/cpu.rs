@@ -17,6 +17,7 @@ use burn::tensor::Tensor;
 use burn_flex::Flex;
 use kernels::activation;
 
+use crate::attention::AttentionForm;
 use crate::layers::{Affine, Convolution, LayerNorm, Linear, Rotation};
 use crate::operations::{Activation, Gelu, Operations, Unscale};
 use crate::plain::{self, Sites};
@@ -164,8 +165,12 @@ impl Operations for Flex {
         values: Tensor<Self, 3>,
         bias: Tensor<Self, 4>,
         soft_cap: f32,
+        form: AttentionForm,
         roundings: Roundings,
     ) -> Tensor<Self, 3> {
+        if form == AttentionForm::Plain {
+            return plain::sequence_attention(queries, keys, values, bias, soft_cap, roundings);
+        }
         let y = products::sequence_attention(queries, keys, values, bias, soft_cap, roundings);
         rounded::round(y, roundings.result)
     }

@@ -12,6 +12,7 @@ use burn::tensor::activation;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
+use crate::attention::AttentionForm;
 use crate::heads::{self, JunctionHead};
 use crate::layers::{Affine, Convolution, LayerNorm, Linear, Rotation};
 use crate::plain::{self, Sites};
@@ -278,25 +279,15 @@ pub trait Operations: Backend {
     ///
     /// `queries` `[B, S, H, C]`, `keys` `[B, S, C]`, `values` `[B, S, V]`, `bias` `[B, H, P, P]` where `S / P` positions
     /// share a bias; result `[B, S, H * V]`. Logits are `cap * tanh((q.k / sqrt(C) + bias) / cap)`. Rounded are the
-    /// operands of both products, as [`Roundings::operands`] says, and the result; everything between is float32.
+    /// operands of both products, as [`Roundings::operands`] says, and the result; everything between is float32. The plain
+    /// form has logits, softmax and weights in memory, one after the other.
     fn sequence_attention(
         queries: Tensor<Self, 4>,
         keys: Tensor<Self, 3>,
         values: Tensor<Self, 3>,
         bias: Tensor<Self, 4>,
         soft_cap: f32,
-        roundings: Roundings,
-    ) -> Tensor<Self, 3> {
-        plain::sequence_attention(queries, keys, values, bias, soft_cap, roundings)
-    }
-
-    /// The same with logits, softmax and weights in memory, one after the other.
-    fn plain_attention(
-        queries: Tensor<Self, 4>,
-        keys: Tensor<Self, 3>,
-        values: Tensor<Self, 3>,
-        bias: Tensor<Self, 4>,
-        soft_cap: f32,
+        _form: AttentionForm,
         roundings: Roundings,
     ) -> Tensor<Self, 3> {
         plain::sequence_attention(queries, keys, values, bias, soft_cap, roundings)

@@ -8,7 +8,7 @@ use half::bf16;
 use model::layers::{Affine, Convolution, LayerNorm, Linear, Rotation};
 use model::operations::{Activation, Gelu};
 use model::precision::{Arithmetic, Roundings};
-use model::{Operations, plain};
+use model::{AttentionForm, Operations, plain};
 use support::{distance, numbers};
 
 const GPU: Roundings = Arithmetic::XlaGpuBf16.roundings();
@@ -359,7 +359,15 @@ fn attention_rounds_its_operands_on_a_gpu_and_its_result_everywhere() {
                     5.0,
                     roundings,
                 ),
-                Flex::sequence_attention(q, k, v, bias.clone(), 5.0, roundings),
+                Flex::sequence_attention(
+                    q,
+                    k,
+                    v,
+                    bias.clone(),
+                    5.0,
+                    AttentionForm::Fused,
+                    roundings,
+                ),
             ],
         );
         both.push(values(exact));

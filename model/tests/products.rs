@@ -7,7 +7,7 @@ use burn::tensor::{Tensor, TensorData};
 use half::bf16;
 use model::layers::{Rotation, TissueAffine};
 use model::precision::{Rounding, Roundings};
-use model::{Operations, plain};
+use model::{AttentionForm, Operations, plain};
 use support::{distance, numbers};
 
 const ROUNDINGS: [Rounding; 2] = [Rounding::None, Rounding::ToBfloat16];
@@ -112,8 +112,16 @@ fn sequence_attention() {
             5.0,
             operands(rounding),
         );
-        let fast =
-            Flex::sequence_attention(given.0, given.1, given.2, given.3, 5.0, operands(rounding));
+        let roundings = operands(rounding);
+        let fast = Flex::sequence_attention(
+            given.0,
+            given.1,
+            given.2,
+            given.3,
+            5.0,
+            AttentionForm::Fused,
+            roundings,
+        );
         check(&expected, rounding, [plain, fast]);
     }
 }

@@ -132,23 +132,21 @@ impl FolderStore {
         Ok(path)
     }
 
-    fn file(&self, name: &str) -> Result<File, StoreError> {
+    /// The same, found once.
+    fn path(&self, name: &str) -> Result<PathBuf, StoreError> {
         let resolved = self.resolved.read().unwrap_or_else(PoisonError::into_inner);
         let known = resolved.get(name).cloned();
         drop(resolved);
-        let path = match known {
-            Some(path) => path,
-            None => {
-                let path = self.regular_file(name)?;
-                let mut resolved = self
-                    .resolved
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner);
-                resolved.insert(name.to_owned(), path.clone());
-                path
-            }
-        };
-        File::open(path).map_err(|source| explain(name, source))
+        if let Some(path) = known {
+            return Ok(path);
+        }
+        let path = self.regular_file(name)?;
+        let mut resolved = self
+            .resolved
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        resolved.insert(name.to_owned(), path.clone());
+        Ok(path)
     }
 }
 
@@ -180,16 +178,13 @@ fn explain(name: &str, source: io::Error) -> StoreError {
 
 impl Store for FolderStore {
     fn len(&self, name: &str) -> Result<u64, StoreError> {
-        let path = self.regular_file(name)?;
-        Ok(path
-            .metadata()
-            .map_err(|source| explain(name, source))?
-            .len())
+        let metadata = self.path(name)?.metadata();
+        Ok(metadata.map_err(|source| explain(name, source))?.len())
     }
 
     fn read(&self, name: &str, range: Range<u64>) -> Result<Blob, StoreError> {
-        let mut file = self.file(name)?;
         let failed = |source| explain(name, source);
+        let mut file = File::open(self.path(name)?).map_err(failed)?;
         let mut bytes = self.buffers.take();
         match read_range(&mut file, &range, &mut bytes).map_err(failed)? {
             true => Ok(self.buffers.lend(bytes)),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ocdbt::{Blob, FolderStore, Store as _, StoreError};
+use ocdbt::{Blob, FolderStore, Store as _};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     bare::{Bare, Content, Value},
     leaf::Leaf,
     open::OpenError,
+    source::optional,
     stored::Stored,
     tree::{Tree, TreeEntry},
 };
@@ -53,16 +54,8 @@ struct Extension {
 /// Reads the file of aggregated leaves, if there is one and the tree may mean it.
 pub(crate) fn aggregated(store: &FolderStore, tree: &Tree) -> Result<Option<Blob>, OpenError> {
     match tree.entries.iter().any(|entry| entry.skipped) {
-        true => optional(store, aggregate::FILE),
+        true => Ok(optional(store, aggregate::FILE)?),
         false => Ok(None),
-    }
-}
-
-fn optional(store: &FolderStore, file: &str) -> Result<Option<Blob>, OpenError> {
-    match store.read_all(file) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(StoreError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
     }
 }
 

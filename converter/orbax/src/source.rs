@@ -17,6 +17,15 @@ pub(crate) enum Source {
     Files(Arc<FolderStore>),
 }
 
+/// Reads a file of a store, or gives `None` if there is no such file.
+pub(crate) fn optional(store: &FolderStore, name: &str) -> Result<Option<Blob>, StoreError> {
+    match store.read_all(name) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl Source {
     /// Lists the databases in `folders` of a store, whose keys are united.
     pub(crate) fn databases(
@@ -69,11 +78,7 @@ impl Source {
             Self::Entries { store, entries } => search(entries, key)
                 .map(|place| read_value(store, &entries[place].value))
                 .transpose(),
-            Self::Files(store) => match store.read_all(key) {
-                Ok(bytes) => Ok(Some(bytes)),
-                Err(StoreError::NotFound { .. }) => Ok(None),
-                Err(error) => Err(error),
-            },
+            Self::Files(store) => optional(store, key),
         }
     }
 

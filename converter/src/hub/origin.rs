@@ -23,7 +23,7 @@ pub(super) struct Origin {
     client: Client,
     /// No request before this.
     closed_until: Mutex<Option<Instant>>,
-    progress: Arc<dyn Progress>,
+    pub(super) progress: Arc<dyn Progress>,
 }
 
 /// Why one attempt failed.

@@ -12,7 +12,7 @@ use super::digest::Digest;
 use super::origin::{Failure, Origin, body, continues, is_html, passing};
 use super::partial::Partial;
 use super::remote::{Listing, RemoteFile};
-use super::{Error, Progress, WORKERS};
+use super::{Error, WORKERS};
 
 /// What all workers share.
 struct Transfer {
@@ -21,7 +21,6 @@ struct Transfer {
     commit: String,
     queue: Mutex<Vec<RemoteFile>>,
     done: AtomicU64,
-    progress: Arc<dyn Progress>,
 }
 
 /// A file that its snapshot lacks, and whose blob is there.
@@ -36,7 +35,6 @@ pub(super) async fn fetch_all(
     origin: Origin,
     cache: &Repo,
     listing: Listing,
-    progress: Arc<dyn Progress>,
 ) -> Result<Vec<Ready>, Error> {
     // Workers take from the end: the largest file first, so that it is not the last one to finish.
     let mut files = listing.files;
@@ -47,7 +45,6 @@ pub(super) async fn fetch_all(
         commit: listing.commit,
         queue: Mutex::new(files),
         done: AtomicU64::new(0),
-        progress,
     });
     let mut workers = JoinSet::new();
     for _ in 0..WORKERS {
@@ -197,7 +194,8 @@ impl Transfer {
     fn advance(&self, gained: u64, lost: u64) {
         self.done.fetch_add(gained, Ordering::Relaxed);
         self.done.fetch_sub(lost, Ordering::Relaxed);
-        self.progress.update(self.done.load(Ordering::Relaxed));
+        let done = self.done.load(Ordering::Relaxed);
+        self.origin.progress.update(done);
     }
 }
 

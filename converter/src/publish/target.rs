@@ -19,7 +19,7 @@ fn is_litter(name: &str) -> bool {
 ///
 /// # Errors
 /// If a link cannot be followed.
-pub fn resolve(target: &Path) -> Result<PathBuf, Error> {
+pub(super) fn resolve(target: &Path) -> Result<PathBuf, Error> {
     // Without the slash that shells put behind a link to a folder, which looks behind the link.
     let mut path: PathBuf = target.components().collect();
     // As many as Linux follows.

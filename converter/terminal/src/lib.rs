@@ -12,5 +12,5 @@ mod progress;
 pub use error::{is_broken_pipe, message};
 pub use escape::{line, text};
 pub use manual::Manual;
-pub use output::{Loudness, Speech, note, print, speech, stdout};
+pub use output::{Loudness, Speech, fail, note, print, speech, stdout};
 pub use progress::Progress;

@@ -61,6 +61,12 @@ pub fn note(from: Speech, line: &str) {
     }
 }
 
+/// Says on stderr why a program, or a part of it, ends.
+pub fn fail(who: &str, error: &anyhow::Error) {
+    // A stderr that takes nothing changes no exit code.
+    let _ = writeln!(io::stderr(), "{who}: {}", crate::message(error));
+}
+
 /// Prints text on stdout, and flushes it. Control characters are escaped; JSON stays the same JSON.
 ///
 /// # Errors

@@ -7,32 +7,15 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use anyhow::{Context, Result, bail};
-use genome::alleles::{self, Bases};
-use genome::splice_sites::SpliceSites;
+use genome::alleles;
 use genome::{Annotation, Interval, Variant};
 use model::{Array, Embedding, Values};
 use scorers::alignment::Alignment;
 use scorers::stitching::{From, Stitch};
-use scorers::{
-    Allele, Behaviour, Junctions, MOST_SITES, OutputType, Predictions, Track, sites, strands,
-};
+use scorers::{Allele, Junctions, MOST_SITES, OutputType, Predictions, Track, sites, strands};
 
 use crate::predictor::{Predictor, Raw, embedding};
-
-/// How both alleles are predicted.
-#[derive(Clone, Debug)]
-pub struct Setting<'a> {
-    /// What is predicted.
-    pub outputs: BTreeSet<OutputType>,
-    /// Genes, whose bodies splice sites are taken from.
-    pub annotation: &'a Annotation,
-    /// Splice sites that are known.
-    pub splice_sites: &'a SpliceSites,
-    /// Whose behaviour is wanted.
-    pub behaviour: Behaviour,
-    /// Whether indels are stitched.
-    pub stitching: bool,
-}
+use crate::scoring::Scoring;
 
 /// An indel on a device that runs whole passes only.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -48,44 +31,43 @@ struct Both {
     fine: Option<Array>,
 }
 
-impl Predictor {
-    /// Predictions of REF and ALT on the positive strand.
+impl Scoring {
+    /// Predictions of REF and ALT on the positive strand; splice sites are taken from the bodies of `annotation`'s genes.
     ///
     /// # Errors
     /// Where the genome lacks the interval, the variant cannot be aligned, or the device cannot do what it takes.
-    pub fn predict_variant(
+    pub fn predict(
         &self,
-        genome: &impl Bases,
         interval: &Interval,
         variant: &Variant,
-        setting: &Setting<'_>,
+        annotation: &Annotation,
     ) -> Result<[Predictions; 2]> {
+        let (genome, predictor) = (&self.genome, &self.predictor);
         let bases = alleles::alleles(genome, interval, variant)?;
-        let mut outputs = setting.outputs.clone();
-        let bodies = match outputs.remove(&OutputType::SpliceJunctions) {
-            true => sites::gene_bodies(setting.annotation, interval, variant, setting.behaviour),
+        let mut outputs: BTreeSet<_> = self.outputs().collect();
+        let counts = outputs.remove(&OutputType::SpliceJunctions);
+        let bodies = match counts {
+            true => sites::gene_bodies(annotation, interval, variant, self.behaviour),
             false => Vec::new(),
         };
-        let counts = setting.outputs.contains(&OutputType::SpliceJunctions);
         let added = !bodies.is_empty() && outputs.insert(OutputType::SpliceSites);
-        let stitch =
-            Stitch::new(variant, interval, setting.behaviour).filter(|_| setting.stitching);
+        let stitch = Stitch::new(variant, interval, self.behaviour).filter(|_| self.stitching);
         let indel = variant.is_insertion() || variant.is_deletion();
-        if !self.has_stages() && (stitch.is_some() || indel && !bodies.is_empty()) {
+        if !predictor.has_stages() && (stitch.is_some() || indel && !bodies.is_empty()) {
             return Err(NoHeads.into());
         }
         let mut both = match stitch {
-            None => self.plain(&bases, &outputs, !bodies.is_empty())?,
+            None => predictor.plain(&bases, &outputs, !bodies.is_empty())?,
             Some(stitch) => {
                 let parts = alleles::stitched(genome, interval, variant, &bases)?;
                 let parts = parts.context("an indel has two sequences to be stitched from")?;
-                self.stitched(&bases, &parts, stitch, &outputs, !bodies.is_empty())?
+                predictor.stitched(&bases, &parts, stitch, &outputs, !bodies.is_empty())?
             }
         };
         if counts {
             let junctions = match bodies.is_empty() {
-                true => vec![self.no_junctions(); 2],
-                false => self.count(&mut both, &bases, interval, variant, &bodies, setting)?,
+                true => vec![predictor.no_junctions(); 2],
+                false => self.count(&mut both, &bases, interval, variant, &bodies)?,
             };
             for (raw, junctions) in both.raw.iter_mut().zip(junctions) {
                 raw.junctions = Some(junctions);
@@ -95,10 +77,47 @@ impl Predictor {
             if added {
                 raw.values.remove(&OutputType::SpliceSites);
             }
-            self.finished(raw, interval.negative_strand())
+            predictor.finished(raw, interval.negative_strand())
         }))
     }
 
+    /// Junctions of both alleles between their splice sites, on the strand that the model read; then turned.
+    fn count(
+        &self,
+        both: &mut Both,
+        bases: &alleles::Alleles,
+        interval: &Interval,
+        variant: &Variant,
+        bodies: &[Range<usize>],
+    ) -> Result<Vec<Junctions>> {
+        let alignment = Alignment::new(variant, interval, self.behaviour)?;
+        let width = interval.width() as usize;
+        let [own, other] = both.raw.each_ref().map(|raw| {
+            let values = &raw.values[&OutputType::SpliceSites];
+            Track::new(values.len() / width, values.clone())
+        });
+        let table = &self.tables.splice_sites;
+        let mut sites = sites::union(&own, &other, &alignment, table, interval, bodies)?;
+        sites.iter_mut().for_each(|kind| kind.truncate(MOST_SITES));
+        let mut junctions = match both.fine.take() {
+            Some(mut fine) => {
+                align(&mut fine, &alignment, sites.iter().flatten().copied())?;
+                self.predictor.junctions(fine, &sites)?
+            }
+            None => self
+                .predictor
+                .junctions_of(&[&bases.reference, &bases.alternate], &sites)?,
+        };
+        if interval.negative_strand() {
+            for junctions in &mut junctions {
+                strands::turn_junctions(junctions, width);
+            }
+        }
+        Ok(junctions)
+    }
+}
+
+impl Predictor {
     fn plain(
         &self,
         bases: &alleles::Alleles,
@@ -140,40 +159,6 @@ impl Predictor {
         })
     }
 
-    /// Junctions of both alleles between their splice sites, on the strand that the model read; then turned.
-    fn count(
-        &self,
-        both: &mut Both,
-        bases: &alleles::Alleles,
-        interval: &Interval,
-        variant: &Variant,
-        bodies: &[Range<usize>],
-        setting: &Setting<'_>,
-    ) -> Result<Vec<Junctions>> {
-        let alignment = Alignment::new(variant, interval, setting.behaviour)?;
-        let width = interval.width() as usize;
-        let [own, other] = both.raw.each_ref().map(|raw| {
-            let values = &raw.values[&OutputType::SpliceSites];
-            Track::new(values.len() / width, values.clone())
-        });
-        let table = setting.splice_sites;
-        let mut sites = sites::union(&own, &other, &alignment, table, interval, bodies)?;
-        sites.iter_mut().for_each(|kind| kind.truncate(MOST_SITES));
-        let mut junctions = match both.fine.take() {
-            Some(mut fine) => {
-                align(&mut fine, &alignment, sites.iter().flatten().copied())?;
-                self.junctions(fine, &sites)?
-            }
-            None => self.junctions_of(&[&bases.reference, &bases.alternate], &sites)?,
-        };
-        if interval.negative_strand() {
-            for junctions in &mut junctions {
-                strands::turn_junctions(junctions, width);
-            }
-        }
-        Ok(junctions)
-    }
-
     /// No sites, so no junctions.
     fn no_junctions(&self) -> Junctions {
         let tracks = self.tracks(OutputType::SpliceJunctions);
@@ -196,7 +181,7 @@ fn pair(raw: Vec<Raw>) -> Result<[Raw; 2]> {
 /// stitched from, `[3, ...]`.
 fn stitched(stitch: Stitch, which: Embedding, array: Array) -> Array {
     let mut shape = array.shape;
-    let values = floats(array.values);
+    let values = array.values.into_f32();
     let each = values.len() / 3;
     let (plain, parts) = values.split_at(each);
     let (left, right) = parts.split_at(each);
@@ -240,10 +225,7 @@ fn align(
     let [_, length, channels] = embeddings.shape[..] else {
         bail!("embeddings at 1 bp have three axes");
     };
-    let mut values = floats(std::mem::replace(
-        &mut embeddings.values,
-        Values::F32(Vec::new()),
-    ));
+    let mut values = std::mem::replace(&mut embeddings.values, Values::F32(Vec::new())).into_f32();
     let place = |at: usize| (length + at) * channels..(length + at + 1) * channels;
     let mut aligned = Vec::new();
     for at in wanted {
@@ -256,11 +238,4 @@ fn align(
     }
     embeddings.values = Values::F32(values);
     Ok(())
-}
-
-fn floats(values: Values) -> Vec<f32> {
-    match values {
-        Values::F32(values) => values,
-        other => other.to_f32(),
-    }
 }

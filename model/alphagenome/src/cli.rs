@@ -72,13 +72,14 @@ pub enum Outcome {
 pub fn main() -> ExitCode {
     let matches = Program::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    cli.loudness.set();
     let result = match cli.command {
         Command::Convert(arguments) => return converter::cli::run(&arguments),
         Command::Parity(arguments) => return parity::commands::main(arguments),
-        command => {
-            cli.loudness.set();
-            run(command)
-        }
+        Command::Score(arguments) => score::run(&arguments),
+        Command::ScoreInterval(arguments) => score_interval::run(&arguments),
+        Command::Ism(arguments) => ism::run(&arguments),
+        Command::Manual(manual) => manual.run::<Program>().map(|()| Outcome::Done),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
@@ -86,19 +87,9 @@ pub fn main() -> ExitCode {
         // The reader of a pipe has seen enough.
         Err(error) if terminal::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", terminal::message(&error));
+            terminal::fail("error", &error);
             ExitCode::from(2)
         }
-    }
-}
-
-fn run(command: Command) -> anyhow::Result<Outcome> {
-    match command {
-        Command::Convert(_) | Command::Parity(_) => unreachable!("they ran before"),
-        Command::Score(arguments) => score::run(&arguments),
-        Command::ScoreInterval(arguments) => score_interval::run(&arguments),
-        Command::Ism(arguments) => ism::run(&arguments),
-        Command::Manual(manual) => manual.run::<Program>().map(|()| Outcome::Done),
     }
 }
 

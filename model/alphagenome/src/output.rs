@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use noodles_bgzf as bgzf;
-use scorers::Table;
+use scorers::tidy::Options;
+use scorers::{Behaviour, Scores, Table, tidy_scores};
 
 use crate::failures;
-use crate::work::Work;
+use crate::work::{Part, Work};
 
 pub use vcf::Summary;
 
@@ -75,47 +76,45 @@ impl Format {
     }
 }
 
-/// What is written row by row; a missing value is an empty text.
-trait Writer {
-    fn row(&mut self, fields: &[&str]) -> Result<()>;
-    /// Writes what is left, and gives the file.
-    fn finish(self: Box<Self>) -> Result<File>;
+/// A text file, compressed or not.
+enum Text {
+    Plain(BufWriter<File>),
+    Compressed(bgzf::io::Writer<BufWriter<File>>),
 }
 
-/// Text with tabs, compressed or not.
-struct Text<W> {
-    out: W,
-    finish: fn(W) -> std::io::Result<File>,
-}
-
-impl<W: Write> Writer for Text<W> {
-    fn row(&mut self, fields: &[&str]) -> Result<()> {
-        for (at, field) in fields.iter().enumerate() {
-            if at > 0 {
-                self.out.write_all(b"\t")?;
-            }
-            self.out.write_all(field.as_bytes())?;
+impl Text {
+    fn new(file: File, compressed: bool) -> Self {
+        let out = BufWriter::with_capacity(1 << 16, file);
+        match compressed {
+            true => Self::Compressed(bgzf::io::Writer::new(out)),
+            false => Self::Plain(out),
         }
-        Ok(self.out.write_all(b"\n")?)
     }
 
-    fn finish(self: Box<Self>) -> Result<File> {
-        Ok((self.finish)(self.out)?)
+    /// Writes what is left, and gives the file.
+    fn finish(self) -> std::io::Result<File> {
+        let out = match self {
+            Self::Plain(out) => out,
+            Self::Compressed(out) => out.finish()?,
+        };
+        Ok(out.into_inner()?)
     }
 }
 
-fn text(file: File, compressed: bool, head: &[u8]) -> Result<Box<dyn Writer>> {
-    let out = BufWriter::with_capacity(1 << 16, file);
-    if compressed {
-        let mut out = bgzf::io::Writer::new(out);
-        out.write_all(head)?;
-        let finish = |out: bgzf::io::Writer<BufWriter<File>>| Ok(out.finish()?.into_inner()?);
-        return Ok(Box::new(Text { out, finish }));
+impl Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(out) => out.write(bytes),
+            Self::Compressed(out) => out.write(bytes),
+        }
     }
-    let mut out = out;
-    out.write_all(head)?;
-    let finish = |out: BufWriter<File>| Ok(out.into_inner()?);
-    Ok(Box::new(Text { out, finish }))
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Plain(out) => out.flush(),
+            Self::Compressed(out) => out.flush(),
+        }
+    }
 }
 
 /// An output and its table of failures, checked before any work.
@@ -158,6 +157,21 @@ impl Output {
         Ok(output)
     }
 
+    /// A table at `path`. `what` says what is written.
+    ///
+    /// # Errors
+    /// As [`Output::new`], and for a VCF.
+    pub fn table(path: &Path, force: bool, what: &str) -> Result<Self> {
+        let output = Self::new(path, force)?;
+        if output.format.is_vcf() {
+            bail!(
+                "{}: {what} a table: end the name with .tsv or .tsv.gz",
+                path.display()
+            );
+        }
+        Ok(output)
+    }
+
     /// The table of what could not be scored.
     pub fn failures(&self) -> PathBuf {
         self.path.with_added_extension("failures.tsv")
@@ -168,30 +182,24 @@ impl Output {
     /// # Errors
     /// Where something cannot be read or written; batches are kept then.
     pub fn make(&self, work: Work, header: &str) -> Result<Made> {
-        let columns = columns(&work)?;
+        let parts = work.parts()?;
+        let columns = columns(&parts);
         let unfinished = work.folder().join("output.unfinished");
         let named = || unfinished.display().to_string();
         let file = File::create(&unfinished).with_context(named)?;
-        let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-        let first = match names.is_empty() {
-            true => String::new(),
-            false => format!("{}\n", names.join("\t")),
-        };
-        let mut writer = match self.format {
-            Format::Tsv | Format::TsvGz => {
-                text(file, self.format == Format::TsvGz, first.as_bytes())?
-            }
-            Format::Vcf | Format::VcfGz => {
-                text(file, self.format == Format::VcfGz, header.as_bytes())?
-            }
-        };
+        let compressed = matches!(self.format, Format::TsvGz | Format::VcfGz);
+        let mut writer = Text::new(file, compressed);
+        match self.format.is_vcf() {
+            true => writer.write_all(header.as_bytes())?,
+            false if columns.is_empty() => {}
+            false => writeln!(writer, "{}", columns.join("\t"))?,
+        }
         let mut made = Made::default();
         let mut failed: Option<BufWriter<File>> = None;
         let failures = work.folder().join("failures.unfinished");
-        for part in work.parts()? {
-            let (part, rows) = part?;
+        for part in &parts {
             made.items += part.items;
-            made.rows += copy(rows, &part.columns, &columns, writer.as_mut())?;
+            made.rows += copy(work.rows(part)?, &part.columns, &columns, &mut writer)?;
             made.failures += part.failures.len() as u64;
             for failure in &part.failures {
                 let out = match &mut failed {
@@ -242,13 +250,11 @@ fn begun(path: &Path) -> Result<BufWriter<File>> {
 const LAST: [&str; 2] = ["raw_score", "quantile_score"];
 
 /// The union of the batches' columns in the order in which they come.
-fn columns(work: &Work) -> Result<Vec<String>> {
+fn columns(parts: &[Part]) -> Vec<String> {
     let mut columns: Vec<String> = Vec::new();
-    for part in work.parts()? {
-        for name in part?.0.columns {
-            if !columns.contains(&name) {
-                columns.push(name);
-            }
+    for name in parts.iter().flat_map(|part| &part.columns) {
+        if !columns.contains(name) {
+            columns.push(name.clone());
         }
     }
     for last in LAST {
@@ -257,11 +263,11 @@ fn columns(work: &Work) -> Result<Vec<String>> {
             columns.push(column);
         }
     }
-    Ok(columns)
+    columns
 }
 
 /// Hands the rows of a batch on, its fields at the places that they have among all columns.
-fn copy(rows: impl Read, own: &[String], all: &[String], to: &mut dyn Writer) -> Result<u64> {
+fn copy(rows: impl Read, own: &[String], all: &[String], to: &mut impl Write) -> Result<u64> {
     let places: Vec<_> = own
         .iter()
         .filter_map(|name| all.iter().position(|column| column == name))
@@ -278,9 +284,21 @@ fn copy(rows: impl Read, own: &[String], all: &[String], to: &mut dyn Writer) ->
         for (place, value) in places.iter().zip(values) {
             fields[*place] = value;
         }
-        to.row(&fields)?;
+        writeln!(to, "{}", fields.join("\t"))?;
         count += 1;
     }
+}
+
+/// The table of scores; nothing where they have no row, which 0.3.0 refuses, but which is nothing among other variants' rows.
+///
+/// # Errors
+/// Where scores do not fit each other.
+pub fn table(scores: &[Scores]) -> Result<Option<Table>> {
+    let options = Options {
+        behaviour: Behaviour::Corrected,
+        ..Options::default()
+    };
+    Ok(tidy_scores(scores, options)?)
 }
 
 /// Appends the rows of a table to a batch, whose columns grow where the table has others: rows before have none of those.

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use model::config::Head;
 use model::{
-    Arithmetic, Array, Batch, Config, Embedding, Known, NoTaps, Request, Sequence,
-    SpliceSitePositions, Values,
+    Arithmetic, Array, Batch, Config, Embedding, NoTaps, Request, Sequence, SpliceSitePositions,
 };
 use parity::device::Device;
 use parity::run::Machine;
@@ -99,16 +98,6 @@ impl Predictor {
         self.organism
     }
 
-    /// The arithmetic that was chosen.
-    pub fn arithmetic(&self) -> Arithmetic {
-        self.machine.arithmetic()
-    }
-
-    /// The outputs that the organism has, with their channels.
-    pub fn outputs(&self) -> &BTreeMap<OutputType, Channels> {
-        &self.channels
-    }
-
     /// The tracks of an output; nothing where the organism has none.
     pub fn tracks(&self, output: OutputType) -> Option<&Arc<Tracks>> {
         self.channels.get(&output).map(|channels| &channels.tracks)
@@ -154,54 +143,39 @@ impl Predictor {
     /// Runs the heads of `outputs` alone on embeddings of `sequences` of `length` base pairs, and hands those at 1 bp back.
     ///
     /// # Errors
-    /// Where the device runs no heads alone.
+    /// Where an embedding that a head reads is missing or of another shape, or the device fails.
     pub fn run_heads(
         &self,
         (sequences, length): (usize, usize),
         embeddings: BTreeMap<Embedding, Array>,
         outputs: &BTreeSet<OutputType>,
     ) -> Result<(Vec<Raw>, Option<Array>)> {
+        let heads = outputs.iter().map(|output| Ok(self.head(*output)?.0));
+        // What is not given would be computed, of bases that are none.
+        let resolutions = outputs.iter().map(|output| output.resolution() as u32);
+        let mut request = Request {
+            given: embeddings,
+            resolutions: resolutions
+                .filter(|resolution| [1, 128].contains(resolution))
+                .collect(),
+            ..Request::heads(heads.collect::<Result<Vec<_>>>()?)
+        };
         let batch = self.blank(sequences, length)?;
-        let named = embeddings.into_iter();
-        let named = named.map(|(embedding, array)| (path(embedding).to_owned(), array));
-        let mut known: Known = named.collect();
-        let mut arrays = BTreeMap::new();
-        for output in outputs {
-            let (name, head) = self.head(*output)?;
-            let stage = match head {
-                Head::GenomeTracks { .. } => {
-                    format!("alphagenome/head/{name}/resolution_{}", output.resolution())
-                }
-                _ => format!("alphagenome/head/{name}"),
-            };
-            arrays.extend(self.stage(&stage, &batch, &known)?);
-        }
-        let fine = known.remove(path(Embedding::OneBasePair));
+        let arrays = self.machine.run(&batch, &request, &mut NoTaps)?;
+        let fine = request.given.remove(&Embedding::OneBasePair);
         Ok((self.raw(arrays, outputs, sequences)?, fine))
     }
 
     /// Counts of junctions between `sites` of both alleles' embeddings at 1 bp, `[2, S, C]`, one [`Junctions`] a sequence.
     ///
     /// # Errors
-    /// Where the device runs no heads alone.
+    /// As [`Predictor::run_heads`].
     pub fn junctions(&self, embeddings: Array, sites: &[Vec<usize>; 4]) -> Result<Vec<Junctions>> {
-        let (name, _) = self.head(OutputType::SpliceJunctions)?;
-        let (sequences, length) = (embeddings.shape[0], embeddings.shape[1]);
-        let batch = self.blank(sequences, length)?;
-        let positions = positions(sites, sequences);
-        let places = Array {
-            shape: vec![sequences, 4, positions.count],
-            values: Values::I32(positions.places.clone()),
-        };
-        let known = Known::from([
-            (path(Embedding::OneBasePair).to_owned(), embeddings),
-            (format!("{name}/splice_site_positions"), places),
-        ]);
-        let arrays = self.stage(&format!("alphagenome/head/{name}"), &batch, &known)?;
-        self.counts(arrays.into_iter().collect(), &name, &positions)
+        let batch = self.blank(embeddings.shape[0], embeddings.shape[1])?;
+        self.counts(&batch, [(Embedding::OneBasePair, embeddings)].into(), sites)
     }
 
-    /// The same with a pass of its own, for devices that run no heads alone.
+    /// The same with a pass of its own, which costs less than embeddings that come to the host from a device.
     ///
     /// # Errors
     /// As [`Predictor::run`].
@@ -210,15 +184,7 @@ impl Predictor {
         sequences: &[&[u8]],
         sites: &[Vec<usize>; 4],
     ) -> Result<Vec<Junctions>> {
-        let (name, _) = self.head(OutputType::SpliceJunctions)?;
-        let batch = self.batch(sequences)?;
-        let positions = positions(sites, sequences.len());
-        let request = Request {
-            splice_site_positions: Some(positions.clone()),
-            ..Request::heads([name.clone()])
-        };
-        let arrays = self.machine.run(&batch, &request, &mut NoTaps)?;
-        self.counts(arrays, &name, &positions)
+        self.counts(&self.batch(sequences)?, BTreeMap::new(), sites)
     }
 
     /// Turns outputs to the positive strand, without padding.
@@ -273,12 +239,6 @@ impl Predictor {
         )?)
     }
 
-    fn stage(&self, path: &str, batch: &Batch, known: &Known) -> Result<Vec<(String, Array)>> {
-        self.machine
-            .run_stage(path, batch, known)?
-            .context("the device runs whole passes only")
-    }
-
     /// Parts the arrays of a batch by sequence and output.
     fn raw(
         &self,
@@ -307,10 +267,19 @@ impl Predictor {
 
     fn counts(
         &self,
-        mut arrays: BTreeMap<String, Array>,
-        head: &str,
-        positions: &SpliceSitePositions,
+        batch: &Batch,
+        given: BTreeMap<Embedding, Array>,
+        sites: &[Vec<usize>; 4],
     ) -> Result<Vec<Junctions>> {
+        let (head, _) = self.head(OutputType::SpliceJunctions)?;
+        let positions = positions(sites, batch.size());
+        let request = Request {
+            splice_site_positions: Some(positions.clone()),
+            resolutions: [1].into(),
+            given,
+            ..Request::heads([head.clone()])
+        };
+        let mut arrays = self.machine.run(batch, &request, &mut NoTaps)?;
         let array = arrays
             .remove(&format!("{head}/predictions"))
             .with_context(|| format!("the model gave no {head}/predictions"))?;
@@ -341,15 +310,6 @@ impl Predictor {
     }
 }
 
-/// The module whose output an embedding is.
-fn path(embedding: Embedding) -> &'static str {
-    match embedding {
-        Embedding::OneBasePair => "alphagenome/output_embedder_1",
-        Embedding::Bins => "alphagenome/output_embedder",
-        Embedding::Pair => "alphagenome/output_pair",
-    }
-}
-
 /// The embedding that an output's head reads.
 pub fn embedding(output: OutputType) -> Embedding {
     match output.resolution() {
@@ -375,10 +335,7 @@ fn positions(sites: &[Vec<usize>; 4], sequences: usize) -> SpliceSitePositions {
 
 /// Values of each sequence of a batch, in float32.
 fn parted(array: Array, sequences: usize) -> Vec<Vec<f32>> {
-    let values = match array.values {
-        Values::F32(values) => values,
-        other => other.to_f32(),
-    };
+    let values = array.values.into_f32();
     if sequences == 1 {
         return vec![values];
     }

@@ -8,7 +8,7 @@ use genome::fasta::Fasta;
 use genome::{Annotation, Interval, Variant};
 use scorers::{Behaviour, Calibration, OutputType, Plan, Scorer, Scores};
 
-use crate::alleles::{self, NoHeads};
+use crate::alleles::NoHeads;
 use crate::predictor::Predictor;
 use crate::tables::Tables;
 
@@ -53,16 +53,7 @@ impl Scoring {
             .iter()
             .map(|scorer| scorer.prepare(interval, variant, &setting));
         let plans: Vec<Plan> = plans.collect::<Result<_, _>>()?;
-        let setting = alleles::Setting {
-            outputs: self.outputs().collect(),
-            annotation,
-            splice_sites: &self.tables.splice_sites,
-            behaviour: self.behaviour,
-            stitching: self.stitching,
-        };
-        let [reference, alternate] =
-            self.predictor
-                .predict_variant(&self.genome, interval, variant, &setting)?;
+        let [reference, alternate] = self.predict(interval, variant, annotation)?;
         let scores = plans.iter().map(|plan| {
             let output = plan.scorer().output();
             let tracks = self.predictor.tracks(output);
@@ -96,7 +87,8 @@ impl Scoring {
         Ok(calibration)
     }
 
-    fn outputs(&self) -> impl Iterator<Item = OutputType> {
+    /// What the scorers read.
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = OutputType> {
         self.scorers.iter().map(|scorer| scorer.output())
     }
 }

@@ -134,7 +134,7 @@ impl Work {
         let file = rows.encoder.finish().and_then(|out| Ok(out.into_inner()?));
         file.and_then(|file| file.sync_data())
             .with_context(|| named.clone())?;
-        let path = self.folder.join(format!("{:012}.json", part.first));
+        let path = self.place(part);
         fs::rename(&rows.path, path.with_extension("tsv.zst")).context(named)?;
         replace(&path, &serde_json::to_vec(part)?)?;
         self.done += part.items;
@@ -145,13 +145,23 @@ impl Work {
     ///
     /// # Errors
     /// Where the folder cannot be read.
-    pub fn parts(&self) -> Result<impl Iterator<Item = Result<(Part, impl Read + use<>)>> + use<>> {
-        Ok(parts(&self.folder)?.into_iter().map(|path| {
-            let part = read_part(&path)?;
-            let rows = path.with_extension("tsv.zst");
-            let file = File::open(&rows).with_context(|| rows.display().to_string())?;
-            Ok((part, zstd::Decoder::new(BufReader::new(file))?))
-        }))
+    pub fn parts(&self) -> Result<Vec<Part>> {
+        let paths = parts(&self.folder)?;
+        paths.iter().map(|path| read_part(path)).collect()
+    }
+
+    /// The rows of a finished batch.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn rows(&self, part: &Part) -> Result<impl Read + use<>> {
+        let path = self.place(part).with_extension("tsv.zst");
+        let file = File::open(&path).with_context(|| path.display().to_string())?;
+        Ok(zstd::Decoder::new(BufReader::new(file))?)
+    }
+
+    fn place(&self, part: &Part) -> PathBuf {
+        self.folder.join(format!("{:012}.json", part.first))
     }
 
     /// Removes the folder.

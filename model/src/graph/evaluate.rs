@@ -6,8 +6,8 @@ use burn::tensor::backend::BackendTypes;
 use burn::tensor::{Shape, TensorData, TensorMetadata};
 
 use super::held::{Held, Inputs, float};
+use super::modules::within;
 use super::{Graph, Node, Operation, ValueId};
-use crate::attention::AttentionForm;
 use crate::batch::Batch;
 use crate::operations::{Operations, Organisms, Source, Unscale};
 use crate::parameters::Parameters;
@@ -45,19 +45,14 @@ impl<B: Operations> Evaluation<'_, B> {
         wanted: &[ValueId],
         taps: &mut dyn Taps,
     ) -> Result<Vec<Held<B>>, StageError> {
-        let needed = self.needed(wanted);
+        let all = self.graph.nodes.iter().zip(self.needed(wanted));
+        let nodes: Vec<_> = all
+            .filter_map(|(node, needed)| needed.then_some(node))
+            .collect();
         let mut uses = vec![0; self.graph.values.len()];
-        let read = self.graph.nodes.iter().zip(&needed);
-        let read = read.filter(|(_, needed)| **needed);
-        let read = read.flat_map(|(node, _)| &node.inputs).chain(wanted);
+        let read = nodes.iter().flat_map(|node| &node.inputs).chain(wanted);
         read.for_each(|&value| uses[value] += 1);
-        for (node, _) in self
-            .graph
-            .nodes
-            .iter()
-            .zip(&needed)
-            .filter(|(_, needed)| **needed)
-        {
+        for node in nodes {
             let mut inputs = Vec::with_capacity(node.inputs.len());
             for &value in &node.inputs {
                 inputs.push(self.read(value, &mut uses)?);
@@ -114,10 +109,7 @@ impl<B: Operations> Evaluation<'_, B> {
 
     fn roundings(&self, node: &Node) -> Roundings {
         let own = node.roundings.unwrap_or(Roundings::FLOAT32);
-        let inside = |module: &str| {
-            let rest = node.path.strip_prefix(module);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
+        let inside = |module: &str| within(&node.path, module);
         match &self.between {
             Some(between) if !between.module.is_some_and(inside) => between.sums,
             _ => own,
@@ -201,12 +193,8 @@ impl<B: Operations> Evaluation<'_, B> {
             }
             Operation::Rotate => B::rotate(i.floats(), &i.rotation(), r).into(),
             Operation::SequenceAttention { soft_cap, form } => {
-                let attention = match form {
-                    AttentionForm::Fused => B::sequence_attention,
-                    AttentionForm::Plain => B::plain_attention,
-                };
-                let (queries, keys) = (i.floats(), i.floats());
-                attention(queries, keys, i.floats(), i.floats(), *soft_cap, r).into()
+                let (queries, keys, values) = (i.floats(), i.floats(), i.floats());
+                B::sequence_attention(queries, keys, values, i.floats(), *soft_cap, *form, r).into()
             }
             Operation::RowAttention => {
                 B::row_attention(i.floats(), i.floats(), i.floats(), r).into()

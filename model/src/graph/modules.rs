@@ -7,7 +7,7 @@ use crate::operations::Source;
 use crate::stages::Stage;
 
 /// Whether a path is that of a module, or of a part of it.
-fn within(path: &str, module: &str) -> bool {
+pub(super) fn within(path: &str, module: &str) -> bool {
     let rest = path.strip_prefix(module);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

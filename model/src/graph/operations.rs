@@ -207,22 +207,13 @@ impl Operations for Recorded {
         values: Tensor<Self, 3>,
         bias: Tensor<Self, 4>,
         soft_cap: f32,
+        form: AttentionForm,
         r: Roundings,
     ) -> Tensor<Self, 3> {
-        let form = AttentionForm::Fused;
-        attention(form, soft_cap, (&queries, &values), [&keys, &bias], r)
-    }
-
-    fn plain_attention(
-        queries: Tensor<Self, 4>,
-        keys: Tensor<Self, 3>,
-        values: Tensor<Self, 3>,
-        bias: Tensor<Self, 4>,
-        soft_cap: f32,
-        r: Roundings,
-    ) -> Tensor<Self, 3> {
-        let form = AttentionForm::Plain;
-        attention(form, soft_cap, (&queries, &values), [&keys, &bias], r)
+        let [batch, length, heads, _] = queries.dims();
+        let operation = Operation::SequenceAttention { soft_cap, form };
+        let shape = [batch, length, heads * values.dims()[2]];
+        record(operation, r, &[&queries, &keys, &values, &bias], shape)
     }
 
     fn row_attention(
@@ -333,18 +324,4 @@ impl Operations for Recorded {
         let shape = [batch, count, count, 2 * head.shape.tissues];
         record(operation, head.shape.roundings, &inputs, shape)
     }
-}
-
-/// Attention of queries on keys, values and a bias.
-fn attention(
-    form: AttentionForm,
-    soft_cap: f32,
-    (queries, values): (&Tensor<Recorded, 4>, &Tensor<Recorded, 3>),
-    [keys, bias]: [&dyn Read; 2],
-    r: Roundings,
-) -> Tensor<Recorded, 3> {
-    let [batch, length, heads, _] = queries.dims();
-    let operation = Operation::SequenceAttention { soft_cap, form };
-    let shape = [batch, length, heads * values.dims()[2]];
-    record(operation, r, &[queries, keys, values, bias], shape)
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use burn::backend::Flex;
 use burn::tensor::{Tensor, TensorData};
+use model::AttentionForm;
 use model::precision::Roundings;
 use model::{Config, Operations, plain};
 
@@ -31,7 +32,11 @@ pub fn alone(config: &Config, roundings: Roundings, length: usize, repeats: usiz
             .into_vec::<f32>()
             .unwrap_or_default()
     };
-    let fused = || run(Flex::sequence_attention);
+    let fused = || {
+        run(|q, k, v, bias, cap, r| {
+            Flex::sequence_attention(q, k, v, bias, cap, AttentionForm::Fused, r)
+        })
+    };
     let plain = || run(plain::sequence_attention);
     let ((a, fused_bytes), (b, plain_bytes)) = (peak(fused), peak(plain));
     Pair {

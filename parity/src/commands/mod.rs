@@ -42,7 +42,7 @@ pub fn main(cli: Cli) -> ExitCode {
         // Whoever closed the pipe has read enough.
         Err(error) if terminal::is_broken_pipe(&error) => Exit::Agree.into(),
         Err(error) => {
-            eprintln!("parity: {}", terminal::message(&error));
+            terminal::fail("parity", &error);
             Exit::CouldNotRun.into()
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use burn::backend::Flex;
 use model::metadata::Metadata;
-use model::{AlphaGenome, Arithmetic, AttentionForm, Batch, Config, Known, Request, Taps};
+use model::{AlphaGenome, Arithmetic, AttentionForm, Batch, Config, Request, Taps};
 
 use crate::device::Device;
 
@@ -196,32 +196,13 @@ impl Machine {
 }
 
 impl Machine {
-    /// Whether modules can be run alone: a device may run whole passes only.
+    /// Whether heads can be run alone: a device may run whole passes only.
     pub fn has_stages(&self) -> bool {
         match &self.form {
             #[cfg(feature = "cuda")]
             Form::Cuda(_) => false,
             _ => true,
         }
-    }
-
-    /// Runs a module alone on outputs of others ([`AlphaGenome::run_stage`]); nothing where the device cannot.
-    ///
-    /// # Errors
-    /// Where there is no such module, or what it reads is missing or of another shape.
-    pub fn run_stage(
-        &self,
-        path: &str,
-        batch: &Batch,
-        known: &Known,
-    ) -> Result<Option<Vec<(String, model::Array)>>> {
-        Ok(match &self.form {
-            Form::Cpu(model) => Some(model.run_stage(path, batch, known)?),
-            #[cfg(feature = "cuda")]
-            Form::Cuda(_) => None,
-            #[cfg(feature = "burn-cuda")]
-            Form::BurnCuda(model) => Some(model.run_stage(path, batch, known)?),
-        })
     }
 }
 

@@ -96,17 +96,16 @@ pub fn draw(tiny: &Tiny, case: &str, seed: u64, count: usize) -> Result<Vec<Muta
         Ok(outputs.map(bits).collect())
     };
     let sound = pass()?;
-    let mut drawn = crate::draw::draw(&model.graph(&batch, &request)?, seed, 4 * count);
-    let mut failed = None;
-    drawn.retain(|mutation| match mutation.during(pass) {
-        Ok(broken) => broken != sound,
-        Err(error) => {
-            failed = Some(error);
-            false
+    let mut kept = Vec::new();
+    for mutation in crate::draw::draw(&model.graph(&batch, &request)?, seed, 4 * count) {
+        if kept.len() == count {
+            break;
         }
-    });
-    drawn.truncate(count);
-    failed.map_or(Ok(drawn), Err)
+        if mutation.during(pass)? != sound {
+            kept.push(mutation);
+        }
+    }
+    Ok(kept)
 }
 
 impl<'a> Ground<'a> {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use genome::fasta::Fasta;
 use genome::variants::Allele;
@@ -12,7 +12,7 @@ use scorers::ism;
 use super::Outcome;
 use super::arguments::{OutputArguments, ScoringArguments, length, region, window};
 use super::score::Scored;
-use crate::output::{Format, Output};
+use crate::output::Output;
 
 /// What `--help` ends with.
 pub const EXAMPLES: &str = "\
@@ -73,15 +73,8 @@ impl Window {
 /// Where nothing could be done.
 pub fn run(arguments: &IsmArguments) -> Result<Outcome> {
     let start = Instant::now();
-    let output = Output::new(&arguments.output.out, arguments.output.force)?;
-    if output.format.is_vcf() {
-        bail!(
-            "{}: saturation mutagenesis makes a table: end the name with {} or {}",
-            output.path.display(),
-            Format::Tsv.ending(),
-            Format::TsvGz.ending()
-        );
-    }
+    let (path, force) = (&arguments.output.out, arguments.output.force);
+    let output = Output::table(path, force, "saturation mutagenesis makes")?;
     let interval = arguments.window.of(&arguments.region);
     let genome = Fasta::open(&arguments.scoring.fasta)?;
     let (bases, background) = (

@@ -9,8 +9,7 @@ use clap::Args;
 use genome::fasta::Fasta;
 use genome::variants::{Allele, Variants};
 use genome::{Error, Interval};
-use scorers::tidy::Options;
-use scorers::{Behaviour, Calibration, Table, tidy_scores};
+use scorers::{Calibration, Table};
 
 use super::Outcome;
 use super::arguments::{OutputArguments, ScoringArguments, WindowArguments};
@@ -224,10 +223,5 @@ fn table(
             .iter_mut()
             .try_for_each(|scores| calibration.apply(scores))?;
     }
-    let options = Options {
-        // Results without rows are nothing among those of other variants.
-        behaviour: Behaviour::Corrected,
-        ..Options::default()
-    };
-    Ok(tidy_scores(&scores, options)?)
+    output::table(&scores)
 }

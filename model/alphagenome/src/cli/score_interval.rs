@@ -9,8 +9,7 @@ use clap::Args;
 use genome::alleles::{Bases, reverse_complement};
 use genome::fasta::Fasta;
 use genome::{Annotation, Interval, Strand};
-use scorers::tidy::Options;
-use scorers::{Behaviour, IntervalScorer, Table, tidy_scores};
+use scorers::{IntervalScorer, Table};
 
 use super::Outcome;
 use super::arguments::{ModelArguments, OutputArguments, check_length, length, region};
@@ -70,13 +69,8 @@ pub struct IntervalArguments {
 /// Where nothing could be done.
 pub fn run(arguments: &IntervalArguments) -> Result<Outcome> {
     let start = Instant::now();
-    let output = Output::new(&arguments.output.out, arguments.output.force)?;
-    if output.format.is_vcf() {
-        bail!(
-            "{}: intervals make a table: end the name with .tsv or .tsv.gz",
-            output.path.display()
-        );
-    }
+    let (path, force) = (&arguments.output.out, arguments.output.force);
+    let output = Output::table(path, force, "intervals make")?;
     let mut intervals = match &arguments.bed {
         Some(path) => bed(path)?,
         None => arguments.region.clone(),
@@ -167,11 +161,7 @@ fn score(
         let tracks = tracks.with_context(|| format!("the model has no {}", scorer.output))?;
         Ok(plan.score(&predictions, tracks)?)
     });
-    let options = Options {
-        behaviour: Behaviour::Corrected,
-        ..Options::default()
-    };
-    Ok(tidy_scores(&scores.collect::<Result<Vec<_>>>()?, options)?)
+    output::table(&scores.collect::<Result<Vec<_>>>()?)
 }
 
 /// The intervals of a BED file: chromosome, start from 0, end, and a strand in the sixth column.
