@@ -8,9 +8,8 @@ mod values;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use terminal::{Loudness, Manual};
+use terminal::{Device, Loudness, Manual};
 
-use crate::device::Device;
 use crate::recording::DType;
 pub use values::base_pairs;
 use values::organism;

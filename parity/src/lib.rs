@@ -16,7 +16,6 @@ pub mod closeness;
 pub mod commands;
 pub mod compare;
 pub mod decision;
-pub mod device;
 pub mod evidence;
 pub mod exit;
 pub mod explain;

@@ -1,14 +1,17 @@
-//! What the programs say to a terminal: text without control characters, errors, bars, manuals and completions.
+//! What the programs say to a terminal: text without control characters, errors, bars, manuals and completions; and the
+//! device that several take.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod device;
 mod error;
 mod escape;
 mod manual;
 mod output;
 mod progress;
 
+pub use device::Device;
 pub use error::{is_broken_pipe, message};
 pub use escape::{line, text};
 pub use manual::Manual;

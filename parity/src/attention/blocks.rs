@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use inference::machine::Machine;
 use model::{Array, AttentionForm, Batch, Known, NoTaps, Request};
 
 use super::alone::{median, middle};
@@ -11,7 +12,6 @@ use super::{Cost, Length, Pair};
 use crate::closeness::{Closeness, floats};
 use crate::invariance::{Element, compare, given_sites};
 use crate::precision::{Subject, values};
-use crate::run::Machine;
 
 /// What the names of blocks with attention hold.
 const BLOCK: &str = "/mha_block";

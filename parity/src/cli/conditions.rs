@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use terminal::Device;
 
 use super::Arithmetic;
 use super::values::{base_pairs, organism};
-use crate::device::Device;
 use crate::invariance::Condition;
 use crate::precision::By;
 

@@ -3,18 +3,18 @@
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use inference::machine::Machine;
 use model::sequence::{LENGTH_STEP, LONGEST};
 use model::{Arithmetic, AttentionForm, Batch};
+use terminal::Device;
 
 use super::write::print;
 use crate::attention::{Blocks, Length, Report, SCHEMA, SCHEMA_VERSION, alone, blocks, write};
 use crate::cli::Attention;
-use crate::device::Device;
 use crate::exit::Exit;
 use crate::invariance::sequences;
 use crate::progress::{self, note};
 use crate::report::grid::terminal_width;
-use crate::run::Machine;
 
 /// Runs both forms, and prints what they differ in; disagrees where a block is beyond the limit.
 ///

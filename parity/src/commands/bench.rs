@@ -5,9 +5,9 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use model::{Batch, Sequence};
 use serde::Serialize;
+use terminal::Device;
 
 use crate::cli::Bench;
-use crate::device::Device;
 use crate::exit::Exit;
 use crate::progress::{self, note};
 

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use inference::machine::Machine;
 use model::{Arithmetic, Batch, NoTaps, Request};
+use terminal::Device;
 
 use super::bench::Measured;
 use crate::cli::{Bench, Dtype};
-use crate::device::Device;
-use crate::run::Machine;
 
 /// A form under measurement.
 pub(super) enum Form {

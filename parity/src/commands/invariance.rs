@@ -4,18 +4,18 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
+use inference::machine::Machine;
 use model::sequence::{LENGTH_STEP, LONGEST};
+use terminal::Device;
 
 use super::write::print;
 use crate::cli::Invariance;
-use crate::device::Device;
 use crate::exit::Exit;
 use crate::invariance::{
     Condition, Limits, Report, Runner, SCHEMA, SCHEMA_VERSION, Verdict, write,
 };
 use crate::progress::{self, counted, note};
 use crate::report::grid::terminal_width;
-use crate::run::Machine;
 
 /// Tries the conditions; disagrees where one fails.
 ///

@@ -6,12 +6,13 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use indicatif::ProgressBar;
+use inference::machine::Machine;
 use model::sequence::{LENGTH_STEP, LONGEST};
 use model::{Arithmetic, Array, Batch};
+use terminal::Device;
 
 use super::write::print;
 use crate::cli::Precision;
-use crate::device::Device;
 use crate::exit::Exit;
 use crate::invariance::{given_sites, sequences};
 use crate::precision::{
@@ -20,7 +21,6 @@ use crate::precision::{
 };
 use crate::progress::{self, note};
 use crate::report::grid::terminal_width;
-use crate::run::Machine;
 
 /// Measures and prints; there is nothing to disagree with.
 ///

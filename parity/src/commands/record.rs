@@ -5,10 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use model::{Arithmetic, Sequence};
+use terminal::Device;
 
 use crate::cli::{Record, TapChoice};
 use crate::compare::GIVEN;
-use crate::device::Device;
 use crate::exit::Exit;
 use crate::fasta;
 use crate::progress::{self, note};

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use inference::machine::Machine;
 use model::metadata::Metadata;
 use model::{Batch, Config, NoTaps, Request, Sequence, SpliceSitePositions, Values};
+use terminal::Device;
 
 use super::compare::{Compared, Element, Outputs, SITES, beginning, compare};
 use super::condition::Condition;
 use super::{Row, Verdict, reverse, sequences};
-use crate::device::Device;
-use crate::run::Machine;
 
 /// The largest relative L2 distances that pass.
 #[derive(Clone, Copy, Debug)]

@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use anyhow::Result;
 use burn::backend::Flex;
+use inference::machine::Machine;
 use model::{AlphaGenome, Array, Batch, Known, Request, SpliceSitePositions, Stage};
 
 use super::modules::{bare, distance};
 use super::{Loss, Module, Output};
 use crate::closeness::{Closeness, floats};
 use crate::outputs::{Kind, kind_of, reading_order};
-use crate::run::{Machine, Modules};
+use crate::run::Modules;
 
 /// A sequence, the modules that read it, and the splice sites that all arithmetics are given.
 pub struct Subject {

@@ -7,14 +7,14 @@ use std::time::Instant;
 
 use anyhow::Result;
 use half::bf16;
+use inference::machine::Machine;
 use model::{Arithmetic, Batch, Request, Sequence, SpliceSitePositions};
+use terminal::Device;
 
-use super::machine::Machine;
 use super::side::Side;
 use super::taps::{All, Listed, keep};
 use crate::cli::TapChoice;
 use crate::compare::{GIVEN, InMemory};
-use crate::device::Device;
 use crate::recording::{Array, CaseReader, DType, Values};
 use crate::result::Provenance;
 use crate::sample::choose;

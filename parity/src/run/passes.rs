@@ -1,10 +1,11 @@
 //! Which forward passes a comparison needs: cases of one sequence, organism and arithmetic share one.
 
 use anyhow::Result;
+use inference::machine::nearest;
 use model::Arithmetic;
+use terminal::Device;
 
-use super::{arithmetic_for, nearest};
-use crate::device::Device;
+use super::arithmetic_for;
 use crate::recording::Recording;
 
 /// A case of a recording, both by number.

@@ -11,10 +11,10 @@ use clap::ValueEnum;
 use model::{AlphaGenome, Arithmetic, Array, Batch, NoTaps, Request, Sequence};
 use parity::bisect::{Case, Kind, Subject, search};
 use parity::cli::{self, TapChoice};
-use parity::device::Device;
 use parity::recording::Recording;
 use serde::Serialize;
 use tempfile::TempDir;
+use terminal::Device;
 use tests::fixtures;
 
 use crate::{Mutation, Tiny};

@@ -7,7 +7,6 @@ use anyhow::{Context, Result, ensure};
 use model::Arithmetic;
 use parity::commands::floor::measure;
 use parity::compare::{CaseInfo, InMemory, Settings, compare_case};
-use parity::device::Device;
 use parity::floor::Floor;
 use parity::levels::Thresholds;
 use parity::order::depth;
@@ -15,6 +14,7 @@ use parity::recording::{Array, CaseReader, DType, Recording};
 use parity::result::{CaseResult, OutputResult};
 use parity::run::Candidate;
 use serde::Serialize;
+use terminal::Device;
 use tests::fixtures;
 
 use crate::mutation::Kind;

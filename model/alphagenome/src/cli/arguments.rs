@@ -7,20 +7,19 @@ use anyhow::{Result, bail};
 use clap::Args;
 use genome::fasta::Fasta;
 use genome::{Interval, Variant};
+use inference::machine::nearest;
+use inference::predictor::Predictor;
+use inference::scorer_list;
+use inference::scoring::Scoring;
+use inference::tables::TableArguments;
 use model::sequence::{LENGTH_STEP, LONGEST};
 use parity::cli::{Arithmetic, Dtype, base_pairs};
-use parity::device::Device;
-use parity::run::nearest;
 use scorers::{Behaviour, Organism};
 use serde_json::json;
-use terminal::{Speech, note};
+use terminal::{Device, Speech, note};
 
 use super::Outcome;
 use crate::output::{Made, Output};
-use crate::predictor::Predictor;
-use crate::scorer_list;
-use crate::scoring::Scoring;
-use crate::tables::TableArguments;
 use crate::work::{Settings, identity};
 
 /// The model, and where and how it runs.

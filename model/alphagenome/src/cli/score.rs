@@ -9,6 +9,7 @@ use clap::Args;
 use genome::fasta::Fasta;
 use genome::variants::{Allele, Variants};
 use genome::{Error, Interval};
+use inference::scoring::{Scoring, refuses};
 use scorers::{Calibration, Table};
 
 use super::Outcome;
@@ -16,7 +17,6 @@ use super::arguments::{OutputArguments, ScoringArguments, WindowArguments};
 use crate::batches;
 use crate::failures::Failure;
 use crate::output::{self, Output, Summary};
-use crate::scoring::{Scoring, refuses};
 use crate::variants::{RefMismatch, survey};
 use crate::work::{Part, Rows, Settings, Work, identity};
 

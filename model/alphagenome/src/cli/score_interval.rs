@@ -9,17 +9,18 @@ use clap::Args;
 use genome::alleles::{Bases, reverse_complement};
 use genome::fasta::Fasta;
 use genome::{Annotation, Interval, Strand};
+use inference::predictor::Predictor;
+use inference::scorer_list;
+use inference::scoring::refuses;
+use inference::tables::TableArguments;
 use scorers::{IntervalScorer, Table};
 
 use super::Outcome;
 use super::arguments::{ModelArguments, OutputArguments, check_length, length, region};
+use crate::batches;
 use crate::failures::Failure;
 use crate::output::{self, Output};
-use crate::predictor::Predictor;
-use crate::scoring::refuses;
-use crate::tables::TableArguments;
 use crate::work::Work;
-use crate::{batches, scorer_list};
 
 /// What `--help` ends with.
 pub const EXAMPLES: &str = "\

@@ -8,7 +8,7 @@ use burn::backend::Flex;
 use model::metadata::Metadata;
 use model::{AlphaGenome, Arithmetic, AttentionForm, Batch, Config, Request, Taps};
 
-use crate::device::Device;
+use terminal::Device;
 
 /// The arithmetic that stands in on a device for one that only another kind of device has: XLA's for this device.
 pub fn nearest(device: Device, arithmetic: Arithmetic) -> Arithmetic {

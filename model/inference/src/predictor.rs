@@ -9,11 +9,11 @@ use model::config::Head;
 use model::{
     Arithmetic, Array, Batch, Config, Embedding, NoTaps, Request, Sequence, SpliceSitePositions,
 };
-use parity::device::Device;
-use parity::run::Machine;
 use scorers::{ContactMap, Junctions, Organism, OutputType, Predictions, Track, Tracks, strands};
+use terminal::Device;
 
 use crate::channels::Channels;
+use crate::machine::Machine;
 
 /// An open model, for one organism.
 pub struct Predictor {

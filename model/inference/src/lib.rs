@@ -1,0 +1,24 @@
+//! A converted model at work, from sequences and variants to predictions and scores.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`machine`] | the model on any device |
+//! | [`predictor`] | a model with its tracks: a batch of sequences in, [`scorers::Predictions`] out |
+//! | [`channels`] | which channels of an output are tracks, and what is known of each |
+//! | [`alleles`] | the predictions of both alleles of a variant: stitched indels, splice sites, junctions |
+//! | [`tables`] | genes, splice and polyadenylation sites: read, and held against genome and organism |
+//! | [`scorer_list`] | the scorers that are run: recommended, or of a TOML file |
+//! | [`scoring`] | all of these together: the scores of one variant |
+//!
+//! Below stand `model` (the network), `genome` (coordinates and files) and `scorers` (masks, aggregation, tables); above, the
+//! programs `alphagenome` and `parity`.
+
+#![forbid(unsafe_code)]
+
+pub mod alleles;
+pub mod channels;
+pub mod machine;
+pub mod predictor;
+pub mod scorer_list;
+pub mod scoring;
+pub mod tables;
