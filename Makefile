@@ -97,13 +97,14 @@ coverage: ## Simulate how often tests and intervals hold what they promise; writ
 
 .PHONY: mutate
 mutate: ## Break the tiny model in single ways and see that parity catches each; writes docs/mutations.md
-	$(CARGO) run --release --locked --package mutations \
-		--bin mutate -- --page docs/mutations.md > /dev/null
+	$(CARGO) build --workspace --release --locked --bin mutate
+	$(BINARIES)/mutate --page docs/mutations.md > /dev/null
 
 .PHONY: bench-bisect
 bench-bisect: ## Search the tiny model, broken in single ways, with `parity bisect`: how often module and kind are right
-	$(CARGO) run --release --locked --package mutations --bin hunt
-	$(CARGO) run --release --locked --package mutations --bin hunt -- --drawn 25
+	$(CARGO) build --workspace --release --locked --bin hunt
+	$(BINARIES)/hunt
+	$(BINARIES)/hunt --drawn 25
 
 .PHONY: fuzz-smoke
 fuzz-smoke: ## Fuzz every parser for half a minute (needs nightly Rust and cargo-fuzz)

@@ -17,14 +17,6 @@ use scorers::{Allele, Junctions, MOST_SITES, OutputType, Predictions, Track, sit
 use crate::predictor::{Predictor, Raw, embedding};
 use crate::scoring::Scoring;
 
-/// An indel on a device that runs whole passes only.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error(
-    "an indel needs the model's heads by themselves, which this device does not run: use --device cpu, or --no-stitching without \
-     SpliceJunctionScorer"
-)]
-pub struct NoHeads;
-
 /// What the heads of both alleles gave, REF first, and the embeddings that junctions are counted on.
 struct Both {
     raw: [Raw; 2],
@@ -52,12 +44,13 @@ impl Scoring {
         };
         let added = !bodies.is_empty() && outputs.insert(OutputType::SpliceSites);
         let stitch = Stitch::new(variant, interval, self.behaviour).filter(|_| self.stitching);
-        let indel = variant.is_insertion() || variant.is_deletion();
-        if !predictor.has_stages() && (stitch.is_some() || indel && !bodies.is_empty()) {
-            return Err(NoHeads.into());
-        }
         let mut both = match stitch {
-            None => predictor.plain(&bases, &outputs, !bodies.is_empty())?,
+            None => {
+                // ALT's embeddings are aligned to REF; and they are at hand where nothing has to travel.
+                let indel = variant.is_insertion() || variant.is_deletion();
+                let embeds = !bodies.is_empty() && (indel || predictor.on_host());
+                predictor.plain(&bases, &outputs, embeds)?
+            }
             Some(stitch) => {
                 let parts = alleles::stitched(genome, interval, variant, &bases)?;
                 let parts = parts.context("an indel has two sequences to be stitched from")?;
@@ -122,9 +115,9 @@ impl Predictor {
         &self,
         bases: &alleles::Alleles,
         outputs: &BTreeSet<OutputType>,
-        counts: bool,
+        embeds: bool,
     ) -> Result<Both> {
-        let wanted = (counts && self.has_stages()).then_some(Embedding::OneBasePair);
+        let wanted = embeds.then_some(Embedding::OneBasePair);
         let sequences = [&bases.reference[..], &bases.alternate];
         let mut pass = self.run(&sequences, outputs, wanted.into_iter().collect())?;
         Ok(Both {

@@ -151,6 +151,11 @@ impl Machine {
         Ok(None)
     }
 
+    /// Whether outputs are on the host without being brought there.
+    pub fn on_host(&self) -> bool {
+        matches!(self.form, Form::Cpu(_))
+    }
+
     /// Milliseconds of some passes, outputs left on the device; nothing where outputs are on the host.
     ///
     /// # Errors
@@ -191,17 +196,6 @@ impl Machine {
             }
             #[cfg(feature = "burn-cuda")]
             Form::BurnCuda(model) => Ok(model.run(batch, request, taps)?),
-        }
-    }
-}
-
-impl Machine {
-    /// Whether heads can be run alone: a device may run whole passes only.
-    pub fn has_stages(&self) -> bool {
-        match &self.form {
-            #[cfg(feature = "cuda")]
-            Form::Cuda(_) => false,
-            _ => true,
         }
     }
 }

@@ -103,9 +103,9 @@ impl Predictor {
         self.channels.get(&output).map(|channels| &channels.tracks)
     }
 
-    /// Whether heads can be run alone on embeddings, as stitching needs.
-    pub fn has_stages(&self) -> bool {
-        self.machine.has_stages()
+    /// Whether what the model gives is on the host already.
+    pub fn on_host(&self) -> bool {
+        self.machine.on_host()
     }
 
     /// Runs sequences of one length together, and computes `outputs` (all but junctions, which [`Predictor::junctions`]

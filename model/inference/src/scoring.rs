@@ -8,7 +8,6 @@ use genome::fasta::Fasta;
 use genome::{Annotation, Interval, Variant};
 use scorers::{Behaviour, Calibration, OutputType, Plan, Scorer, Scores};
 
-use crate::alleles::NoHeads;
 use crate::predictor::Predictor;
 use crate::tables::Tables;
 
@@ -104,15 +103,14 @@ pub fn refuses(error: &anyhow::Error) -> bool {
             G::Io { .. } | G::Content { .. } | G::Truncated { .. }
         );
     }
-    if let Some(error) = error.downcast_ref::<S>() {
-        return !matches!(
+    error.downcast_ref::<S>().is_some_and(|error| {
+        !matches!(
             error,
             S::NoOutput { .. }
                 | S::NotPredicted { .. }
                 | S::Shape { .. }
                 | S::Calibration { .. }
                 | S::CalibrationTracks { .. }
-        );
-    }
-    error.is::<NoHeads>()
+        )
+    })
 }

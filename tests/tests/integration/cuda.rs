@@ -1,8 +1,11 @@
 //! The form for GPUs, on a GPU.
 
 use std::env;
+use std::path::Path;
 
+use inference::machine::Machine;
 use libtest_mimic::{Completion, Failed, Trial};
+use model::{Arithmetic, Array, Batch, NoTaps, Request, Sequence};
 use tests::{fixtures, program};
 
 use crate::gate::{CONVERT, PARITY, succeed};
@@ -17,19 +20,23 @@ pub fn gated(name: &'static str, test: fn() -> Result<(), Failed>) -> Trial {
     })
 }
 
-/// Every output and every module of the tiny model, float32: the plan on the GPU gives what the Burn modules give on the CPU.
-pub fn agrees_with_the_modules() -> Result<(), Failed> {
-    let folder = tempfile::tempdir()?;
-    let at = |name: &str| folder.path().join(name);
-    let root = fixtures::repository();
-    let mut convert = program::command(CONVERT, &root, ["--snapshot"]);
+fn convert_tiny(out: &Path) -> Result<(), Failed> {
+    let mut convert = program::command(CONVERT, &fixtures::repository(), ["--snapshot"]);
     convert
         .arg(fixtures::Form::Ocdbt.path())
         .arg("--metadata")
         .arg(fixtures::metadata())
         .arg("--out")
-        .arg(at("model"));
-    succeed(convert)?;
+        .arg(out);
+    succeed(convert)
+}
+
+/// Every output and every module of the tiny model, float32: the plan on the GPU gives what the Burn modules give on the CPU.
+pub fn agrees_with_the_modules() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let at = |name: &str| folder.path().join(name);
+    let root = fixtures::repository();
+    convert_tiny(&at("model"))?;
     for device in ["cpu", "cuda"] {
         let arguments = ["record", "--device", device, "--arithmetic", "xla-gpu-f32"];
         let mut record = program::command(PARITY, &root, arguments);
@@ -79,4 +86,42 @@ pub fn forms_of_attention_agree() -> Result<(), Failed> {
     attention.arg("--model").arg(folder.path().join("model"));
     succeed(attention)?;
     Ok(())
+}
+
+/// Heads on the embeddings of a pass give that pass's outputs bit for bit; on another's they give the other's.
+pub fn heads_run_on_given_embeddings() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    convert_tiny(folder.path().join("model").as_path())?;
+    for arithmetic in [Arithmetic::XlaGpuF32, Arithmetic::XlaGpuBf16] {
+        let machine = Machine::load(&folder.path().join("model"), arithmetic, "cuda".parse()?)?;
+        let batch = |text: &str| -> Result<Batch, Failed> {
+            let sequence = Sequence::parse(&text.repeat(8192 / text.len()))?;
+            Ok(Batch::new(vec![sequence; 2], vec![0, 1])?)
+        };
+        let run = |batch: &Batch, request: &Request| machine.run(batch, request, &mut NoTaps);
+        let request = Request::everything();
+        let (first, other) = (batch("ACGTTGCA")?, batch("GATTACAT")?);
+        let [expected, others] = [run(&first, &request)?, run(&other, &request)?];
+        for known in [&expected, &others] {
+            let given = request.embeddings.iter();
+            let given = given.map(|its| (*its, known[its.name()].clone()));
+            let request = Request {
+                given: given.collect(),
+                ..request.clone()
+            };
+            // Whatever the sequence is.
+            let found = run(&other, &request)?;
+            assert_eq!(found.len(), known.len());
+            for (name, array) in &found {
+                assert!(bits(array) == bits(&known[name]), "{arithmetic:?}: {name}");
+            }
+        }
+        assert!(bits(&expected["atac/predictions_1bp"]) != bits(&others["atac/predictions_1bp"]));
+    }
+    Ok(())
+}
+
+fn bits(array: &Array) -> Vec<u32> {
+    let values = array.values.to_f32().into_iter();
+    values.map(f32::to_bits).collect()
 }

@@ -36,6 +36,10 @@ fn main() {
             "cuda::forms_of_attention_agree",
             cuda::forms_of_attention_agree,
         ),
+        cuda::gated(
+            "cuda::heads_run_on_given_embeddings",
+            cuda::heads_run_on_given_embeddings,
+        ),
         gate::full("conversion::verifies", conversion::verifies),
         gate::full(
             "conversion::equals_an_independent_reading",
