@@ -1,5 +1,6 @@
-//! Tables as files: tab-separated, or a VCF's INFO fields, by the ending of the name.
+//! Tables as files: tab-separated, Parquet, or a VCF's INFO fields, by the ending of the name.
 
+pub mod parquet;
 mod vcf;
 
 use std::fs::{self, File};
@@ -11,6 +12,7 @@ use noodles_bgzf as bgzf;
 use scorers::tidy::Options;
 use scorers::{Behaviour, Scores, Table, tidy_scores};
 
+use self::parquet::{Cell, Kind, Parquet};
 use crate::failures;
 use crate::work::{Part, Work};
 
@@ -29,6 +31,8 @@ pub enum Format {
     Tsv,
     /// `.tsv.gz`: compressed with BGZF, which every gzip reads.
     TsvGz,
+    /// `.parquet`
+    Parquet,
     /// `.vcf`
     Vcf,
     /// `.vcf.gz`
@@ -42,6 +46,7 @@ impl Format {
         match self {
             Self::Tsv => ".tsv",
             Self::TsvGz => ".tsv.gz",
+            Self::Parquet => ".parquet",
             Self::Vcf => ".vcf",
             Self::VcfGz => ".vcf.gz",
         }
@@ -57,7 +62,13 @@ impl Format {
             .unwrap_or_default()
             .to_string_lossy()
             .to_lowercase();
-        let all = [Self::Tsv, Self::TsvGz, Self::Vcf, Self::VcfGz];
+        let all = [
+            Self::Tsv,
+            Self::TsvGz,
+            Self::Parquet,
+            Self::Vcf,
+            Self::VcfGz,
+        ];
         let found = all
             .into_iter()
             .find(|format| name.ends_with(format.ending()));
@@ -117,6 +128,58 @@ impl Write for Text {
     }
 }
 
+/// The rows of an output in the making.
+enum Sink {
+    Text(Text),
+    Parquet(Box<Parquet>),
+}
+
+impl Sink {
+    /// `header` is a VCF's.
+    fn new(file: File, format: Format, header: &str, columns: &[String]) -> Result<Self> {
+        if format == Format::Parquet {
+            let named = columns.iter().map(|name| (name.as_str(), kind(name)));
+            let mut named: Vec<_> = named.collect();
+            // A table without columns is none to most readers.
+            if named.is_empty() {
+                named.push((LAST[0], Kind::Real));
+            }
+            return Ok(Self::Parquet(Box::new(Parquet::new(file, &named)?)));
+        }
+        let mut text = Text::new(file, matches!(format, Format::TsvGz | Format::VcfGz));
+        match format.is_vcf() {
+            true => text.write_all(header.as_bytes())?,
+            false if columns.is_empty() => {}
+            false => writeln!(text, "{}", columns.join("\t"))?,
+        }
+        Ok(Self::Text(text))
+    }
+
+    fn row(&mut self, fields: &[&str]) -> Result<()> {
+        match self {
+            Self::Text(text) => Ok(writeln!(text, "{}", fields.join("\t"))?),
+            Self::Parquet(table) => table.row(fields.iter().map(|field| Cell::Field(field))),
+        }
+    }
+
+    /// Writes what is left, and gives the file.
+    fn finish(self) -> Result<File> {
+        match self {
+            Self::Text(text) => Ok(text.finish()?),
+            Self::Parquet(table) => table.finish(),
+        }
+    }
+}
+
+/// What a column of the SDK's table holds.
+fn kind(name: &str) -> Kind {
+    match name {
+        name if LAST.contains(&name) => Kind::Real,
+        "junction_Start" | "junction_End" => Kind::Integer,
+        _ => Kind::Text,
+    }
+}
+
 /// An output and its table of failures, checked before any work.
 #[derive(Clone, Debug)]
 pub struct Output {
@@ -165,7 +228,7 @@ impl Output {
         let output = Self::new(path, force)?;
         if output.format.is_vcf() {
             bail!(
-                "{}: {what} a table: end the name with .tsv or .tsv.gz",
+                "{}: {what} a table: end the name with .tsv, .tsv.gz or .parquet",
                 path.display()
             );
         }
@@ -187,19 +250,13 @@ impl Output {
         let unfinished = work.folder().join("output.unfinished");
         let named = || unfinished.display().to_string();
         let file = File::create(&unfinished).with_context(named)?;
-        let compressed = matches!(self.format, Format::TsvGz | Format::VcfGz);
-        let mut writer = Text::new(file, compressed);
-        match self.format.is_vcf() {
-            true => writer.write_all(header.as_bytes())?,
-            false if columns.is_empty() => {}
-            false => writeln!(writer, "{}", columns.join("\t"))?,
-        }
+        let mut sink = Sink::new(file, self.format, header, &columns).with_context(named)?;
         let mut made = Made::default();
         let mut failed: Option<BufWriter<File>> = None;
         let failures = work.folder().join("failures.unfinished");
         for part in &parts {
             made.items += part.items;
-            made.rows += copy(work.rows(part)?, &part.columns, &columns, &mut writer)?;
+            made.rows += copy(work.rows(part)?, &part.columns, &columns, &mut sink)?;
             made.failures += part.failures.len() as u64;
             for failure in &part.failures {
                 let out = match &mut failed {
@@ -209,7 +266,7 @@ impl Output {
                 failure.write(out)?;
             }
         }
-        let file = writer.finish().with_context(named)?;
+        let file = sink.finish().with_context(named)?;
         file.sync_data().with_context(named)?;
         match failed {
             Some(out) => {
@@ -267,7 +324,7 @@ fn columns(parts: &[Part]) -> Vec<String> {
 }
 
 /// Hands the rows of a batch on, its fields at the places that they have among all columns.
-fn copy(rows: impl Read, own: &[String], all: &[String], to: &mut impl Write) -> Result<u64> {
+fn copy(rows: impl Read, own: &[String], all: &[String], to: &mut Sink) -> Result<u64> {
     let places: Vec<_> = own
         .iter()
         .filter_map(|name| all.iter().position(|column| column == name))
@@ -284,7 +341,7 @@ fn copy(rows: impl Read, own: &[String], all: &[String], to: &mut impl Write) ->
         for (place, value) in places.iter().zip(values) {
             fields[*place] = value;
         }
-        writeln!(to, "{}", fields.join("\t"))?;
+        to.row(&fields)?;
         count += 1;
     }
 }

@@ -185,7 +185,7 @@ impl ScoringArguments {
 /// Where results go.
 #[derive(Args, Clone, Debug)]
 pub struct OutputArguments {
-    /// The table to write: .tsv or .tsv.gz; for variants also .vcf or .vcf.gz with INFO fields
+    /// The table to write: .tsv, .tsv.gz or .parquet; for variants also .vcf or .vcf.gz with INFO fields
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Replace an older output, and what an unfinished run with other settings left
@@ -248,11 +248,11 @@ impl OutputArguments {
     }
 }
 
-fn behaviour(name: &str) -> Result<Behaviour, String> {
+pub(super) fn behaviour(name: &str) -> Result<Behaviour, String> {
     Behaviour::parse(name).ok_or_else(|| "expected 0.3.0 or corrected".into())
 }
 
-fn organism(text: &str) -> Result<Organism, String> {
+pub(super) fn organism(text: &str) -> Result<Organism, String> {
     match text.to_ascii_lowercase().as_str() {
         "human" | "homo_sapiens" => Ok(Organism::Human),
         "mouse" | "mus_musculus" => Ok(Organism::Mouse),

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use parquet::record::Field;
+
 use crate::score::region;
-use crate::support::{Inputs, bounds, table};
+use crate::support::{Inputs, bounds, parquet, table};
 
 type Row = BTreeMap<String, String>;
 
@@ -204,6 +206,21 @@ fn every_form_of_output_has_the_same_scores() {
     let rows = inputs.rows("a.tsv").rows();
     assert_eq!(summary["rows"], rows.len());
     assert_eq!(rows, inputs.rows("a.tsv.gz").rows());
+    score("a.parquet");
+    let (columns, table) = parquet(&inputs.path("a.parquet"));
+    assert_eq!(columns, inputs.rows("a.tsv").header);
+    assert_eq!(table.len(), rows.len());
+    for (fields, row) in table.into_iter().zip(&rows) {
+        for (name, field) in columns.iter().zip(fields) {
+            let expected = match (name.as_str(), row[name].as_str()) {
+                (_, "") => Field::Null,
+                ("raw_score", text) => Field::Float(text.parse().unwrap()),
+                ("junction_Start" | "junction_End", text) => Field::Long(text.parse().unwrap()),
+                (_, text) => Field::Str(text.into()),
+            };
+            assert_eq!(field, expected, "{name}: {row:?}");
+        }
+    }
     score("a.vcf.gz");
     let records = inputs.rows("a.vcf.gz").rows();
     let ids: Vec<_> = records.iter().map(|record| record["ID"].as_str()).collect();

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
 use tempfile::TempDir;
 use tests::fixtures::{self, Form};
 use tests::program::{self, Outcome};
@@ -62,6 +64,19 @@ fn text(path: &Path) -> String {
     text
 }
 
+/// Columns and rows of a Parquet file.
+pub fn parquet(path: &Path) -> (Vec<String>, Vec<Vec<Field>>) {
+    let reader = SerializedFileReader::new(fs::File::open(path).unwrap()).unwrap();
+    let schema = reader.metadata().file_metadata().schema();
+    let names = schema.get_fields().iter().map(|field| field.name().into());
+    let names = names.collect();
+    let rows = reader.into_iter().map(|row| {
+        let fields = row.unwrap().into_columns().into_iter();
+        fields.map(|(_, field)| field).collect()
+    });
+    (names, rows.collect())
+}
+
 /// A table as text.
 pub struct Rows {
     pub header: Vec<String>,
@@ -82,6 +97,10 @@ impl Rows {
             header,
             lines: lines.map(str::to_owned).collect(),
         }
+    }
+
+    pub fn lines(&self) -> &[String] {
+        &self.lines
     }
 
     /// Rows by the names of their columns.
