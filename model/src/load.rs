@@ -88,7 +88,7 @@ impl LoadError {
 }
 
 /// Reads `config.json`, and `tracks.json` if it is there.
-pub(crate) fn describe(dir: &Path) -> Result<(Config, Option<Metadata>), LoadError> {
+pub fn describe(dir: &Path) -> Result<(Config, Option<Metadata>), LoadError> {
     let path = dir.join("config.json");
     let text = std::fs::read_to_string(&path).map_err(|source| LoadError::read(&path, source))?;
     let config = Config::parse(&text).map_err(|source| LoadError::Config { path, source })?;

@@ -1,12 +1,14 @@
 //! The command line.
 //!
-//! Exit codes of the own commands: 0 if all went well, 1 if something could not be scored, 2 if nothing could be done.
+//! Exit codes of the own commands: 0 if all went well, 1 if something could not be scored or predicted, 2 if nothing could be done.
 //! `convert` and `parity` keep theirs.
 
 pub mod arguments;
 pub mod ism;
+pub mod predict;
 pub mod score;
 pub mod score_interval;
+pub mod tracks;
 
 use std::process::ExitCode;
 
@@ -17,12 +19,13 @@ const EXAMPLES: &str = "\
 Examples:
   alphagenome convert --hub google/alphagenome-all-folds --metadata metadata/
   alphagenome parity level2 --dtype f32
+  alphagenome predict --fasta hg38.fa --region chr22:36,150,001-36,252,898 --outputs rna_seq --out tracks
   alphagenome score --fasta hg38.fa --gtf gencode.v46.gtf.gz --vcf variants.vcf --out scores.tsv
 
-Exit codes: 0 done; 1 something could not be scored; 2 nothing could be done (arguments, input, disk). Those of convert and \
+Exit codes: 0 done; 1 something could not be scored or predicted; 2 nothing could be done (arguments, input, disk). Those of convert and \
 parity stand in their own help.";
 
-/// AlphaGenome without Python: convert it, hold it against JAX, score variants.
+/// AlphaGenome without Python: convert it, hold it against JAX, predict, score variants.
 #[derive(Debug, Parser)]
 #[command(name = "alphagenome", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
@@ -54,6 +57,12 @@ pub enum Command {
     /// Score every single-base variant of a region (saturation mutagenesis)
     #[command(after_help = ism::EXAMPLES)]
     Ism(ism::IsmArguments),
+    /// Predict tracks of regions, sequences, or both alleles of variants: bigWig, npz or Parquet
+    #[command(after_help = predict::EXAMPLES)]
+    Predict(predict::PredictArguments),
+    /// Print the table of the model's tracks
+    #[command(after_help = tracks::EXAMPLES)]
+    Tracks(tracks::TracksArguments),
     /// The program itself.
     #[command(flatten)]
     Manual(Manual),
@@ -64,7 +73,7 @@ pub enum Command {
 pub enum Outcome {
     /// All went well.
     Done,
-    /// Something could not be scored; the rest is there.
+    /// Something could not be scored or predicted; the rest is there.
     SomeFailed,
 }
 
@@ -79,6 +88,8 @@ pub fn main() -> ExitCode {
         Command::Score(arguments) => score::run(&arguments),
         Command::ScoreInterval(arguments) => score_interval::run(&arguments),
         Command::Ism(arguments) => ism::run(&arguments),
+        Command::Predict(arguments) => predict::run(&arguments),
+        Command::Tracks(arguments) => tracks::run(&arguments),
         Command::Manual(manual) => manual.run::<Program>().map(|()| Outcome::Done),
     };
     match result {

@@ -1,7 +1,10 @@
 //! Variants, or intervals, without scores, and why.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 /// A variant or interval without scores.
@@ -18,7 +21,18 @@ pub struct Failure {
 }
 
 /// The first line of the table.
-pub const HEADER: &str = "variant\tid\tline\treason";
+const HEADER: &str = "variant\tid\tline\treason";
+
+/// Begins a table at `path`.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn begin(path: &Path) -> Result<BufWriter<File>> {
+    let file = File::create(path).with_context(|| path.display().to_string())?;
+    let mut out = BufWriter::new(file);
+    writeln!(out, "{HEADER}")?;
+    Ok(out)
+}
 
 impl Failure {
     /// Writes a line of the table.

@@ -253,7 +253,7 @@ impl Output {
         let mut sink = Sink::new(file, self.format, header, &columns).with_context(named)?;
         let mut made = Made::default();
         let mut failed: Option<BufWriter<File>> = None;
-        let failures = work.folder().join("failures.unfinished");
+        let unnamed = work.folder().join("failures.unfinished");
         for part in &parts {
             made.items += part.items;
             made.rows += copy(work.rows(part)?, &part.columns, &columns, &mut sink)?;
@@ -261,7 +261,7 @@ impl Output {
             for failure in &part.failures {
                 let out = match &mut failed {
                     Some(out) => out,
-                    None => failed.insert(begun(&failures)?),
+                    None => failed.insert(failures::begin(&unnamed)?),
                 };
                 failure.write(out)?;
             }
@@ -274,7 +274,7 @@ impl Output {
                     .into_inner()
                     .map_err(std::io::IntoInnerError::into_error)?;
                 file.sync_data()?;
-                fs::rename(&failures, self.failures())
+                fs::rename(&unnamed, self.failures())
                     .with_context(|| self.failures().display().to_string())?;
             }
             None => drop(fs::remove_file(self.failures())),
@@ -294,13 +294,6 @@ pub struct Made {
     pub rows: u64,
     /// How many have no scores.
     pub failures: u64,
-}
-
-fn begun(path: &Path) -> Result<BufWriter<File>> {
-    let file = File::create(path).with_context(|| path.display().to_string())?;
-    let mut out = BufWriter::new(file);
-    writeln!(out, "{}", failures::HEADER)?;
-    Ok(out)
 }
 
 /// Columns whose place is at the end, whatever comes before.

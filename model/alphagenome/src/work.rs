@@ -50,17 +50,7 @@ impl Work {
         let folder = out.with_added_extension("partial");
         let named = || folder.display().to_string();
         fs::create_dir_all(&folder).with_context(named)?;
-        let lock = File::create(folder.join("lock")).with_context(named)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                bail!(
-                    "{}: another run writes there; wait for it, or choose another --out",
-                    named()
-                )
-            }
-            Err(TryLockError::Error(error)) => return Err(error).with_context(named),
-        }
+        let lock = lock(&folder)?;
         let path = folder.join("settings.json");
         let text = fs::read(&path).unwrap_or_default();
         let known: Option<Settings> = serde_json::from_slice(&text).ok();
@@ -187,6 +177,23 @@ impl Write for Rows {
 
     fn flush(&mut self) -> std::io::Result<()> {
         self.encoder.flush()
+    }
+}
+
+/// Locks a folder for this process.
+///
+/// # Errors
+/// Where another process has it, or it cannot be written.
+pub fn lock(folder: &Path) -> Result<File> {
+    let named = || folder.display().to_string();
+    let lock = File::create(folder.join("lock")).with_context(named)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => bail!(
+            "{}: another run writes there; wait for it, or choose another --out",
+            named()
+        ),
+        Err(TryLockError::Error(error)) => Err(error).with_context(named),
     }
 }
 

@@ -8,11 +8,13 @@ use std::ops::Range;
 
 use anyhow::{Context, Result, bail};
 use genome::alleles;
+use genome::fasta::Fasta;
+use genome::splice_sites::SpliceSites;
 use genome::{Annotation, Interval, Variant};
 use model::{Array, Embedding, Values};
 use scorers::alignment::Alignment;
 use scorers::stitching::{From, Stitch};
-use scorers::{Allele, Junctions, MOST_SITES, OutputType, Predictions, Track, sites, strands};
+use scorers::{Allele, Behaviour, Junctions, MOST_SITES, OutputType, Predictions, Track, sites};
 
 use crate::predictor::{Predictor, Raw, embedding};
 use crate::scoring::Scoring;
@@ -24,43 +26,85 @@ struct Both {
 }
 
 impl Scoring {
-    /// Predictions of REF and ALT on the positive strand; splice sites are taken from the bodies of `annotation`'s genes.
+    /// Predictions of REF and ALT as `score_variant` makes them; splice sites are taken from the bodies of `annotation`'s genes.
     ///
     /// # Errors
-    /// Where the genome lacks the interval, the variant cannot be aligned, or the device cannot do what it takes.
+    /// As [`Predictor::predict_variant`].
     pub fn predict(
         &self,
         interval: &Interval,
         variant: &Variant,
         annotation: &Annotation,
     ) -> Result<[Predictions; 2]> {
-        let (genome, predictor) = (&self.genome, &self.predictor);
-        let bases = alleles::alleles(genome, interval, variant)?;
-        let mut outputs: BTreeSet<_> = self.outputs().collect();
-        let counts = outputs.remove(&OutputType::SpliceJunctions);
-        let bodies = match counts {
+        let outputs: BTreeSet<_> = self.outputs().collect();
+        let bodies = match outputs.contains(&OutputType::SpliceJunctions) {
             true => sites::gene_bodies(annotation, interval, variant, self.behaviour),
             false => Vec::new(),
         };
-        let added = !bodies.is_empty() && outputs.insert(OutputType::SpliceSites);
-        let stitch = Stitch::new(variant, interval, self.behaviour).filter(|_| self.stitching);
+        let alleles = AllelesRequest {
+            outputs,
+            splice_sites: &self.tables.splice_sites,
+            bodies,
+            most_sites: MOST_SITES,
+            behaviour: self.behaviour,
+            stitching: self.stitching,
+        };
+        self.predictor
+            .predict_variant(&self.genome, interval, variant, &alleles)
+    }
+}
+
+/// What is predicted for both alleles of a variant, and how.
+pub struct AllelesRequest<'a> {
+    /// The outputs.
+    pub outputs: BTreeSet<OutputType>,
+    /// Splice sites that are known.
+    pub splice_sites: &'a SpliceSites,
+    /// The bases that splice sites of junctions may come from, in the frame that the model reads; none, and no junction.
+    pub bodies: Vec<Range<usize>>,
+    /// Sites of a kind between which junctions are counted, the first by position.
+    pub most_sites: usize,
+    /// Whose behaviour is wanted.
+    pub behaviour: Behaviour,
+    /// Whether indels are stitched.
+    pub stitching: bool,
+}
+
+impl Predictor {
+    /// Predictions of REF and ALT on the positive strand.
+    ///
+    /// # Errors
+    /// Where the genome lacks the interval, the variant cannot be aligned, or the device cannot do what it takes.
+    pub fn predict_variant(
+        &self,
+        genome: &Fasta,
+        interval: &Interval,
+        variant: &Variant,
+        request: &AllelesRequest<'_>,
+    ) -> Result<[Predictions; 2]> {
+        let bases = alleles::alleles(genome, interval, variant)?;
+        let mut outputs = request.outputs.clone();
+        let counts = outputs.remove(&OutputType::SpliceJunctions);
+        let sited = counts && !request.bodies.is_empty();
+        let added = sited && outputs.insert(OutputType::SpliceSites);
+        let stitch = Stitch::new(variant, interval, request.behaviour);
+        let stitch = stitch.filter(|_| request.stitching);
         let mut both = match stitch {
             None => {
                 // ALT's embeddings are aligned to REF; and they are at hand where nothing has to travel.
                 let indel = variant.is_insertion() || variant.is_deletion();
-                let embeds = !bodies.is_empty() && (indel || predictor.on_host());
-                predictor.plain(&bases, &outputs, embeds)?
+                self.plain(&bases, &outputs, sited && (indel || self.on_host()))?
             }
             Some(stitch) => {
                 let parts = alleles::stitched(genome, interval, variant, &bases)?;
                 let parts = parts.context("an indel has two sequences to be stitched from")?;
-                predictor.stitched(&bases, &parts, stitch, &outputs, !bodies.is_empty())?
+                self.stitched(&bases, &parts, stitch, &outputs, sited)?
             }
         };
         if counts {
-            let junctions = match bodies.is_empty() {
-                true => vec![predictor.no_junctions(); 2],
-                false => self.count(&mut both, &bases, interval, variant, &bodies)?,
+            let junctions = match sited {
+                true => self.count(&mut both, &bases, interval, variant, request)?,
+                false => vec![self.no_junctions(); 2],
             };
             for (raw, junctions) in both.raw.iter_mut().zip(junctions) {
                 raw.junctions = Some(junctions);
@@ -70,47 +114,39 @@ impl Scoring {
             if added {
                 raw.values.remove(&OutputType::SpliceSites);
             }
-            predictor.finished(raw, interval.negative_strand())
+            self.finished(raw, interval)
         }))
     }
 
-    /// Junctions of both alleles between their splice sites, on the strand that the model read; then turned.
+    /// Junctions of both alleles between their splice sites, on the strand that the model read.
     fn count(
         &self,
         both: &mut Both,
         bases: &alleles::Alleles,
         interval: &Interval,
         variant: &Variant,
-        bodies: &[Range<usize>],
+        request: &AllelesRequest<'_>,
     ) -> Result<Vec<Junctions>> {
-        let alignment = Alignment::new(variant, interval, self.behaviour)?;
+        let alignment = Alignment::new(variant, interval, request.behaviour)?;
         let width = interval.width() as usize;
         let [own, other] = both.raw.each_ref().map(|raw| {
             let values = &raw.values[&OutputType::SpliceSites];
             Track::new(values.len() / width, values.clone())
         });
-        let table = &self.tables.splice_sites;
+        let (table, bodies) = (request.splice_sites, &request.bodies);
         let mut sites = sites::union(&own, &other, &alignment, table, interval, bodies)?;
-        sites.iter_mut().for_each(|kind| kind.truncate(MOST_SITES));
-        let mut junctions = match both.fine.take() {
+        sites
+            .iter_mut()
+            .for_each(|kind| kind.truncate(request.most_sites));
+        match both.fine.take() {
             Some(mut fine) => {
                 align(&mut fine, &alignment, sites.iter().flatten().copied())?;
-                self.predictor.junctions(fine, &sites)?
+                self.junctions(fine, &sites)
             }
-            None => self
-                .predictor
-                .junctions_of(&[&bases.reference, &bases.alternate], &sites)?,
-        };
-        if interval.negative_strand() {
-            for junctions in &mut junctions {
-                strands::turn_junctions(junctions, width);
-            }
+            None => self.junctions_of(&[&bases.reference, &bases.alternate], &sites),
         }
-        Ok(junctions)
     }
-}
 
-impl Predictor {
     fn plain(
         &self,
         bases: &alleles::Alleles,

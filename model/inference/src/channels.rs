@@ -72,7 +72,7 @@ fn table<'a>(tracks: impl Iterator<Item = &'a Track> + Clone) -> Result<Tracks> 
     });
     let names = tracks.clone().map(|track| track.name.clone());
     let mut table = Tracks::new(names.collect(), strands.collect::<Result<_>>()?);
-    let columns: [Column; 11] = [
+    let columns: [Column; 12] = [
         ("Assay title", |track| track.assay.clone()),
         ("ontology_curie", |track| track.ontology_curie.clone()),
         ("biosample_name", |track| track.biosample_name.clone()),
@@ -93,6 +93,9 @@ fn table<'a>(tracks: impl Iterator<Item = &'a Track> + Clone) -> Result<Tracks> 
             track.transcription_factor.clone()
         }),
         ("histone_mark", |track| track.histone_mark.clone()),
+        ("nonzero_mean", |track| {
+            track.nonzero_mean.map(|mean| mean.to_string())
+        }),
     ];
     for (name, value) in columns {
         let values: Vec<_> = tracks.clone().map(value).collect();

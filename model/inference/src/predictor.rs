@@ -5,9 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use genome::Interval;
+use genome::alleles::{Bases, reverse_complement};
 use model::config::Head;
+use model::metadata::Metadata;
 use model::{
     Arithmetic, Array, Batch, Config, Embedding, NoTaps, Request, Sequence, SpliceSitePositions,
+    Values,
 };
 use scorers::{ContactMap, Junctions, Organism, OutputType, Predictions, Track, Tracks, strands};
 use terminal::Device;
@@ -55,35 +59,7 @@ impl Predictor {
     ) -> Result<Self> {
         let machine = Machine::load(dir, arithmetic, device)?;
         let (config, metadata) = machine.describe();
-        let metadata = metadata.with_context(|| {
-            format!(
-                "{} has no tracks.json, so no track has a name or a scale: convert the checkpoint again with --metadata",
-                dir.display()
-            )
-        })?;
-        let name = match organism {
-            Organism::Human => "human",
-            Organism::Mouse => "mouse",
-        };
-        let index = config.organisms.iter().position(|known| known == name);
-        let index = index.with_context(|| {
-            format!(
-                "the model in {} knows {}, and not {name}",
-                dir.display(),
-                config.organisms.join(" and ")
-            )
-        })?;
-        let mut channels = BTreeMap::new();
-        for output in OutputType::ALL {
-            if config
-                .heads
-                .values()
-                .any(|head| head.output_type() == output.name())
-                && let Some(found) = Channels::of(&metadata, index, *output)?
-            {
-                channels.insert(*output, found);
-            }
-        }
+        let (index, channels) = described(dir, &config, metadata, organism)?;
         Ok(Self {
             machine,
             config,
@@ -108,8 +84,28 @@ impl Predictor {
         self.machine.on_host()
     }
 
-    /// Runs sequences of one length together, and computes `outputs` (all but junctions, which [`Predictor::junctions`]
-    /// counts between sites) and `embeddings`.
+    /// Predictions for an interval on the positive strand, as `predict_interval` makes them: junctions are counted between the
+    /// sites that the model itself finds.
+    ///
+    /// # Errors
+    /// Where the genome lacks the interval, and as [`Predictor::run`].
+    pub fn predict_interval(
+        &self,
+        genome: &impl Bases,
+        interval: &Interval,
+        outputs: &BTreeSet<OutputType>,
+    ) -> Result<Predictions> {
+        let mut bases = genome.bases(interval)?;
+        if interval.negative_strand() {
+            reverse_complement(&mut bases);
+        }
+        let mut pass = self.run(&[&bases], outputs, BTreeSet::new())?;
+        let raw = pass.raw.pop().context("one sequence came back")?;
+        Ok(self.finished(raw, interval))
+    }
+
+    /// Runs sequences of one length together, and computes `outputs` (junctions between the sites that the model finds;
+    /// [`Predictor::junctions`] counts them between others) and `embeddings`.
     ///
     /// # Errors
     /// Where a sequence has a length that the model does not take, or the device fails.
@@ -187,8 +183,9 @@ impl Predictor {
         self.counts(&self.batch(sequences)?, BTreeMap::new(), sites)
     }
 
-    /// Turns outputs to the positive strand, without padding.
-    pub fn finished(&self, raw: Raw, negative: bool) -> Predictions {
+    /// Turns outputs of `interval` to the positive strand, without padding.
+    pub fn finished(&self, raw: Raw, interval: &Interval) -> Predictions {
+        let negative = interval.negative_strand();
         let mut predictions = Predictions::default();
         for (output, mut values) in raw.values {
             let channels = &self.channels[&output];
@@ -208,7 +205,12 @@ impl Predictor {
             let track = Track::new(channels.kept.len(), channels.without_padding(values));
             predictions.tracks.insert(output, track);
         }
-        predictions.junctions = raw.junctions;
+        predictions.junctions = raw.junctions.map(|mut junctions| {
+            if negative {
+                strands::turn_junctions(&mut junctions, interval.width() as usize);
+            }
+            junctions
+        });
         predictions
     }
 
@@ -249,6 +251,20 @@ impl Predictor {
         let mut raw = vec![Raw::default(); sequences];
         for output in outputs {
             let (name, head) = self.head(*output)?;
+            if *output == OutputType::SpliceJunctions {
+                let sites = arrays.remove(&format!("{name}/splice_site_positions"));
+                let sites = sites.map(|sites| (sites.shape, sites.values));
+                let Some((shape, Values::I32(places))) = sites else {
+                    bail!("the model gave no {name}/splice_site_positions");
+                };
+                let count = shape[2];
+                let sites = SpliceSitePositions { count, places };
+                let counted = self.counted(&name, &mut arrays, &sites)?;
+                for (raw, junctions) in raw.iter_mut().zip(counted) {
+                    raw.junctions = Some(junctions);
+                }
+                continue;
+            }
             let name = match head {
                 Head::GenomeTracks { .. } => {
                     format!("{name}/predictions_{}bp", output.resolution())
@@ -280,10 +296,20 @@ impl Predictor {
             ..Request::heads([head.clone()])
         };
         let mut arrays = self.machine.run(batch, &request, &mut NoTaps)?;
+        self.counted(&head, &mut arrays, &positions)
+    }
+
+    /// The junctions of each sequence, between `sites`, that `head` counted.
+    fn counted(
+        &self,
+        head: &str,
+        arrays: &mut BTreeMap<String, Array>,
+        sites: &SpliceSitePositions,
+    ) -> Result<Vec<Junctions>> {
         let array = arrays
             .remove(&format!("{head}/predictions"))
             .with_context(|| format!("the model gave no {head}/predictions"))?;
-        let [sequences, sites, _, channels] = array.shape[..] else {
+        let [sequences, count, _, channels] = array.shape[..] else {
             bail!("{head}/predictions: four axes were expected");
         };
         // The head is as wide as the organism with most tissues needs.
@@ -291,23 +317,62 @@ impl Predictor {
             channels / 2,
             self.channels[&OutputType::SpliceJunctions].kept.len(),
         );
-        let junctions = parted(array, sequences)
-            .into_iter()
-            .map(|values| Junctions {
-                positions: std::array::from_fn(|kind| positions.kind(0, kind).to_vec()),
-                tissues,
-                values: match most == tissues {
-                    true => values,
-                    false => values
-                        .chunks_exact(most)
-                        .flat_map(|strand| &strand[..tissues])
-                        .copied()
-                        .collect(),
-                },
-                sites,
-            });
+        let junctions = parted(array, sequences).into_iter().enumerate();
+        let junctions = junctions.map(|(at, values)| Junctions {
+            positions: std::array::from_fn(|kind| sites.kind(at, kind).to_vec()),
+            tissues,
+            values: match most == tissues {
+                true => values,
+                false => values
+                    .chunks_exact(most)
+                    .flat_map(|strand| &strand[..tissues])
+                    .copied()
+                    .collect(),
+            },
+            sites: count,
+        });
         Ok(junctions.collect())
     }
+}
+
+/// The index of the organism's parameters, and the channels of its outputs.
+///
+/// # Errors
+/// Where the model in `dir` lacks the organism, or what its tracks are is not known.
+pub fn described(
+    dir: &Path,
+    config: &Config,
+    metadata: Option<Metadata>,
+    organism: Organism,
+) -> Result<(usize, BTreeMap<OutputType, Channels>)> {
+    let metadata = metadata.with_context(|| {
+        format!(
+            "{} has no tracks.json, so no track has a name or a scale: convert the checkpoint again with --metadata",
+            dir.display()
+        )
+    })?;
+    let name = match organism {
+        Organism::Human => "human",
+        Organism::Mouse => "mouse",
+    };
+    let index = config.organisms.iter().position(|known| known == name);
+    let index = index.with_context(|| {
+        format!(
+            "the model in {} knows {}, and not {name}",
+            dir.display(),
+            config.organisms.join(" and ")
+        )
+    })?;
+    let mut channels = BTreeMap::new();
+    for output in OutputType::ALL {
+        let mut heads = config.heads.values();
+        if heads.any(|head| head.output_type() == output.name())
+            && let Some(found) = Channels::of(&metadata, index, *output)?
+        {
+            channels.insert(*output, found);
+        }
+    }
+    Ok((index, channels))
 }
 
 /// The embedding that an output's head reads.

@@ -12,7 +12,7 @@ use scorers::Organism;
 use terminal::{Speech, note};
 
 /// The files.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct TableArguments {
     /// Genes: a GTF as GENCODE writes it, plain or compressed
     #[arg(long, value_name = "FILE")]

@@ -61,8 +61,8 @@ impl JunctionPlan {
         let own = junctions(reference, Allele::Reference, tissues)?;
         let other = junctions(alternate, Allele::Alternate, tissues)?;
         let (mut rows, mut values, mut touched) = (Vec::new(), Vec::new(), false);
-        for (strand, first) in [(Strand::Positive, 0), (Strand::Negative, 2)] {
-            let listed = self.listed(own, other, strand, first)?;
+        for strand in [Strand::Positive, Strand::Negative] {
+            let listed = self.listed(own, other, strand)?;
             let mut found = Vec::new();
             for gene in self.genes.iter().filter(|gene| self.holds(gene, strand)) {
                 touched |= listed.iter().any(|junction| {
@@ -105,61 +105,40 @@ impl JunctionPlan {
         gene.strand() == strand && gene.interval.chromosome == self.interval.chromosome
     }
 
-    /// Junctions of a strand in the order donor by donor, whose donors and acceptors are rows `first` and `first + 1`.
+    /// Junctions of a strand in the order donor by donor.
     fn listed(
         &self,
         own: &Junctions,
         other: &Junctions,
         strand: Strand,
-        first: usize,
     ) -> Result<Vec<Junction>, Error> {
-        let sites = |kind: usize| {
-            let positions = own.positions[kind]
-                .iter()
-                .take(MOST_SITES)
-                .filter(|position| **position >= 0);
-            positions
-                .map(|position| i64::from(*position) + self.interval.start)
-                .collect::<Vec<_>>()
-        };
-        let (donors, acceptors) = (sites(first), sites(first + 1));
         let mut listed = Vec::new();
-        for (d, donor) in donors.iter().enumerate() {
-            for (a, acceptor) in acceptors.iter().enumerate() {
-                let (start, end) = if strand == Strand::Positive {
-                    (donor + 1, *acceptor)
-                } else {
-                    (acceptor + 1, *donor)
+        for (d, a, start, end) in own.pairs(strand, self.interval.start, MOST_SITES) {
+            let counts = |junctions: &Junctions, allele| {
+                let missing = Error::NotPredicted {
+                    output: OutputType::SpliceJunctions,
+                    allele,
+                    position: d.max(a),
                 };
-                if start <= 0 || start >= end {
-                    continue;
-                }
-                let counts = |junctions: &Junctions, allele| {
-                    let missing = Error::NotPredicted {
-                        output: OutputType::SpliceJunctions,
-                        allele,
-                        position: d.max(a),
-                    };
-                    junctions
-                        .counts(d, a, first / 2)
-                        .map(<[f32]>::to_vec)
-                        .ok_or(missing)
-                };
-                let (own, other) = (
-                    counts(own, Allele::Reference)?,
-                    counts(other, Allele::Alternate)?,
-                );
-                let change = |(own, other): (&f32, &f32)| {
-                    f16::from_f32((other + OFFSET).ln() - (own + OFFSET).ln())
-                        .to_f32()
-                        .abs()
-                };
-                listed.push(Junction {
-                    start,
-                    end,
-                    scores: own.iter().zip(&other).map(change).collect(),
-                });
-            }
+                junctions
+                    .counts(d, a, strand)
+                    .map(<[f32]>::to_vec)
+                    .ok_or(missing)
+            };
+            let (own, other) = (
+                counts(own, Allele::Reference)?,
+                counts(other, Allele::Alternate)?,
+            );
+            let change = |(own, other): (&f32, &f32)| {
+                f16::from_f32((other + OFFSET).ln() - (own + OFFSET).ln())
+                    .to_f32()
+                    .abs()
+            };
+            listed.push(Junction {
+                start,
+                end,
+                scores: own.iter().zip(&other).map(change).collect(),
+            });
         }
         Ok(listed)
     }

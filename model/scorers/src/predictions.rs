@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use genome::Strand;
+
 use crate::{Allele, Error, OutputType};
 
 /// Predictions for one allele, on the positive strand (see [`crate::strands`]), in float32, without padding tracks.
@@ -189,11 +191,52 @@ pub struct Junctions {
 }
 
 impl Junctions {
-    /// The tissues' counts of a pair of sites on strand `+` (0) or `-` (1); `None` where it is not held.
-    pub(crate) fn counts(&self, donor: usize, acceptor: usize, strand: usize) -> Option<&[f32]> {
+    /// The junctions of an interval that starts at base `start`, `+` before `-` and donor by donor, as the SDK lists them: strand,
+    /// first base of the intron, one after its last, and the tissues' counts.
+    pub fn listed(&self, start: i64) -> impl Iterator<Item = (Strand, i64, i64, &[f32])> {
+        let strands = [Strand::Positive, Strand::Negative].into_iter();
+        strands.flat_map(move |strand| {
+            let pairs = self.pairs(strand, start, self.sites).into_iter();
+            pairs.filter_map(move |(donor, acceptor, from, to)| {
+                Some((strand, from, to, self.counts(donor, acceptor, strand)?))
+            })
+        })
+    }
+
+    /// Pairs of the first `most` donors and acceptors of a strand with an intron between them: which they are, and where it lies.
+    pub(crate) fn pairs(
+        &self,
+        strand: Strand,
+        start: i64,
+        most: usize,
+    ) -> Vec<(usize, usize, i64, i64)> {
+        let first = 2 * usize::from(strand == Strand::Negative);
+        let sites = |kind: usize| {
+            let places = self.positions[kind].iter().take(most).enumerate();
+            let there = places.filter(|(_, place)| **place >= 0);
+            there.map(move |(at, place)| (at, i64::from(*place) + start))
+        };
+        let mut pairs = Vec::new();
+        for (donor, from) in sites(first) {
+            for (acceptor, to) in sites(first + 1) {
+                let (from, to) = match strand {
+                    Strand::Negative => (to + 1, from),
+                    _ => (from + 1, to),
+                };
+                if 0 < from && from < to {
+                    pairs.push((donor, acceptor, from, to));
+                }
+            }
+        }
+        pairs
+    }
+
+    /// The tissues' counts of a pair of sites on a strand; `None` where it is not held.
+    pub(crate) fn counts(&self, donor: usize, acceptor: usize, strand: Strand) -> Option<&[f32]> {
         if donor >= self.sites || acceptor >= self.sites {
             return None;
         }
+        let strand = usize::from(strand == Strand::Negative);
         let from = ((donor * self.sites + acceptor) * 2 + strand) * self.tissues;
         self.values.get(from..from + self.tissues)
     }

@@ -63,6 +63,12 @@ impl Tracks {
             .map(|(_, values)| values.as_slice())
     }
 
+    /// The further columns, in the SDK's order.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, &[Option<String>])> {
+        let columns = self.columns.iter();
+        columns.map(|(name, values)| (name.as_str(), values.as_slice()))
+    }
+
     /// The tracks of junctions as their scores have them: without strand, and with exactly these columns.
     pub(crate) fn for_junctions(&self) -> Self {
         const COLUMNS: [&str; 7] = [

@@ -1,14 +1,13 @@
 //! `alphagenome score-interval`.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use genome::alleles::{Bases, reverse_complement};
 use genome::fasta::Fasta;
-use genome::{Annotation, Interval, Strand};
+use genome::{Annotation, Interval};
 use inference::predictor::Predictor;
 use inference::scorer_list;
 use inference::scoring::refuses;
@@ -20,6 +19,7 @@ use super::arguments::{ModelArguments, OutputArguments, check_length, length, re
 use crate::batches;
 use crate::failures::Failure;
 use crate::output::{self, Output};
+use crate::regions::bed;
 use crate::work::Work;
 
 /// What `--help` ends with.
@@ -73,7 +73,10 @@ pub fn run(arguments: &IntervalArguments) -> Result<Outcome> {
     let (path, force) = (&arguments.output.out, arguments.output.force);
     let output = Output::table(path, force, "intervals make")?;
     let mut intervals = match &arguments.bed {
-        Some(path) => bed(path)?,
+        Some(path) => {
+            let regions = bed(path)?.into_iter();
+            regions.map(|region| region.interval).collect()
+        }
         None => arguments.region.clone(),
     };
     for interval in &mut intervals {
@@ -149,51 +152,12 @@ fn score(
         .iter()
         .map(|scorer| scorer.prepare(interval, annotation));
     let plans = plans.collect::<Result<Vec<_>, _>>()?;
-    let mut bases = genome.bases(interval)?;
-    if interval.negative_strand() {
-        reverse_complement(&mut bases);
-    }
     let outputs = scorers.iter().map(|scorer| scorer.output).collect();
-    let mut pass = predictor.run(&[&bases], &outputs, BTreeSet::new())?;
-    let raw = pass.raw.pop().context("one sequence came back")?;
-    let predictions = predictor.finished(raw, interval.negative_strand());
+    let predictions = predictor.predict_interval(genome, interval, &outputs)?;
     let scores = plans.iter().zip(scorers).map(|(plan, scorer)| {
         let tracks = predictor.tracks(scorer.output);
         let tracks = tracks.with_context(|| format!("the model has no {}", scorer.output))?;
         Ok(plan.score(&predictions, tracks)?)
     });
     output::table(&scores.collect::<Result<Vec<_>>>()?)
-}
-
-/// The intervals of a BED file: chromosome, start from 0, end, and a strand in the sixth column.
-fn bed(path: &Path) -> Result<Vec<Interval>> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let mut intervals = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let skipped = ["#", "track", "browser"]
-            .iter()
-            .any(|start| line.starts_with(start));
-        if skipped || line.trim().is_empty() {
-            continue;
-        }
-        let interval = || -> Option<Interval> {
-            let fields: Vec<_> = line.split_whitespace().collect();
-            let strand = fields
-                .get(5)
-                .map_or(Some(Strand::Unstranded), |text| Strand::parse(text))?;
-            let number = |at: usize| fields.get(at)?.parse().ok();
-            Interval::new(*fields.first()?, number(1)?, number(2)?, strand).ok()
-        };
-        let line = number + 1;
-        intervals.push(interval().with_context(|| {
-            format!(
-                "{}, line {line}: expected a chromosome, a start from 0, an end, and perhaps a name, a score and a strand",
-                path.display()
-            )
-        })?);
-    }
-    if intervals.is_empty() {
-        bail!("{}: has no interval", path.display());
-    }
-    Ok(intervals)
 }

@@ -1,0 +1,362 @@
+//! Predictions as files: a bigWig a track, arrays, or a long table.
+//!
+//! What no bigWig and no long table has a place for, contacts and junctions, goes into an archive of arrays beside.
+
+mod archive;
+mod bigwig;
+mod run;
+mod spool;
+mod table;
+mod target;
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use genome::Interval;
+use genome::fasta::Fasta;
+use scorers::{OutputType, Predictions};
+
+use self::archive::Archive;
+use self::bigwig::{Segment, Sizes};
+use self::spool::{Piece, Spool};
+use crate::output::parquet::Parquet;
+use crate::regions::{Region, Window};
+use crate::selection::{Selected, Selection};
+
+pub use run::Run;
+pub use target::Target;
+
+/// What is appended to names for either allele of a variant.
+pub const ALLELES: [&str; 2] = ["ref", "alt"];
+/// The table of tracks.
+const TRACKS: &str = "tracks.tsv";
+/// Contacts and junctions, where the rest is no archive.
+const PAIRS: &str = "contacts_and_junctions.npz";
+/// Characters of a name that go into a file's.
+const NAME: usize = 80;
+
+/// How predictions are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// A folder of bigWig files, one a track
+    Bigwig,
+    /// Arrays, one an output and region: .npz
+    Npz,
+    /// A long table: .parquet
+    Parquet,
+}
+
+/// A region, or the window of a variant, whose predictions are written.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Its name, which no other has.
+    pub name: String,
+    /// The bases that are kept.
+    pub interval: Interval,
+}
+
+/// Files in the making, in a folder of their own.
+pub struct Files {
+    folder: PathBuf,
+    selection: Selection,
+    alleles: &'static [&'static str],
+    sizes: Sizes,
+    spool: Spool,
+    body: Body,
+    /// Contacts and junctions.
+    pairs: Option<Archive>,
+    /// Pieces of the subject at hand.
+    pieces: Vec<Piece>,
+}
+
+enum Body {
+    /// Of regions, which share files: all pieces before.
+    Bigwig(Vec<Segment>),
+    Npz,
+    Parquet(Box<Parquet>),
+}
+
+impl Files {
+    /// Files of `form` in `folder`, which is there and empty; of both alleles of variants, or of regions.
+    ///
+    /// # Errors
+    /// Where they cannot be made, or a chromosome is too long for a bigWig.
+    pub fn create(
+        target: &Target,
+        selection: Selection,
+        variants: bool,
+        genome: &Fasta,
+    ) -> Result<Self> {
+        let folder = target.made();
+        let alleles: &[&str] = if variants { &ALLELES } else { &[] };
+        let (mut pairs, mut sizes) = (None, Sizes::new());
+        let body = match target.form {
+            Form::Bigwig => {
+                sizes = self::sizes(genome)?;
+                Body::Bigwig(Vec::new())
+            }
+            Form::Npz => {
+                pairs = Some(Archive::create(&folder.join("predictions"))?);
+                Body::Npz
+            }
+            Form::Parquet => {
+                let file = File::create(folder.join("predictions"))?;
+                Body::Parquet(Box::new(table::create(file, alleles)?))
+            }
+        };
+        Ok(Self {
+            spool: Spool::create(&target.spool())?,
+            pieces: Vec::new(),
+            folder,
+            selection,
+            alleles,
+            sizes,
+            body,
+            pairs,
+        })
+    }
+
+    /// Whether they are bigWig files.
+    pub fn are_bigwig(&self) -> bool {
+        matches!(self.body, Body::Bigwig(_))
+    }
+
+    /// Takes what is kept of a window of `subject`: predictions of the region, or of REF and ALT.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn take<'a>(
+        &mut self,
+        subject: &Subject,
+        window: &Window,
+        predictions: impl IntoIterator<Item = &'a Predictions>,
+    ) -> Result<()> {
+        for (allele, predictions) in predictions.into_iter().enumerate() {
+            for (output, selected) in &self.selection.0 {
+                let missing = || format!("the model gave no {output}");
+                if is_paired(*output) {
+                    let archive = match &mut self.pairs {
+                        Some(archive) => archive,
+                        None => self
+                            .pairs
+                            .insert(Archive::create(&self.folder.join(PAIRS))?),
+                    };
+                    let key = key(&subject.name, self.alleles, allele, *output);
+                    pair(archive, &key, window, predictions, (*output, selected))
+                        .with_context(missing)?;
+                    continue;
+                }
+                let track = predictions.tracks.get(output).with_context(missing)?;
+                let own = (*output, allele);
+                self.pieces
+                    .extend(self.spool.put(own, window, track, selected)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends `subject`, all windows of which are taken.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn end(&mut self, subject: &Subject) -> Result<()> {
+        let pieces = std::mem::take(&mut self.pieces);
+        match &mut self.body {
+            Body::Bigwig(all) => {
+                let own = pieces.into_iter();
+                let own = own.map(|piece| Segment::new(piece, &subject.interval, &self.sizes));
+                if self.alleles.is_empty() {
+                    all.extend(own);
+                    return Ok(());
+                }
+                let folder = self.folder.join(&subject.name);
+                fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
+                let own: Vec<_> = own.collect();
+                self.bigwigs(&folder, &own)?;
+            }
+            Body::Npz => {
+                if let Some(archive) = &mut self.pairs {
+                    let all: BTreeSet<_> =
+                        pieces.iter().map(|own| (own.allele, own.output)).collect();
+                    for (allele, output) in all {
+                        let own = pieces.iter();
+                        let own = own.filter(|own| (own.allele, own.output) == (allele, output));
+                        let key = key(&subject.name, self.alleles, allele, output);
+                        archive.track(&key, &self.spool, &own.collect::<Vec<_>>())?;
+                    }
+                }
+            }
+            Body::Parquet(table) => {
+                table::append(table, subject, &pieces, &self.selection, &self.spool)?;
+            }
+        }
+        self.spool.clear();
+        Ok(())
+    }
+
+    /// Writes a file for each track and allele.
+    fn bigwigs(&self, folder: &Path, segments: &[Segment]) -> Result<()> {
+        for (output, selected) in &self.selection.0 {
+            if is_paired(*output) {
+                continue;
+            }
+            for (place, at) in selected.kept.iter().enumerate() {
+                for allele in 0..self.alleles.len().max(1) {
+                    let name = file_name(*output, selected, *at, self.alleles.get(allele));
+                    let track = (*output, allele, place);
+                    bigwig::write(
+                        &folder.join(name),
+                        &self.sizes,
+                        &self.spool,
+                        segments,
+                        track,
+                    )?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn finish(mut self) -> Result<()> {
+        let mut columns = Vec::new();
+        match std::mem::replace(&mut self.body, Body::Npz) {
+            Body::Bigwig(mut all) => {
+                let place = |segment: &Segment| {
+                    let bases = &segment.bases;
+                    (bases.chromosome.clone(), bases.start, segment.piece.start)
+                };
+                all.sort_by_cached_key(place);
+                if self.alleles.is_empty() {
+                    self.bigwigs(&self.folder, &all)?;
+                }
+                columns = self.file_columns();
+            }
+            Body::Npz => {}
+            Body::Parquet(table) => table.finish()?.sync_data()?,
+        }
+        if let Some(archive) = self.pairs.take() {
+            archive.finish()?;
+        }
+        let path = self.folder.join(TRACKS);
+        let file = File::create(&path).with_context(|| path.display().to_string())?;
+        let mut out = BufWriter::new(file);
+        self.selection.write(&columns, &mut out)?;
+        Ok(out.into_inner()?.sync_data()?)
+    }
+
+    /// Names of files as columns of the table of tracks.
+    fn file_columns(&self) -> Vec<(&'static str, Vec<String>)> {
+        let files = |allele: Option<&&'static str>| {
+            let rows = self.selection.0.iter().flat_map(move |(output, selected)| {
+                selected
+                    .kept
+                    .iter()
+                    .map(move |at| match is_paired(*output) {
+                        true => PAIRS.to_owned(),
+                        false => file_name(*output, selected, *at, allele),
+                    })
+            });
+            rows.collect()
+        };
+        match self.alleles {
+            [own, other] => vec![
+                ("file_ref", files(Some(own))),
+                ("file_alt", files(Some(other))),
+            ],
+            _ => vec![("file", files(None))],
+        }
+    }
+}
+
+/// Whether an output's values belong to pairs of places.
+#[must_use]
+pub fn is_paired(output: OutputType) -> bool {
+    [OutputType::ContactMaps, OutputType::SpliceJunctions].contains(&output)
+}
+
+fn pair(
+    archive: &mut Archive,
+    key: &str,
+    window: &Window,
+    predictions: &Predictions,
+    (output, selected): (OutputType, &Selected),
+) -> Result<()> {
+    match (output, &predictions.contact_maps, &predictions.junctions) {
+        (OutputType::ContactMaps, Some(map), _) => archive.contacts(key, window, map, selected)?,
+        (_, _, Some(junctions)) => archive.junctions(key, window, junctions, selected)?,
+        _ => bail!("there is none"),
+    }
+    Ok(())
+}
+
+/// The key of an array: `region/ATAC`, `variant/ref/ATAC`.
+fn key(name: &str, alleles: &[&str], allele: usize, output: OutputType) -> String {
+    match alleles.get(allele) {
+        Some(allele) => format!("{name}/{allele}/{output}"),
+        None => format!("{name}/{output}"),
+    }
+}
+
+/// The name of a track's file: `rna_seq.3.UBERON_0001114_polyA_plus_RNA-seq.plus.bw`.
+fn file_name(output: OutputType, selected: &Selected, at: usize, allele: Option<&&str>) -> String {
+    let (name, strand) = (&selected.tracks.names()[at], selected.tracks.strands()[at]);
+    let strand = match strand {
+        genome::Strand::Positive => ".plus",
+        genome::Strand::Negative => ".minus",
+        genome::Strand::Unstranded => "",
+    };
+    let allele = allele
+        .map(|allele| format!(".{allele}"))
+        .unwrap_or_default();
+    let (output, name) = (output.name().to_lowercase(), safe_name(name));
+    format!("{output}.{at}.{name}{strand}{allele}.bw")
+}
+
+/// A name that every file system takes.
+#[must_use]
+pub fn safe_name(name: &str) -> String {
+    let safe = |c: char| match c {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' | '+' => c,
+        _ => '_',
+    };
+    name.chars().take(NAME).map(safe).collect()
+}
+
+/// Lengths of chromosomes.
+fn sizes(genome: &Fasta) -> Result<Sizes> {
+    let mut sizes = Sizes::new();
+    for name in genome.names() {
+        let length = genome.length(name)?;
+        let length = u32::try_from(length)
+            .with_context(|| format!("{name} has {length} bp, more than a bigWig can hold"))?;
+        sizes.insert(name.clone(), length);
+    }
+    Ok(sizes)
+}
+
+/// Fails where two regions share a base, of which a bigWig holds one value alone, or one has none that is on its chromosome.
+///
+/// # Errors
+/// Names the two regions.
+pub fn check_overlaps(regions: &[Region]) -> Result<()> {
+    let mut sorted: Vec<_> = regions.iter().collect();
+    sorted.sort_by_key(|region| (&region.interval.chromosome, region.interval.start));
+    for pair in sorted.windows(2) {
+        if pair[0].interval.overlaps(&pair[1].interval) {
+            bail!(
+                "{} and {} overlap, and a bigWig has one value a base: merge them, or write --format npz or parquet",
+                pair[0].interval,
+                pair[1].interval
+            );
+        }
+    }
+    Ok(())
+}

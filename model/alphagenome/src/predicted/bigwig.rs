@@ -1,0 +1,152 @@
+//! A track as a bigWig file.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use bigtools::{
+    BBIDataProcessor, BBIDataSource, BBIProcessError, BigWigWrite, ProcessDataError, Value,
+};
+use genome::Interval;
+use scorers::OutputType;
+use tokio::runtime::{Builder, Runtime};
+
+use super::spool::{Piece, Spool};
+
+/// Lengths of the chromosomes.
+pub type Sizes = HashMap<String, u32>;
+
+/// A bigWig's last four bytes.
+const MAGIC: u32 = 0x888f_fc26;
+
+/// A piece, and the bases of it that are written.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// The bases.
+    pub bases: Interval,
+    /// The values.
+    pub piece: Piece,
+}
+
+impl Segment {
+    /// What of the piece lies in `bases` and on the chromosome.
+    pub fn new(piece: Piece, bases: &Interval, sizes: &Sizes) -> Self {
+        let length = sizes.get(&bases.chromosome).copied().unwrap_or(0);
+        let bases = Interval {
+            start: bases.start.max(0),
+            end: bases.end.min(i64::from(length)),
+            ..bases.clone()
+        };
+        Self { bases, piece }
+    }
+
+    fn values(&self, spool: &Spool, track: usize) -> io::Result<impl Iterator<Item = Value>> {
+        let values = spool.track(&self.piece, track)?;
+        Ok(values.into_iter().enumerate().filter_map(|(bin, value)| {
+            let (start, end) = self.piece.bases(bin);
+            let (start, end) = (start.max(self.bases.start), end.min(self.bases.end));
+            let value = Value {
+                start: u32::try_from(start).ok()?,
+                end: u32::try_from(end).ok()?,
+                value,
+            };
+            (start < end && value.value.is_finite()).then_some(value)
+        }))
+    }
+}
+
+/// The values of a track, in the order of chromosomes and bases.
+struct Source<'a> {
+    spool: &'a Spool,
+    track: usize,
+    segments: &'a [&'a Segment],
+}
+
+impl BBIDataSource for Source<'_> {
+    type Value = Value;
+    type Error = io::Error;
+
+    fn process_to_bbi<
+        P: BBIDataProcessor<Value = Value> + Send + 'static,
+        Start: FnMut(String) -> Result<P, ProcessDataError>,
+        Advance: FnMut(P),
+    >(
+        &mut self,
+        runtime: &Runtime,
+        start: &mut Start,
+        advance: &mut Advance,
+    ) -> Result<(), BBIProcessError<io::Error>> {
+        runtime.block_on(async {
+            let mut open: Option<(P, &str, Value)> = None;
+            for segment in self.segments {
+                let chromosome = segment.bases.chromosome.as_str();
+                for value in segment.values(self.spool, self.track)? {
+                    open = Some(match open.take() {
+                        Some((mut writer, name, last))
+                            if name == chromosome && last.end == value.start =>
+                        {
+                            writer.do_process(last, Some(&value)).await?;
+                            (writer, name, value)
+                        }
+                        // A gap is closed as a chromosome is: within one, the crate's zoom levels carry the value after a gap into it.
+                        before => {
+                            if let Some((mut writer, _, last)) = before {
+                                writer.do_process(last, None).await?;
+                                advance(writer);
+                            }
+                            (start(chromosome.to_owned())?, chromosome, value)
+                        }
+                    });
+                }
+            }
+            let Some((mut writer, _, last)) = open else {
+                // The crate panics on a file without values.
+                let error = io::Error::other("the track has no finite value");
+                return Err(BBIProcessError::SourceError(error));
+            };
+            writer.do_process(last, None).await?;
+            advance(writer);
+            Ok(())
+        })
+    }
+}
+
+/// Writes the track that is the `track`-th of those selected of `output` and `allele`. `segments` stand in the order of
+/// chromosomes and bases, and do not overlap.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub fn write(
+    path: &Path,
+    sizes: &Sizes,
+    spool: &Spool,
+    segments: &[Segment],
+    (output, allele, track): (OutputType, usize, usize),
+) -> Result<()> {
+    let named = || path.display().to_string();
+    let own = segments.iter();
+    let own = own.filter(|own| own.piece.output == output && own.piece.allele == allele);
+    let segments: Vec<_> = own.collect();
+    let source = Source {
+        spool,
+        track,
+        segments: &segments,
+    };
+    let mut writer = BigWigWrite::create_file(path, sizes.clone()).with_context(named)?;
+    // Its buffers are small, and a folder for temporary files may be too.
+    writer.options.inmemory = true;
+    let runtime = Builder::new_current_thread().build()?;
+    writer.write(source, runtime).with_context(named)?;
+    // The crate does not say whether the last block came to the disk; the last four bytes tell.
+    let mut file = File::open(path).with_context(named)?;
+    let mut end = [0; 4];
+    file.seek(SeekFrom::End(-4))
+        .and_then(|_| file.read_exact(&mut end))
+        .with_context(named)?;
+    if u32::from_ne_bytes(end) != MAGIC {
+        bail!("{}: could not be written to its end", named());
+    }
+    file.sync_data().with_context(named)
+}

@@ -1,0 +1,154 @@
+//! From regions and variants to files, one after the other.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use genome::fasta::Fasta;
+use genome::variants::Variants;
+use genome::{Error, Variant};
+use inference::alleles::AllelesRequest;
+use inference::predictor::Predictor;
+use inference::scoring::refuses;
+use inference::tables::Tables;
+use scorers::{Behaviour, sites};
+use terminal::Progress;
+
+use super::{Files, Subject, Target, safe_name};
+use crate::failures::{self, Failure};
+use crate::regions::{Names, Region, Window};
+use crate::selection::Selection;
+
+/// Everything that is open.
+pub struct Run {
+    /// The model.
+    pub predictor: Predictor,
+    /// The genome.
+    pub genome: Fasta,
+    /// Genes and splice sites.
+    pub tables: Tables,
+    /// Whose behaviour is wanted.
+    pub behaviour: Behaviour,
+    /// Outputs and tracks.
+    pub selection: Selection,
+    /// What is written.
+    pub files: Files,
+    /// Names that are taken.
+    pub names: Names,
+    /// What cannot be predicted.
+    pub failures: Vec<Failure>,
+    /// Passes.
+    pub progress: Progress,
+}
+
+impl Run {
+    /// Predicts a region, window by window.
+    ///
+    /// # Errors
+    /// Where the model cannot be run on it, or a file cannot be written.
+    pub fn region(&mut self, region: &Region, windows: &[Window]) -> Result<()> {
+        let subject = Subject {
+            // A key of an archive is the name of a file to whoever unpacks it.
+            name: self.names.take(&region.name.replace(['/', '\\'], "_")),
+            interval: region.interval.clone(),
+        };
+        let outputs = self.selection.outputs();
+        for window in windows {
+            let predictions = self
+                .predictor
+                .predict_interval(&self.genome, &window.seen, &outputs)
+                .with_context(|| subject.name.clone())?;
+            self.files.take(&subject, window, [&predictions])?;
+            self.progress.add(1);
+        }
+        self.files.end(&subject)
+    }
+
+    /// Predicts both alleles of a variant, as `predict_variant` does.
+    ///
+    /// # Errors
+    /// Where the variant or the genome does not fit the window, and as [`Run::region`].
+    pub fn variant(&mut self, variant: &Variant, window: &Window) -> Result<()> {
+        let seen = &window.seen;
+        let genes = self.tables.annotation.as_ref();
+        let mut bodies = genes.map_or_else(Vec::new, |genes| {
+            sites::gene_bodies(genes, seen, variant, self.behaviour)
+        });
+        // Where no gene overlaps, every place may be a site.
+        if bodies.is_empty() {
+            bodies.push(0..seen.width() as usize);
+        }
+        let request = AllelesRequest {
+            outputs: self.selection.outputs(),
+            splice_sites: &self.tables.splice_sites,
+            bodies,
+            most_sites: sites::MOST,
+            behaviour: self.behaviour,
+            stitching: true,
+        };
+        let both = self
+            .predictor
+            .predict_variant(&self.genome, seen, variant, &request)?;
+        let name = variant.to_string();
+        let name = match self.files.are_bigwig() {
+            true => safe_name(&name),
+            false => name,
+        };
+        let subject = Subject {
+            name: self.names.take(&name),
+            interval: window.kept.clone(),
+        };
+        self.files.take(&subject, window, &both)?;
+        self.files.end(&subject)?;
+        self.progress.add(1);
+        Ok(())
+    }
+
+    /// Predicts the variants of a file, each in its window. Those that cannot be predicted are kept for the table of failures.
+    ///
+    /// # Errors
+    /// Where the run cannot go on.
+    pub fn file(&mut self, path: &Path, window: impl Fn(&Variant) -> Result<Window>) -> Result<()> {
+        for allele in Variants::open(path)? {
+            let (subject, id, line, reason) = match allele {
+                Err(Error::Line { line, reason, .. }) => (String::new(), None, line, reason),
+                Err(error) => return Err(error.into()),
+                Ok(allele) => {
+                    let variant = &allele.variant;
+                    let done = window(variant).and_then(|window| self.variant(variant, &window));
+                    match done {
+                        Ok(()) => continue,
+                        Err(error) if refuses(&error) => {
+                            let reason = terminal::message(&error);
+                            (variant.to_string(), allele.id, allele.line, reason)
+                        }
+                        Err(error) => return Err(error.context(variant.to_string())),
+                    }
+                }
+            };
+            self.progress.add(1);
+            self.failures.push(Failure {
+                subject,
+                id,
+                line: Some(line),
+                reason,
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes what is left, and gives everything its name.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn finish(self, target: &Target) -> Result<()> {
+        self.files.finish()?;
+        if !self.failures.is_empty() {
+            let mut out = failures::begin(&target.failures())?;
+            for failure in &self.failures {
+                failure.write(&mut out)?;
+            }
+            out.into_inner()?.sync_data()?;
+        }
+        target.publish()
+    }
+}

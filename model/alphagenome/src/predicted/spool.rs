@@ -1,0 +1,141 @@
+//! Predictions on their way to files. They wait on disk, so that memory stays with one window: a bigWig needs all values of one
+//! track, and the model gives all tracks of one window.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use scorers::{OutputType, Track};
+
+use crate::regions::Window;
+use crate::selection::Selected;
+
+/// Bins of a piece at most.
+const BINS: usize = 4096;
+
+/// A file of pieces.
+pub struct Spool {
+    file: File,
+    length: u64,
+}
+
+/// Values `[tracks, bins]` of one output.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// The output.
+    pub output: OutputType,
+    /// Which allele, from 0; 0 where there is no variant.
+    pub allele: usize,
+    /// First base of the first bin.
+    pub start: i64,
+    /// How many bins.
+    pub bins: usize,
+    tracks: usize,
+    offset: u64,
+}
+
+impl Piece {
+    /// How many tracks.
+    pub fn tracks(&self) -> usize {
+        self.tracks
+    }
+
+    /// First base of a bin, and one after its last.
+    pub fn bases(&self, bin: usize) -> (i64, i64) {
+        let width = self.output.resolution();
+        let start = self.start + (bin * width) as i64;
+        (start, start + width as i64)
+    }
+}
+
+impl Spool {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// Where the file cannot be made.
+    pub fn create(path: &Path) -> Result<Self> {
+        let mut options = File::options();
+        let options = options.read(true).write(true).create(true).truncate(true);
+        let file = options.open(path);
+        Ok(Self {
+            file: file.with_context(|| path.display().to_string())?,
+            length: 0,
+        })
+    }
+
+    /// Takes the bins of `track` that the window keeps, of the selected tracks.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn put(
+        &mut self,
+        (output, allele): (OutputType, usize),
+        window: &Window,
+        track: &Track,
+        selected: &Selected,
+    ) -> Result<Vec<Piece>> {
+        let resolution = output.resolution();
+        let bins = window.bins(resolution);
+        let mut pieces = Vec::new();
+        for first in bins.clone().step_by(BINS) {
+            let count = BINS.min(bins.end - first);
+            let tracks = selected.kept.len();
+            let mut values = vec![[0; 4]; tracks * count];
+            for at in 0..count {
+                let row = track.row(first + at);
+                let row = row.with_context(|| format!("the model gave no bin of {output}"))?;
+                for (place, track) in selected.kept.iter().enumerate() {
+                    values[place * count + at] = row[*track].to_le_bytes();
+                }
+            }
+            let offset = self.length;
+            self.length += (4 * values.len()) as u64;
+            self.file.seek(SeekFrom::Start(offset))?;
+            self.file
+                .write_all(values.as_flattened())
+                .context("a file of predictions in the making")?;
+            pieces.push(Piece {
+                output,
+                allele,
+                start: window.first_base(resolution, first),
+                bins: count,
+                tracks,
+                offset,
+            });
+        }
+        Ok(pieces)
+    }
+
+    /// The values of one of the selected tracks.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn track(&self, piece: &Piece, track: usize) -> io::Result<Vec<f32>> {
+        self.read(piece.offset + (4 * track * piece.bins) as u64, piece.bins)
+    }
+
+    /// The values of all of them, `[bins, tracks]`.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn rows(&self, piece: &Piece) -> io::Result<Vec<f32>> {
+        let Piece { tracks, bins, .. } = *piece;
+        let values = self.read(piece.offset, tracks * bins)?;
+        let places = (0..bins).flat_map(|bin| (0..tracks).map(move |track| track * bins + bin));
+        Ok(places.map(|at| values[at]).collect())
+    }
+
+    fn read(&self, offset: u64, count: usize) -> io::Result<Vec<f32>> {
+        let mut bytes = vec![[0; 4]; count];
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(bytes.as_flattened_mut())?;
+        Ok(bytes.into_iter().map(f32::from_le_bytes).collect())
+    }
+
+    /// Forgets all pieces.
+    pub fn clear(&mut self) {
+        self.length = 0;
+    }
+}

@@ -1,0 +1,77 @@
+//! Predictions as a long Parquet table: a row a bin and track.
+
+use std::fs::File;
+
+use anyhow::Result;
+use parquet::data_type::ByteArray;
+
+use super::Subject;
+use super::spool::{Piece, Spool};
+use crate::output::parquet::{Cell, Kind, Parquet};
+use crate::selection::Selection;
+
+/// Columns before the values.
+const COLUMNS: [(&str, Kind); 8] = [
+    ("region", Kind::Text),
+    ("chromosome", Kind::Text),
+    ("start", Kind::Integer),
+    ("end", Kind::Integer),
+    ("output_type", Kind::Text),
+    ("track", Kind::Integer),
+    ("track_name", Kind::Text),
+    ("track_strand", Kind::Text),
+];
+
+/// A table in the making, with a column of values for each of `alleles`.
+pub fn create(file: File, alleles: &[&str]) -> Result<Parquet> {
+    let mut columns = COLUMNS.to_vec();
+    match alleles {
+        [] => columns.push(("value", Kind::Real)),
+        _ => {
+            columns[0].0 = "variant_id";
+            columns.extend(alleles.iter().map(|allele| (*allele, Kind::Real)));
+        }
+    }
+    Parquet::new(file, &columns)
+}
+
+/// Appends the rows of a region or variant: output by output, track by track, along the chromosome.
+pub fn append(
+    table: &mut Parquet,
+    subject: &Subject,
+    pieces: &[Piece],
+    selection: &Selection,
+    spool: &Spool,
+) -> Result<()> {
+    let chromosome = ByteArray::from(subject.interval.chromosome.as_str());
+    let name = ByteArray::from(subject.name.as_str());
+    for (output, selected) in &selection.0 {
+        let own: Vec<_> = pieces.iter().filter(|own| own.output == *output).collect();
+        let output = ByteArray::from(output.name());
+        for (place, at) in selected.kept.iter().enumerate() {
+            let track = ByteArray::from(selected.tracks.names()[*at].as_str());
+            let strand = ByteArray::from(selected.tracks.strands()[*at].as_str());
+            for first in own.iter().filter(|piece| piece.allele == 0) {
+                let same = own.iter().filter(|piece| piece.start == first.start);
+                let values = same.map(|piece| spool.track(piece, place));
+                let values = values.collect::<Result<Vec<_>, _>>()?;
+                for bin in 0..first.bins {
+                    let (start, end) = first.bases(bin);
+                    let cells = [
+                        Cell::Text(&name),
+                        Cell::Text(&chromosome),
+                        Cell::Integer(start),
+                        Cell::Integer(end),
+                        Cell::Text(&output),
+                        Cell::Integer(*at as i64),
+                        Cell::Text(&track),
+                        Cell::Text(&strand),
+                    ];
+                    let values = values.iter().map(|values| Cell::Real(values[bin]));
+                    table.row(cells.into_iter().chain(values))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}

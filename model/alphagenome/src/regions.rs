@@ -1,0 +1,213 @@
+//! Regions to predict, and the windows that the model sees for them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use genome::fasta::Fasta;
+use genome::{Interval, Strand};
+use model::sequence::LENGTH_STEP;
+
+/// Bases that are wanted, and what they are called.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Region {
+    /// The name: that of the file, or the interval as the SDK writes it.
+    pub name: String,
+    /// The bases.
+    pub interval: Interval,
+}
+
+impl Region {
+    /// A region called by its interval.
+    pub fn new(interval: Interval) -> Self {
+        let name = interval.to_string();
+        Self { name, interval }
+    }
+}
+
+/// What the model sees in one pass, and what is kept of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// The bases that the model sees.
+    pub seen: Interval,
+    /// Those of them whose predictions are kept.
+    pub kept: Interval,
+}
+
+impl Window {
+    /// The bins of `resolution` base pairs that are kept: each that has a base of what is kept.
+    pub fn bins(&self, resolution: usize) -> std::ops::Range<usize> {
+        let offset = |base: i64| (base - self.seen.start) as usize;
+        let (from, to) = (offset(self.kept.start), offset(self.kept.end));
+        from / resolution..to.div_ceil(resolution)
+    }
+
+    /// The first base of a bin.
+    pub fn first_base(&self, resolution: usize, bin: usize) -> i64 {
+        self.seen.start + (bin * resolution) as i64
+    }
+}
+
+/// The windows of `length` base pairs for a region: one around its centre (`Interval.resize`) where it is not longer.
+///
+/// A longer region is tiled. Near the ends of a window the model lacks what lies beyond, so that a quarter of the window is
+/// dropped at either end, rounded down to whole bins of 2,048 bp, and the middle is kept; the first tile begins with the
+/// region. Tiles lie whole bins of every resolution apart.
+pub fn windows(region: &Interval, length: i64) -> Vec<Window> {
+    if region.width() <= length {
+        return vec![Window {
+            seen: region.resize(length),
+            kept: region.clone(),
+        }];
+    }
+    let margin = margin(length);
+    let step = length - 2 * margin;
+    let starts = (region.start..region.end).step_by(step as usize);
+    let tiles = starts.map(|start| Window {
+        seen: Interval {
+            start: start - margin,
+            end: start - margin + length,
+            ..region.clone()
+        },
+        kept: Interval {
+            start,
+            end: (start + step).min(region.end),
+            ..region.clone()
+        },
+    });
+    tiles.collect()
+}
+
+/// What is dropped at either end of a tile.
+pub fn margin(length: i64) -> i64 {
+    let bin = LENGTH_STEP as i64;
+    length / 4 / bin * bin
+}
+
+/// Fails where the genome has none of the bases of a window.
+///
+/// # Errors
+/// Names the region, and how long the chromosome is.
+pub fn check(region: &Region, windows: &[Window], genome: &Fasta) -> Result<()> {
+    let length = genome.length(&region.interval.chromosome)?;
+    let kept = &region.interval;
+    if kept.width() == 0 {
+        bail!("{}: the region has no base", region.name);
+    }
+    let apart = |interval: &Interval| interval.start >= length || interval.end <= 0;
+    if apart(kept) || windows.iter().any(|window| apart(&window.seen)) {
+        bail!(
+            "{}: reaches too far beyond {}, which has {length} bp",
+            kept,
+            kept.chromosome
+        );
+    }
+    Ok(())
+}
+
+/// The regions of a BED file: chromosome, start from 0, end; a name in the fourth column and a strand in the sixth.
+///
+/// # Errors
+/// Where it cannot be read, a line has no interval, or there is none.
+pub fn bed(path: &Path) -> Result<Vec<Region>> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let mut regions = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let skipped = ["#", "track", "browser"]
+            .iter()
+            .any(|start| line.starts_with(start));
+        if skipped || line.trim().is_empty() {
+            continue;
+        }
+        let fields: Vec<_> = match line.contains('\t') {
+            true => line.split('\t').map(str::trim).collect(),
+            false => line.split_whitespace().collect(),
+        };
+        let interval = || -> Option<Interval> {
+            let strand = fields
+                .get(5)
+                .map_or(Some(Strand::Unstranded), |text| Strand::parse(text))?;
+            let number = |at: usize| fields.get(at)?.parse().ok();
+            Interval::new(*fields.first()?, number(1)?, number(2)?, strand).ok()
+        };
+        let line = number + 1;
+        let interval = interval().with_context(|| {
+            format!(
+                "{}, line {line}: expected a chromosome, a start from 0, an end, and perhaps a name, a score and a strand",
+                path.display()
+            )
+        })?;
+        let mut region = Region::new(interval);
+        if let Some(name) = fields.get(3).filter(|name| !["", "."].contains(*name)) {
+            (*name).clone_into(&mut region.name);
+        }
+        regions.push(region);
+    }
+    if regions.is_empty() {
+        bail!("{}: has no interval", path.display());
+    }
+    Ok(regions)
+}
+
+/// Names that no two share: what comes later under a name gets a number.
+#[derive(Debug, Default)]
+pub struct Names(BTreeSet<String>);
+
+impl Names {
+    /// The name, or with `.2`, `.3` and so on.
+    pub fn take(&mut self, name: &str) -> String {
+        let mut own = name.to_owned();
+        let mut number = 2;
+        while !self.0.insert(own.clone()) {
+            own = format!("{name}.{number}");
+            number += 1;
+        }
+        own
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interval(start: i64, end: i64) -> Interval {
+        Interval::new("chr1", start, end, Strand::Unstranded).unwrap()
+    }
+
+    #[test]
+    fn a_region_that_fits_has_one_window_around_it() {
+        let [window] = &windows(&interval(1000, 1301), 2048)[..] else {
+            panic!("one window")
+        };
+        assert_eq!(window.seen, interval(1000, 1301).resize(2048));
+        assert_eq!(window.bins(1).len(), 301);
+        // 127 is 1000 - 873 base pairs from the window's start, so that the last base of the first bin is kept.
+        assert_eq!(window.seen.start, 127);
+        assert_eq!(window.bins(128), 6..10);
+        assert_eq!(window.first_base(128, 6), 127 + 6 * 128);
+    }
+
+    #[test]
+    fn tiles_cover_a_region_once_and_keep_their_middle() {
+        let region = interval(500, 40_000);
+        let tiles = windows(&region, 16_384);
+        assert_eq!(margin(16_384), 4096);
+        let mut next = region.start;
+        for tile in &tiles {
+            assert_eq!(tile.kept.start, next);
+            assert_eq!(tile.seen.width(), 16_384);
+            assert_eq!((tile.kept.start - tile.seen.start) % 2048, 0);
+            assert!(tile.kept.start - tile.seen.start >= 4096);
+            assert!(tile.seen.end - tile.kept.end >= 4096);
+            next = tile.kept.end;
+        }
+        assert_eq!((next, tiles.len()), (region.end, 5));
+    }
+
+    #[test]
+    fn names_stay_apart() {
+        let mut names = Names::default();
+        let taken = ["a", "b", "a", "a.2", "a"].map(|name| names.take(name));
+        assert_eq!(taken, ["a", "b", "a.2", "a.2.2", "a.3"]);
+    }
+}
