@@ -18,23 +18,20 @@ mod panels;
 mod path;
 mod plot;
 mod provenance;
-mod scale;
+pub mod scale;
 mod section;
+pub mod shell;
 mod summary;
 mod table;
-mod text;
+pub mod text;
 mod variants;
 
 use crate::result::Report;
 pub use path::path;
-use text::escape;
 
 const STYLE: &str = include_str!("html/report.css");
-const SCRIPT: &str = include_str!("html/report.js");
 /// What the words of the page mean.
 const GUIDE: &str = include_str!("html/guide.html");
-/// Nothing is loaded from anywhere, and a browser holds the page to it.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
 /// Outputs with panels at most: predictions first, then taps that fail.
 const SECTIONS: usize = 120;
@@ -85,14 +82,7 @@ pub fn write(reports: &[Report]) -> String {
     body.push_str(&provenance::section(reports));
     body.push_str(GUIDE);
     body.push_str("</main>\n");
-    let title = escape(&summary::title(reports));
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n{body}<script>\n{SCRIPT}</script>\n</body>\n</html>\n"
-    )
+    shell::page(&summary::title(reports), STYLE, &body)
 }
 
 /// The outputs that get a section, and how many do not.

@@ -4,17 +4,15 @@ use super::plot::Plot;
 use super::scale::Scale;
 use super::table::{Cell, Table, numbers, words};
 use super::text::escape;
-use super::{POLICY, STYLE};
+use super::{STYLE, shell};
 use crate::bisect::{Case, Report, Row};
 use crate::report::path::{cells, clean, finding};
 
 /// The page.
 pub fn path(report: &Report) -> String {
-    let sides = escape(&format!(
-        "{} against {}",
-        report.candidate, report.recording
-    ));
+    let sides = format!("{} against {}", report.candidate, report.recording);
     let title = format!("Where the error arises: {sides}");
+    let sides = escape(&sides);
     let mut body =
         format!("<header><h1>Where the error arises</h1>\n<p class=\"line found\">{sides}</p>\n");
     for line in [Some(&report.made_by), report.floor.as_ref()]
@@ -27,13 +25,9 @@ pub fn path(report: &Report) -> String {
     for case in &report.cases {
         body.push_str(&section(report, case));
     }
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
-         <style>\n{STYLE}header {{ padding-top: 26px; }}\n</style>\n</head>\n<body>\n{body}</main>\n</body>\n</html>\n"
-    )
+    body.push_str("</main>\n");
+    let style = format!("{STYLE}header {{ padding-top: 26px; }}\n");
+    shell::page(&title, &style, &body)
 }
 
 /// One case: what was found, the drawing, the evidence, the figures.

@@ -4,7 +4,7 @@ use super::text::{power_of_ten, scientific};
 
 /// Maps values to 0..=1.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Scale {
+pub enum Scale {
     /// Equal steps.
     Linear(f64, f64),
     /// Equal factors; both ends are positive.
@@ -12,11 +12,11 @@ pub(super) enum Scale {
 }
 
 /// A value with its label.
-pub(super) type Tick = (f64, String);
+pub type Tick = (f64, String);
 
 impl Scale {
     /// A linear scale with a little room around the values, which are finite; none without values.
-    pub(super) fn linear(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub fn linear(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let (lo, hi) = range(values)?;
         let room = match hi - lo {
             0.0 if lo == 0.0 => 1.0,
@@ -27,13 +27,13 @@ impl Scale {
     }
 
     /// A linear scale from zero.
-    pub(super) fn from_zero(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub fn from_zero(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let (_, hi) = range(values)?;
         Some(Self::Linear(0.0, if hi > 0.0 { hi * 1.08 } else { 1.0 }))
     }
 
     /// A logarithmic scale with a little room around the positive ones of the values; none without such.
-    pub(super) fn log(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub fn log(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let (lo, hi) = range(values.into_iter().filter(|&x| x > 0.0))?;
         let lo = lo.max(hi * 1e-12).max(f64::MIN_POSITIVE * 4.0);
         let room = (hi / lo).powf(0.04).max(1.3);
@@ -41,7 +41,7 @@ impl Scale {
     }
 
     /// Where `x` stands between the ends, 0 to 1.
-    pub(super) fn at(self, x: f64) -> f64 {
+    pub fn at(self, x: f64) -> f64 {
         let share = match self {
             Self::Linear(lo, hi) => (x - lo) / (hi - lo),
             Self::Log(lo, hi) => (x / lo).ln() / (hi / lo).ln(),
@@ -54,14 +54,14 @@ impl Scale {
     }
 
     /// Both ends.
-    pub(super) fn ends(self) -> (f64, f64) {
+    pub fn ends(self) -> (f64, f64) {
         match self {
             Self::Linear(lo, hi) | Self::Log(lo, hi) => (lo, hi),
         }
     }
 
     /// About `wanted` ticks at round values.
-    pub(super) fn ticks(self, wanted: usize) -> Vec<Tick> {
+    pub fn ticks(self, wanted: usize) -> Vec<Tick> {
         match self {
             Self::Linear(lo, hi) => linear_ticks(lo, hi, wanted),
             Self::Log(lo, hi) => log_ticks(lo, hi, wanted),

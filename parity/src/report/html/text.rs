@@ -5,7 +5,8 @@ use std::fmt::Write;
 use parity_stats::Stat;
 
 /// `text` with what HTML and SVG give a meaning replaced; what HTML forbids, or turns the order of text, is written as `\u001b`.
-pub(super) fn escape(text: &str) -> String {
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in terminal::text(text).chars() {
         match c {
@@ -21,7 +22,8 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// `1.86e-2`, with as many digits after the point.
-pub(super) fn scientific(x: f64, digits: usize) -> String {
+#[must_use]
+pub fn scientific(x: f64, digits: usize) -> String {
     if x == 0.0 {
         return "0".into();
     }
@@ -36,7 +38,8 @@ fn minus(x: f64) -> &'static str {
 }
 
 /// `1,048,576`.
-pub(super) fn count(n: u64) -> String {
+#[must_use]
+pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -59,7 +62,8 @@ pub(super) fn percent(share: f64) -> String {
 }
 
 /// A number of a few digits, for a person: `0.9999`, `12.5`, `3.1e-7`.
-pub(super) fn short(x: f64) -> String {
+#[must_use]
+pub fn short(x: f64) -> String {
     if x == 0.0 {
         return "0".into();
     }

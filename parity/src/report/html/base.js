@@ -7,10 +7,12 @@
   const current = () => root.dataset.theme || (dark.matches ? "dark" : "light");
   const other = () => (current() === "dark" ? "light" : "dark");
   const label = () => { button.textContent = "Show " + other(); };
-  button.hidden = false;
-  button.addEventListener("click", () => { root.dataset.theme = other(); label(); });
-  dark.addEventListener("change", label);
-  label();
+  if (button) {
+    button.hidden = false;
+    button.addEventListener("click", () => { root.dataset.theme = other(); label(); });
+    dark.addEventListener("change", label);
+    label();
+  }
 
   const value = (row, column) => {
     const cell = row.cells[column];
