@@ -11,6 +11,7 @@
 //! | [`batches`] | a run over many things, batch by batch |
 //! | [`work`] | finished batches beside an output, so that a run that was ended goes on |
 //! | [`output`] | tables as TSV, Parquet or VCF |
+//! | [`page`] | pages of variants and of mutagenesis |
 //!
 //! Below stands [`inference`]: the model on any device, and the scores of one variant.
 
@@ -20,6 +21,7 @@ pub mod batches;
 pub mod cli;
 pub mod failures;
 pub mod output;
+pub mod page;
 pub mod predicted;
 pub mod regions;
 pub mod selection;

@@ -199,25 +199,34 @@ impl Output {
             path: path.to_owned(),
             format: Format::of(path)?,
         };
-        let folder = match path.parent() {
+        for file in [&output.path, &output.failures()] {
+            Self::vacant(file, force)?;
+        }
+        Ok(output)
+    }
+
+    /// Fails where `file` cannot be written: its folder is not there, or something stands in its place and `force` is not given.
+    ///
+    /// # Errors
+    /// Then.
+    pub fn vacant(file: &Path, force: bool) -> Result<()> {
+        let folder = match file.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
         if !folder.is_dir() {
             bail!("{}: there is no such folder", folder.display());
         }
-        for file in [&output.path, &output.failures()] {
-            if file.is_dir() {
-                bail!("{} is a folder; name a file", file.display());
-            }
-            if file.exists() && !force {
-                bail!(
-                    "{} exists already; --force replaces it, --out writes elsewhere",
-                    file.display()
-                );
-            }
+        if file.is_dir() {
+            bail!("{} is a folder; name a file", file.display());
         }
-        Ok(output)
+        if file.exists() && !force {
+            bail!(
+                "{} exists already; --force replaces it, --out writes elsewhere",
+                file.display()
+            );
+        }
+        Ok(())
     }
 
     /// A table at `path`. `what` says what is written.
@@ -240,11 +249,11 @@ impl Output {
         self.path.with_added_extension("failures.tsv")
     }
 
-    /// Makes the output and the table of failures of finished batches, and removes those. `header` is a VCF's.
+    /// Makes the output and the table of failures of finished batches. `header` is a VCF's.
     ///
     /// # Errors
-    /// Where something cannot be read or written; batches are kept then.
-    pub fn make(&self, work: Work, header: &str) -> Result<Made> {
+    /// Where something cannot be read or written.
+    pub fn make(&self, work: &Work, header: &str) -> Result<Made> {
         let parts = work.parts()?;
         let columns = columns(&parts);
         let unfinished = work.folder().join("output.unfinished");
@@ -280,7 +289,6 @@ impl Output {
             None => drop(fs::remove_file(self.failures())),
         }
         fs::rename(&unfinished, &self.path).with_context(|| self.path.display().to_string())?;
-        work.remove()?;
         Ok(made)
     }
 }

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::failures::Failure;
+use crate::page::Entry;
 
 /// Everything that a result depends on, by name. Runs with other settings do not share batches.
 pub type Settings = BTreeMap<String, String>;
@@ -29,6 +30,9 @@ pub struct Part {
     pub failures: Vec<Failure>,
     /// The generator of quantiles after the batch.
     pub generator: Option<String>,
+    /// Pages that were written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<Entry>,
 }
 
 /// A work folder that this process alone writes.
@@ -245,11 +249,12 @@ fn clear(folder: &Path) -> Result<()> {
         fs::remove_file(&path).with_context(|| path.display().to_string())?;
         let _ = fs::remove_file(path.with_extension("tsv.zst"));
     }
+    let _ = fs::remove_dir_all(folder.join("pages"));
     Ok(())
 }
 
 /// Writes a file so that it is there whole or as it was.
-fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let named = || path.display().to_string();
     let unfinished = path.with_added_extension("unfinished");
     fs::write(&unfinished, bytes).with_context(named)?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use genome::alleles::check_reference;
 use genome::fasta::Fasta;
 use genome::{Annotation, Interval, Variant};
-use scorers::{Behaviour, Calibration, OutputType, Plan, Scorer, Scores};
+use scorers::{Behaviour, Calibration, OutputType, Plan, Predictions, Scorer, Scores};
 
 use crate::predictor::Predictor;
 use crate::tables::Tables;
@@ -35,6 +35,18 @@ impl Scoring {
     /// # Errors
     /// Where a scorer or the genome refuses the variant, or the model cannot be run on it.
     pub fn score(&self, interval: &Interval, variant: &Variant) -> Result<Vec<Scores>> {
+        Ok(self.score_and_predict(interval, variant)?.0)
+    }
+
+    /// The same with the predictions of REF and ALT that the scores are of.
+    ///
+    /// # Errors
+    /// As [`Scoring::score`].
+    pub fn score_and_predict(
+        &self,
+        interval: &Interval,
+        variant: &Variant,
+    ) -> Result<(Vec<Scores>, [Predictions; 2])> {
         if self.check_reference {
             check_reference(&self.genome, variant)?;
         }
@@ -59,7 +71,8 @@ impl Scoring {
             let tracks = tracks.with_context(|| format!("the model has no {output}"))?;
             Ok(plan.score(&reference, &alternate, tracks)?)
         });
-        scores.collect()
+        let scores = scores.collect::<Result<_>>()?;
+        Ok((scores, [reference, alternate]))
     }
 
     /// Reads a calibration file, and holds it against the tracks of the model.

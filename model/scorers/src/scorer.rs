@@ -177,6 +177,16 @@ impl Scorer {
         }
     }
 
+    /// Whether scores say what changes from REF to ALT; those of the others say how active the more active allele is.
+    pub fn is_change(self) -> bool {
+        use Aggregation::{ActiveMean, ActiveSum};
+        match self {
+            Self::CenterMask { aggregation, .. } => !matches!(aggregation, ActiveMean | ActiveSum),
+            Self::GeneMaskActive { .. } => false,
+            _ => true,
+        }
+    }
+
     /// The name of the SDK's `BaseVariantScorer`.
     pub fn base(self) -> &'static str {
         match self {

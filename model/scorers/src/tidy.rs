@@ -317,7 +317,11 @@ impl Values {
     }
 }
 
-fn write_real(to: &mut impl Write, value: f32) -> io::Result<()> {
+/// Writes a number as the table has it: a missing one as nothing.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn write_real(to: &mut impl Write, value: f32) -> io::Result<()> {
     let size = value.abs();
     if value.is_nan() {
         Ok(())

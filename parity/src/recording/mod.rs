@@ -12,4 +12,4 @@ pub use error::RecordingError;
 pub use manifest::{Allele, CaseEntry, FORMAT, Manifest, OutputEntry, Variant};
 pub use npy::NpyStream;
 pub use reader::{ArrayStream, CaseReader, Recording};
-pub use writer::{RecordingWriter, describe};
+pub use writer::{RecordingWriter, describe, put_cells, start_array};

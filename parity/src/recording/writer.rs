@@ -130,14 +130,27 @@ fn start<W: Write + std::io::Seek>(
     shape: &[usize],
     dtype: DType,
 ) -> std::io::Result<()> {
-    let bytes = shape.iter().product::<usize>() * dtype.size();
+    start_array(zip, name, shape, (numpy_type(dtype), dtype.size()))
+}
+
+/// Opens the entry of an `.npz` for an array, whose type has NumPy's name and so many bytes, and writes its header.
+///
+/// # Errors
+/// Where the archive cannot be written.
+pub fn start_array<W: Write + std::io::Seek>(
+    zip: &mut ZipWriter<W>,
+    name: &str,
+    shape: &[usize],
+    (dtype, size): (&str, usize),
+) -> std::io::Result<()> {
+    let bytes = shape.iter().product::<usize>() * size;
     let options = FileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         // Not now, so that one run writes what the other wrote; NumPy's archives have this time too.
         .last_modified_time(DateTime::default())
         .large_file(bytes >= u32::MAX as usize);
     zip.start_file(npyz::npz::file_name_from_array_name(name), options)?;
-    let descr: TypeStr = numpy_type(dtype).parse().map_err(std::io::Error::other)?;
+    let descr: TypeStr = dtype.parse().map_err(std::io::Error::other)?;
     let shape: Vec<u64> = shape.iter().map(|&d| d as u64).collect();
     npyz::WriteOptions::new_header_only()
         .dtype(npyz::DType::Plain(descr))
@@ -164,7 +177,11 @@ fn put<W: Write + std::io::Seek>(
     }
 }
 
-fn put_cells<const N: usize, T: Copy>(
+/// Writes values as the bytes that `bytes` gives for each.
+///
+/// # Errors
+/// Where `out` cannot be written.
+pub fn put_cells<const N: usize, T: Copy>(
     out: &mut impl Write,
     values: &[T],
     bytes: impl Fn(T) -> [u8; N],

@@ -182,6 +182,50 @@ impl ScoringArguments {
     }
 }
 
+impl ScoringArguments {
+    /// What results depend on, for a reader.
+    pub fn described(&self) -> Vec<(String, String)> {
+        let (model, tables) = (&self.model, &self.tables);
+        let file = |path: &Option<PathBuf>, none: &str| {
+            path.as_ref()
+                .map_or_else(|| none.to_owned(), |path| path.display().to_string())
+        };
+        let splice_sites = match (&tables.splice_starts, &tables.splice_ends) {
+            (Some(starts), Some(ends)) => format!("{}, {}", starts.display(), ends.display()),
+            _ => "the ends of the genes' introns".into(),
+        };
+        let behaviour = match self.behaviour {
+            Behaviour::V0_3_0 => "as alphagenome_research 0.3.0",
+            Behaviour::Corrected => "corrected: 0.3.0 with its slips mended",
+        };
+        let stitching = if self.no_stitching { "no" } else { "yes" };
+        let rows = [
+            ("model", model.model.display().to_string()),
+            (
+                "arithmetic",
+                format!("{} on {}", model.arithmetic().name(), model.device),
+            ),
+            ("organism", model.organism.name().into()),
+            ("genome", self.fasta.display().to_string()),
+            ("genes", file(&tables.gtf, "none")),
+            ("splice sites", splice_sites),
+            ("polyadenylation sites", file(&tables.polya, "none")),
+            (
+                "scorers",
+                file(&self.scorers, "those that the SDK recommends"),
+            ),
+            ("quantiles", file(&self.quantiles, "none")),
+            ("behaviour", behaviour.into()),
+            ("indels are stitched", stitching.into()),
+            (
+                "program",
+                format!("alphagenome {}", env!("CARGO_PKG_VERSION")),
+            ),
+        ];
+        rows.map(|(name, value)| (name.into(), value)).into()
+    }
+}
+
 /// Where results go.
 #[derive(Args, Clone, Debug)]
 pub struct OutputArguments {

@@ -13,12 +13,15 @@ use super::Outcome;
 use super::arguments::{OutputArguments, ScoringArguments, length, region, window};
 use super::score::Scored;
 use crate::output::Output;
+use crate::page::mutagenesis::PictureArguments;
+use crate::page::view::region as region_text;
 
 /// What `--help` ends with.
 pub const EXAMPLES: &str = "\
 Examples:
   alphagenome ism --fasta hg38.fa --gtf gencode.v46.gtf.gz --region chr22:36,201,690-36,201,710 --out ism.tsv
   alphagenome ism --fasta hg38.fa --region chr22:36,201,690-36,201,710 --window 16k --scorers mine.toml --out ism.tsv.gz
+  alphagenome ism --fasta hg38.fa --gtf gencode.v46.gtf.gz --region chr22:36,201,690-36,201,710 --out ism.tsv --html ism.html
 
 Exit codes: as for `alphagenome score`, which also says how a run that was ended goes on.";
 
@@ -40,6 +43,9 @@ pub struct IsmArguments {
     /// Where results go.
     #[command(flatten)]
     pub output: OutputArguments,
+    /// The picture.
+    #[command(flatten)]
+    pub picture: PictureArguments,
 }
 
 /// What the model sees.
@@ -75,6 +81,7 @@ pub fn run(arguments: &IsmArguments) -> Result<Outcome> {
     let start = Instant::now();
     let (path, force) = (&arguments.output.out, arguments.output.force);
     let output = Output::table(path, force, "saturation mutagenesis makes")?;
+    arguments.picture.check(force)?;
     let interval = arguments.window.of(&arguments.region);
     let genome = Fasta::open(&arguments.scoring.fasta)?;
     let (bases, background) = (
@@ -96,22 +103,30 @@ pub fn run(arguments: &IsmArguments) -> Result<Outcome> {
         "background".into(),
         background.map(ToString::to_string).unwrap_or_default(),
     );
-    let scored = Scored::open(
+    let mut scored = Scored::open(
         &arguments.scoring,
         genome,
         output,
         settings,
         arguments.output.force,
     )?;
+    arguments.picture.check_names(scored.scoring())?;
+    scored.describe("interval", region_text(&interval));
+    scored.describe(
+        "background",
+        background.map_or("none".into(), ToString::to_string),
+    );
     let total = variants.len() as u64;
-    let items = variants.into_iter().map(|variant| {
+    let items = variants.iter().map(|variant| {
         let allele = Allele {
             id: None,
             line: 0,
             index: 0,
-            variant,
+            variant: variant.clone(),
         };
         Ok((allele, interval.clone()))
     });
-    scored.run(total, items, &arguments.output, start)
+    scored.run(total, items, &arguments.output, start, |work, made| {
+        arguments.picture.draw(work, &bases, &variants, made)
+    })
 }

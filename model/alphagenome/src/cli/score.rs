@@ -17,6 +17,7 @@ use super::arguments::{OutputArguments, ScoringArguments, WindowArguments};
 use crate::batches;
 use crate::failures::Failure;
 use crate::output::{self, Output, Summary};
+use crate::page::{PageArguments, Pages, Scene, Subject};
 use crate::variants::{RefMismatch, survey};
 use crate::work::{Part, Rows, Settings, Work, identity};
 
@@ -26,6 +27,7 @@ Examples:
   alphagenome score --fasta hg38.fa --gtf gencode.v46.gtf.gz --vcf variants.vcf.gz --out scores.tsv.gz
   alphagenome score --fasta hg38.fa --vcf variants.vcf --out scored.vcf.gz --length 1M --device cuda --dtype bf16
   alphagenome score --fasta hg38.fa --vcf variants.tsv --out scores.tsv --scorers mine.toml --ref-mismatch fail
+  alphagenome score --fasta hg38.fa --gtf gencode.v46.gtf.gz --vcf variants.vcf --out scores.tsv --html pages/
 
 Exit codes: 0 all variants are scored; 1 some are not, and OUT.failures.tsv says why; 2 nothing could be done. A run that was \
 ended goes on after its last finished batch when it is started again.";
@@ -48,6 +50,9 @@ pub struct ScoreArguments {
     /// Where results go.
     #[command(flatten)]
     pub output: OutputArguments,
+    /// Pages.
+    #[command(flatten)]
+    pub pages: PageArguments,
 }
 
 /// Runs the command.
@@ -57,6 +62,9 @@ pub struct ScoreArguments {
 pub fn run(arguments: &ScoreArguments) -> Result<Outcome> {
     let start = Instant::now();
     let output = Output::new(&arguments.output.out, arguments.output.force)?;
+    arguments
+        .pages
+        .check(&arguments.output.out, arguments.output.force)?;
     let genome = Fasta::open(&arguments.scoring.fasta)?;
     let total = survey(&arguments.vcf, &genome, arguments.ref_mismatch)?;
     let mut settings = arguments.scoring.settings()?;
@@ -65,6 +73,7 @@ pub fn run(arguments: &ScoreArguments) -> Result<Outcome> {
         ("ref-mismatch".into(), arguments.ref_mismatch.name().into()),
         ("window".into(), arguments.window.to_string()),
     ]);
+    arguments.pages.settings(&mut settings);
     let mut scored = Scored::open(
         &arguments.scoring,
         genome,
@@ -72,7 +81,9 @@ pub fn run(arguments: &ScoreArguments) -> Result<Outcome> {
         settings,
         arguments.output.force,
     )?;
-    scored.scoring.check_reference = arguments.ref_mismatch == RefMismatch::Skip;
+    scored.paged(&arguments.pages)?;
+    scored.describe("REF unlike the genome", arguments.ref_mismatch.name());
+    scored.open.scoring.check_reference = arguments.ref_mismatch == RefMismatch::Skip;
     let window = &arguments.window;
     let items = Variants::open(&arguments.vcf)?.map(|allele| {
         allele.map(|allele| {
@@ -80,16 +91,27 @@ pub fn run(arguments: &ScoreArguments) -> Result<Outcome> {
             (allele, interval)
         })
     });
-    scored.run(total, items, &arguments.output, start)
+    scored.run(total, items, &arguments.output, start, |_, _| Ok(()))
 }
 
-/// Everything that is open to score variants.
+/// A run over variants: what is open for it, and where results go.
 pub struct Scored {
+    open: Open,
+    output: Output,
+    work: Work,
+}
+
+/// What variants are scored with.
+struct Open {
     scoring: Scoring,
     calibration: Option<Calibration>,
-    output: Output,
     summary: Summary,
-    work: Work,
+    is_vcf: bool,
+    pages: Option<Pages>,
+    /// Base pairs that a page shows.
+    width: i64,
+    /// What pages say that results depend on.
+    settings: Vec<(String, String)>,
 }
 
 impl Scored {
@@ -111,11 +133,8 @@ impl Scored {
             .map(|path| scoring.calibration(path))
             .transpose()?;
         let names: Vec<_> = scoring.scorers.iter().map(ToString::to_string).collect();
-        let format = if output.format.is_vcf() {
-            "vcf"
-        } else {
-            "table"
-        };
+        let is_vcf = output.format.is_vcf();
+        let format = if is_vcf { "vcf" } else { "table" };
         settings.extend([
             ("scorers".into(), names.join("; ")),
             ("format".into(), format.into()),
@@ -124,16 +143,41 @@ impl Scored {
         if let (Some(calibration), Some(state)) = (&mut calibration, work.generator()) {
             calibration.resume(state)?;
         }
-        Ok(Self {
+        let open = Open {
             summary: Summary::new(&scoring.scorers),
             scoring,
             calibration,
-            output,
-            work,
-        })
+            is_vcf,
+            pages: None,
+            width: 0,
+            settings: arguments.described(),
+        };
+        Ok(Self { open, output, work })
     }
 
-    /// Scores variants, each in its interval, and makes the output.
+    /// Pages are written too, where they are asked for.
+    ///
+    /// # Errors
+    /// Where the work folder cannot be written.
+    fn paged(&mut self, arguments: &PageArguments) -> Result<()> {
+        let finished = self.work.parts()?.into_iter().flat_map(|part| part.pages);
+        let folder = self.work.folder().join("pages");
+        self.open.pages = Pages::open(arguments, folder, finished)?;
+        self.open.width = arguments.html_window;
+        Ok(())
+    }
+
+    /// What variants are scored with.
+    pub fn scoring(&self) -> &Scoring {
+        &self.open.scoring
+    }
+
+    /// Adds to what pages say that results depend on.
+    pub fn describe(&mut self, name: &str, value: impl Into<String>) {
+        self.open.settings.push((name.into(), value.into()));
+    }
+
+    /// Scores variants, each in its interval, and makes the output; `draw` gets finished batches, and what they depend on.
     ///
     /// # Errors
     /// Where the run cannot go on; finished batches are kept.
@@ -143,85 +187,105 @@ impl Scored {
         items: impl Iterator<Item = Result<(Allele, Interval), Error>>,
         arguments: &OutputArguments,
         start: Instant,
+        draw: impl FnOnce(&Work, &[(String, String)]) -> Result<()>,
     ) -> Result<Outcome> {
-        let Self {
-            scoring,
-            calibration,
-            output,
-            summary,
-            work,
-        } = &mut self;
-        let summary = output.format.is_vcf().then_some(&*summary);
-        batches::run(work, (total, arguments.batch), items, |item, part, rows| {
-            take(scoring, calibration.as_mut(), summary, item, part, rows)?;
-            part.generator = calibration.as_ref().map(Calibration::state);
+        let open = &mut self.open;
+        let counts = (total, arguments.batch);
+        batches::run(&mut self.work, counts, items, |item, part, rows| {
+            open.take(item, part, rows)?;
+            part.generator = open.calibration.as_ref().map(Calibration::state);
             Ok(())
         })?;
-        let header = self.summary.header(&self.scoring.genome);
-        let made = self.output.make(self.work, &header)?;
+        let header = open.summary.header(&open.scoring.genome);
+        let made = self.output.make(&self.work, &header)?;
+        draw(&self.work, &open.settings)?;
+        if let Some(pages) = open.pages.take() {
+            pages.finish(&open.settings, made.items)?;
+        }
+        self.work.remove()?;
         arguments.report("variants", &self.output, made, start.elapsed())
     }
 }
 
-fn take(
-    scoring: &Scoring,
-    calibration: Option<&mut Calibration>,
-    summary: Option<&Summary>,
-    item: Result<(Allele, Interval), Error>,
-    part: &mut Part,
-    rows: &mut Rows,
-) -> Result<()> {
-    let (allele, interval) = match item {
-        Ok(item) => item,
-        Err(Error::Line { line, reason, .. }) => {
-            part.failures.push(Failure {
-                subject: String::new(),
-                id: None,
-                line: Some(line),
-                reason,
-            });
-            return Ok(());
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let table = match table(scoring, calibration, &allele, &interval) {
-        Ok(table) => table,
-        Err(error) if refuses(&error) => {
-            part.failures.push(Failure {
-                subject: allele.variant.to_string(),
-                id: allele.id.clone(),
-                line: (allele.line > 0).then_some(allele.line),
-                reason: terminal::message(&error),
-            });
-            None
-        }
-        Err(error) => return Err(error.context(allele.variant.to_string())),
-    };
-    match (summary, table) {
-        (Some(summary), table) => {
-            if part.columns.is_empty() {
-                part.columns = output::vcf_columns();
+impl Open {
+    fn take(
+        &mut self,
+        item: Result<(Allele, Interval), Error>,
+        part: &mut Part,
+        rows: &mut Rows,
+    ) -> Result<()> {
+        let (allele, interval) = match item {
+            Ok(item) => item,
+            Err(Error::Line { line, reason, .. }) => {
+                part.failures.push(Failure {
+                    subject: String::new(),
+                    id: None,
+                    line: Some(line),
+                    reason,
+                });
+                return Ok(());
             }
-            rows.write_all(summary.record(&allele, table.as_ref()).as_bytes())?;
+            Err(error) => return Err(error.into()),
+        };
+        let table = match self.score(&allele, &interval, part) {
+            Ok(table) => table,
+            Err(error) if refuses(&error) => {
+                part.failures.push(Failure {
+                    subject: allele.variant.to_string(),
+                    id: allele.id.clone(),
+                    line: (allele.line > 0).then_some(allele.line),
+                    reason: terminal::message(&error),
+                });
+                None
+            }
+            Err(error) => return Err(error.context(allele.variant.to_string())),
+        };
+        match (self.is_vcf, table) {
+            (true, table) => {
+                if part.columns.is_empty() {
+                    part.columns = output::vcf_columns();
+                }
+                let record = self.summary.record(&allele, table.as_ref());
+                rows.write_all(record.as_bytes())?;
+            }
+            (false, Some(table)) => output::append(&table, &mut part.columns, rows)?,
+            (false, None) => {}
         }
-        (None, Some(table)) => output::append(&table, &mut part.columns, rows)?,
-        (None, None) => {}
+        Ok(())
     }
-    Ok(())
-}
 
-/// The table of a variant; nothing where no scorer has a row.
-fn table(
-    scoring: &Scoring,
-    calibration: Option<&mut Calibration>,
-    allele: &Allele,
-    interval: &Interval,
-) -> Result<Option<Table>> {
-    let mut scores = scoring.score(interval, &allele.variant)?;
-    if let Some(calibration) = calibration {
-        scores
-            .iter_mut()
-            .try_for_each(|scores| calibration.apply(scores))?;
+    /// The table of a variant; nothing where no scorer has a row. Its page is written where there are pages.
+    fn score(
+        &mut self,
+        allele: &Allele,
+        interval: &Interval,
+        part: &mut Part,
+    ) -> Result<Option<Table>> {
+        let (mut scores, predictions) =
+            self.scoring.score_and_predict(interval, &allele.variant)?;
+        if let Some(calibration) = &mut self.calibration {
+            scores
+                .iter_mut()
+                .try_for_each(|scores| calibration.apply(scores))?;
+        }
+        let table = output::table(&scores)?;
+        if let Some(pages) = &mut self.pages {
+            let scene = Scene {
+                genome: &self.scoring.genome,
+                annotation: self.scoring.tables.annotation.as_ref(),
+                tracks: &|output| self.scoring.predictor.tracks(output),
+                settings: &self.settings,
+                width: self.width,
+            };
+            let subject = Subject {
+                allele,
+                interval,
+                predictions: &predictions,
+                table: table.as_ref(),
+            };
+            let number = part.first + part.items;
+            part.pages.extend(pages.add(&subject, &scene, number)?);
+        }
+        Ok(table)
     }
-    output::table(&scores)
 }

@@ -135,7 +135,8 @@ pub fn run(arguments: &IntervalArguments) -> Result<Outcome> {
             Ok(())
         },
     )?;
-    let made = output.make(work, "")?;
+    let made = output.make(&work, "")?;
+    work.remove()?;
     arguments
         .output
         .report("intervals", &output, made, start.elapsed())

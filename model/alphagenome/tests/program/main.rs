@@ -3,7 +3,9 @@
 mod batches;
 mod bigwig;
 mod others;
+mod pages;
 mod predict;
+mod profiles;
 mod refusals;
 mod score;
 mod subcommands;

@@ -1,0 +1,74 @@
+//! The list of a run's pages.
+
+use maud::html;
+use parity::report::html::text::count;
+use terminal::line;
+
+use super::best::real;
+use super::{Entry, bar, breaking, document, settings};
+
+/// The page that lists `entries`, the strongest of `items` variants, in the order of the input.
+pub fn page(entries: &[Entry], items: u64, made: &[(String, String)]) -> String {
+    let mut entries: Vec<_> = entries.iter().collect();
+    entries.sort_by(|a, b| a.file.cmp(&b.file));
+    let quantiles = entries.iter().any(|entry| entry.quantile.is_some());
+    let missing = items - entries.len() as u64;
+    let body = html! {
+        header {
+            (bar(&[("#variants", "Variants"), ("#settings", "Settings")]))
+            h1 { (count(entries.len() as u64)) @if entries.len() == 1 { " variant" } @else { " variants" } }
+            @if missing > 0 {
+                p.line {
+                    "Of " (count(items)) " in the input: those with the strongest changes. "
+                    "The others stand in the table of scores alone, or could not be scored."
+                }
+            }
+        }
+        main {
+            section #variants {
+                h2 { "Variants" }
+                div.scroll role="region" tabindex="0" aria-label="Variants" {
+                    table.sortable {
+                        caption { "Each with its strongest change; a heading sorts by its column" }
+                        thead { tr {
+                            th scope="col" { "variant" }
+                            th scope="col" { "ID" }
+                            th.n scope="col" { "position" }
+                            th scope="col" { "kind" }
+                            th scope="col" { "nearest gene" }
+                            th.n scope="col" { "score" }
+                            @if quantiles { th.n scope="col" { "quantile" } }
+                            th scope="col" { "scorer" }
+                            th scope="col" { "track" }
+                        } }
+                        tbody { @for entry in &entries { tr {
+                            th scope="row" { a href=(entry.file) { (line(&short(&entry.variant))) } }
+                            td { (line(entry.id.as_deref().unwrap_or(""))) }
+                            td.n { (count(entry.position.unsigned_abs())) }
+                            td { (entry.kind) }
+                            td { (line(entry.gene.as_deref().unwrap_or(""))) }
+                            td.n { (real(entry.change.as_ref().map(|change| change.2))) }
+                            @if quantiles { td.n { (real(entry.quantile)) } }
+                            @if let Some((scorer, track, _)) = &entry.change {
+                                td.long { (breaking(scorer)) }
+                                td.long { (line(track)) }
+                            }
+                            @if entry.change.is_none() { td {} td { "no scorer has a row" } }
+                        } } }
+                    }
+                }
+            }
+            (settings(made))
+        }
+    };
+    document("Variants", body)
+}
+
+/// A variant with long alleles, shortened.
+fn short(variant: &str) -> String {
+    const MOST: usize = 48;
+    match variant.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}\u{2026}", &variant[..at]),
+        None => variant.to_owned(),
+    }
+}
