@@ -15,6 +15,7 @@ mod pair;
 mod pass;
 mod plans;
 mod prepare;
+mod resident;
 mod rows;
 mod steps;
 mod timing;
@@ -48,6 +49,7 @@ pub use outputs::{CudaOutputs, NonFinite};
 use pass::Pass;
 use plans::Plans;
 use prepare::Key;
+pub use resident::{Resident, Taken};
 pub use timing::ModuleCost;
 use weights::Weights;
 use weights::upload::Uploader;
@@ -64,6 +66,10 @@ pub struct CudaAlphaGenome {
     attention: AttentionForm,
     taps: Vec<String>,
     pass: Option<(Key, Pass)>,
+    /// Passes that ran before, the last one first.
+    spare: Vec<(Key, Pass)>,
+    /// How many of them are kept.
+    spares: usize,
 }
 
 impl CudaAlphaGenome {
@@ -100,6 +106,8 @@ impl CudaAlphaGenome {
             attention: AttentionForm::default(),
             taps: Vec::new(),
             pass: None,
+            spare: Vec::new(),
+            spares: 0,
         };
         model.taps = model.all_taps()?;
         Ok(model)
@@ -108,7 +116,19 @@ impl CudaAlphaGenome {
     /// Chooses how the attention of the sequence runs.
     pub fn set_attention(&mut self, form: AttentionForm) {
         self.attention = form;
+        self.forget();
+    }
+
+    /// From now on, how many planned passes are kept beside the one that runs, so that other batches and requests in turn do
+    /// not plan anew: none by default. Each keeps its memory while the device has enough.
+    pub fn keep_passes(&mut self, spares: usize) {
+        self.spares = spares;
+        self.spare.truncate(spares);
+    }
+
+    fn forget(&mut self) {
         self.pass = None;
+        self.spare.clear();
     }
 
     /// From now on, whether several algorithms are timed for every product and convolution that a pass is planned with. What
@@ -118,7 +138,7 @@ impl CudaAlphaGenome {
     /// # Errors
     /// When the device fails.
     pub fn set_tuning(&mut self, tuned: bool) -> Result<(), CudaError> {
-        self.pass = None;
+        self.forget();
         self.plans = Plans::new(&self.device, tuned)?;
         Ok(())
     }

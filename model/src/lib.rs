@@ -46,6 +46,7 @@ pub mod plan;
 pub mod precision;
 pub mod request;
 pub mod rotary;
+pub mod rows;
 pub mod sequence;
 pub mod splice_sites;
 pub mod stages;
@@ -54,7 +55,9 @@ pub mod taps;
 pub mod tower;
 
 #[cfg(feature = "cuda")]
-pub use self::cuda::{CudaAlphaGenome, CudaError, CudaOutputs, ModuleCost, NonFinite};
+pub use self::cuda::{
+    CudaAlphaGenome, CudaError, CudaOutputs, ModuleCost, NonFinite, Resident, Taken,
+};
 pub use array::{Array, Values};
 pub use attention::AttentionForm;
 pub use batch::Batch;
@@ -69,6 +72,7 @@ pub use parts::{Form, Parts};
 pub use plan::ForwardError;
 pub use precision::Arithmetic;
 pub use request::{Embedding, Request};
+pub use rows::Move;
 pub use sequence::Sequence;
 pub use stages::{Known, Stage, StageError};
 pub use taps::{NoTaps, Taps};

@@ -189,7 +189,7 @@ impl Plan {
 }
 
 /// The shape of an embedding of a batch.
-fn shape(embedding: Embedding, config: &Config, batch: &Batch) -> Vec<usize> {
+pub(crate) fn shape(embedding: Embedding, config: &Config, batch: &Batch) -> Vec<usize> {
     let (widths, bins) = (&config.embedders, batch.length() / 128);
     let pairs = bins / config.pair.pool;
     match embedding {

@@ -6,23 +6,24 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use genome::alleles;
 use genome::fasta::Fasta;
 use genome::splice_sites::SpliceSites;
 use genome::{Annotation, Interval, Variant};
-use model::{Array, Embedding, Values};
-use scorers::alignment::Alignment;
+use model::{Embedding, Move};
+use scorers::alignment::{Alignment, Source, merged};
 use scorers::stitching::{From, Stitch};
 use scorers::{Allele, Behaviour, Junctions, MOST_SITES, OutputType, Predictions, Track, sites};
 
-use crate::predictor::{Predictor, Raw, embedding};
+use crate::kept::{Embeddings, Rearranged};
+use crate::predictor::{Pass, Places, Predictor, Raw, embedding};
 use crate::scoring::Scoring;
 
 /// What the heads of both alleles gave, REF first, and the embeddings that junctions are counted on.
 struct Both {
     raw: [Raw; 2],
-    fine: Option<Array>,
+    embeddings: Embeddings,
 }
 
 impl Scoring {
@@ -36,6 +37,17 @@ impl Scoring {
         variant: &Variant,
         annotation: &Annotation,
     ) -> Result<[Predictions; 2]> {
+        self.predict_at(interval, variant, annotation, Places::new())
+    }
+
+    /// The same, of the outputs in `places` for those bins alone.
+    pub(crate) fn predict_at(
+        &self,
+        interval: &Interval,
+        variant: &Variant,
+        annotation: &Annotation,
+        places: Places,
+    ) -> Result<[Predictions; 2]> {
         let outputs: BTreeSet<_> = self.outputs().collect();
         let bodies = match outputs.contains(&OutputType::SpliceJunctions) {
             true => sites::gene_bodies(annotation, interval, variant, self.behaviour),
@@ -48,6 +60,7 @@ impl Scoring {
             most_sites: MOST_SITES,
             behaviour: self.behaviour,
             stitching: self.stitching,
+            places,
         };
         self.predictor
             .predict_variant(&self.genome, interval, variant, &alleles)
@@ -68,6 +81,8 @@ pub struct AllelesRequest<'a> {
     pub behaviour: Behaviour,
     /// Whether indels are stitched.
     pub stitching: bool,
+    /// The only bins that are wanted of some outputs, on the positive strand. For intervals on the other one whole outputs come.
+    pub places: Places,
 }
 
 impl Predictor {
@@ -89,28 +104,42 @@ impl Predictor {
         let added = sited && outputs.insert(OutputType::SpliceSites);
         let stitch = Stitch::new(variant, interval, request.behaviour);
         let stitch = stitch.filter(|_| request.stitching);
-        let mut both = match stitch {
-            None => {
-                // ALT's embeddings are aligned to REF; and they are at hand where nothing has to travel.
-                let indel = variant.is_insertion() || variant.is_deletion();
-                self.plain(&bases, &outputs, sited && (indel || self.on_host()))?
-            }
+        let mut places = match interval.negative_strand() {
+            true => Places::new(),
+            false => request.places.clone(),
+        };
+        let alignment = || Alignment::new(variant, interval, request.behaviour);
+        if sited
+            && !interval.negative_strand()
+            && (added || places.contains_key(&OutputType::SpliceSites))
+        {
+            let runs = places.entry(OutputType::SpliceSites).or_default();
+            runs.extend(alignment()?.reads(&request.bodies));
+            runs.extend(request.bodies.iter().cloned());
+        }
+        places
+            .values_mut()
+            .for_each(|runs| *runs = merged(std::mem::take(runs)));
+        let what = (&outputs, &places, sited);
+        let both = match stitch {
+            None => self.plain(&bases, what)?,
             Some(stitch) => {
                 let parts = alleles::stitched(genome, interval, variant, &bases)?;
                 let parts = parts.context("an indel has two sequences to be stitched from")?;
-                self.stitched(&bases, &parts, stitch, &outputs, sited)?
+                self.stitched(&bases, &parts, stitch, what)?
             }
         };
+        let mut raw = both.raw;
         if counts {
             let junctions = match sited {
-                true => self.count(&mut both, &bases, interval, variant, request)?,
+                true => self.count(&raw, both.embeddings, (interval, &alignment()?), request)?,
                 false => vec![self.no_junctions(); 2],
             };
-            for (raw, junctions) in both.raw.iter_mut().zip(junctions) {
+            for (raw, junctions) in raw.iter_mut().zip(junctions) {
                 raw.junctions = Some(junctions);
             }
         }
-        Ok(both.raw.map(|mut raw| {
+        Ok(raw.map(|mut raw| {
             if added {
                 raw.values.remove(&OutputType::SpliceSites);
             }
@@ -118,48 +147,52 @@ impl Predictor {
         }))
     }
 
-    /// Junctions of both alleles between their splice sites, on the strand that the model read.
+    /// Junctions of both alleles between their splice sites, on the strand that the model read. ALT's embeddings are aligned to
+    /// REF's positions at those sites.
     fn count(
         &self,
-        both: &mut Both,
-        bases: &alleles::Alleles,
-        interval: &Interval,
-        variant: &Variant,
+        raw: &[Raw; 2],
+        embeddings: Embeddings,
+        (interval, alignment): (&Interval, &Alignment),
         request: &AllelesRequest<'_>,
     ) -> Result<Vec<Junctions>> {
-        let alignment = Alignment::new(variant, interval, request.behaviour)?;
         let width = interval.width() as usize;
-        let [own, other] = both.raw.each_ref().map(|raw| {
-            let values = &raw.values[&OutputType::SpliceSites];
-            Track::new(values.len() / width, values.clone())
-        });
+        let [own, other] = raw.each_ref().map(|raw| self.splice_sites(raw, width));
         let (table, bodies) = (request.splice_sites, &request.bodies);
-        let mut sites = sites::union(&own, &other, &alignment, table, interval, bodies)?;
+        let mut sites = sites::union(&own, &other, alignment, table, interval, bodies)?;
         sites
             .iter_mut()
             .for_each(|kind| kind.truncate(request.most_sites));
-        match both.fine.take() {
-            Some(mut fine) => {
-                align(&mut fine, &alignment, sites.iter().flatten().copied())?;
-                self.junctions(fine, &sites)
-            }
-            None => self.junctions_of(&[&bases.reference, &bases.alternate], &sites),
-        }
+        let mut wanted: Vec<_> = sites.iter().flatten().copied().collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let stays = |at: &usize| matches!(alignment.source(*at), Source::At(from) if from == *at);
+        let moved: Vec<_> = wanted.into_iter().filter(|at| !stays(at)).collect();
+        let runs: Vec<_> = moved.iter().map(|&at| at..at + 1).collect();
+        let reads = alignment.reads(&runs);
+        // ALT is the second sequence.
+        let rows: Vec<_> = reads
+            .iter()
+            .map(|run| width + run.start..width + run.end)
+            .collect();
+        let channels = self.channels(Embedding::OneBasePair);
+        let alternate = Track::partial(channels, reads, self.rows_of(&embeddings, &rows)?);
+        let aligned = moved.into_iter().map(|at| {
+            let row = |from| alternate.row(from).ok_or_else(|| missing(from));
+            let mut aligned = Vec::with_capacity(channels);
+            alignment.gather(at, row, &mut aligned, channels)?;
+            Ok((width + at, aligned))
+        });
+        let replaced = aligned.collect::<Result<_>>()?;
+        self.junctions(embeddings, replaced, (2, width), &sites)
     }
 
-    fn plain(
-        &self,
-        bases: &alleles::Alleles,
-        outputs: &BTreeSet<OutputType>,
-        embeds: bool,
-    ) -> Result<Both> {
-        let wanted = embeds.then_some(Embedding::OneBasePair);
+    /// Both alleles in one pass.
+    fn plain(&self, bases: &alleles::Alleles, (outputs, places, sited): What<'_>) -> Result<Both> {
+        let wanted = sited.then_some(Embedding::OneBasePair);
         let sequences = [&bases.reference[..], &bases.alternate];
-        let mut pass = self.run(&sequences, outputs, wanted.into_iter().collect())?;
-        Ok(Both {
-            raw: pair(pass.raw)?,
-            fine: pass.embeddings.remove(&Embedding::OneBasePair),
-        })
+        let pass = self.run(&sequences, outputs, wanted.into_iter().collect(), places)?;
+        Both::of(pass)
     }
 
     /// One pass of the plain allele and both sequences that the other is stitched from; then the heads.
@@ -168,24 +201,22 @@ impl Predictor {
         bases: &alleles::Alleles,
         parts: &alleles::StitchedAlleles,
         stitch: Stitch,
-        outputs: &BTreeSet<OutputType>,
-        counts: bool,
+        (outputs, places, sited): What<'_>,
     ) -> Result<Both> {
         let plain = match stitch.allele {
             Allele::Reference => &bases.alternate,
             Allele::Alternate => &bases.reference,
         };
         let mut wanted: BTreeSet<_> = outputs.iter().map(|output| embedding(*output)).collect();
-        wanted.extend(counts.then_some(Embedding::OneBasePair));
+        wanted.extend(sited.then_some(Embedding::OneBasePair));
+        let length = plain.len();
+        let given = wanted
+            .iter()
+            .map(|which| (*which, rearranged(stitch, *which, length)));
+        let given = given.collect();
         let sequences = [&plain[..], &parts.left, &parts.right];
-        let pass = self.run(&sequences, &BTreeSet::new(), wanted)?;
-        let stitched = pass.embeddings.into_iter();
-        let stitched = stitched.map(|(which, array)| (which, self::stitched(stitch, which, array)));
-        let (raw, fine) = self.run_heads((2, plain.len()), stitched.collect(), outputs)?;
-        Ok(Both {
-            raw: pair(raw)?,
-            fine,
-        })
+        let pass = self.run(&sequences, &BTreeSet::new(), wanted, &Places::new())?;
+        Both::of(self.run_on(pass.embeddings, given, (2, length), outputs, places)?)
     }
 
     /// No sites, so no junctions.
@@ -200,71 +231,60 @@ impl Predictor {
     }
 }
 
-fn pair(raw: Vec<Raw>) -> Result<[Raw; 2]> {
-    let found = raw.len();
-    let pair = raw.try_into();
-    pair.map_err(|_| anyhow::anyhow!("{found} sequences came back, and two were given"))
+/// The outputs, the bins that are wanted of some of them, and whether embeddings at 1 bp are kept for junctions.
+type What<'a> = (&'a BTreeSet<OutputType>, &'a Places, bool);
+
+impl Both {
+    fn of(pass: Pass) -> Result<Self> {
+        let found = pass.raw.len();
+        let raw = pass.raw.try_into();
+        let raw =
+            raw.map_err(|_| anyhow::anyhow!("{found} sequences came back, and two were given"))?;
+        Ok(Self {
+            raw,
+            embeddings: pass.embeddings,
+        })
+    }
 }
 
-/// The embeddings of REF and ALT, `[2, ...]`, from those of the plain allele and of the two sequences that the other one is
-/// stitched from, `[3, ...]`.
-fn stitched(stitch: Stitch, which: Embedding, array: Array) -> Array {
-    let mut shape = array.shape;
-    let values = array.values.into_f32();
-    let each = values.len() / 3;
-    let (plain, parts) = values.split_at(each);
-    let (left, right) = parts.split_at(each);
-    let (bins, channels) = (shape[1], shape[shape.len() - 1]);
-    let mut made = Vec::with_capacity(each);
-    let mut take = |(from_right, at): (bool, usize)| {
-        let source = if from_right { right } else { left };
-        made.extend_from_slice(&source[at * channels..][..channels]);
+fn missing(position: usize) -> scorers::Error {
+    scorers::Error::NotPredicted {
+        output: OutputType::SpliceJunctions,
+        allele: Allele::Alternate,
+        position,
+    }
+}
+
+/// The embeddings of REF and ALT, from those of the plain allele and of the two sequences that the other one is stitched from.
+fn rearranged(stitch: Stitch, which: Embedding, length: usize) -> Rearranged {
+    let bins = match which {
+        Embedding::OneBasePair => length,
+        Embedding::Bins => length / 128,
+        Embedding::Pair => length / 2048,
+    };
+    let each = match which {
+        Embedding::Pair => bins * bins,
+        _ => bins,
     };
     let side = |from: From| match from {
-        From::Left(at) => (false, at),
-        From::Right(at) => (true, at),
+        From::Left(at) => each + at,
+        From::Right(at) => 2 * each + at,
     };
-    match which {
-        Embedding::OneBasePair => (0..bins).for_each(|at| take(side(stitch.base(bins, at)))),
-        Embedding::Bins => (0..bins).for_each(|at| take(side(stitch.bin(128, bins, at)))),
+    let source = |at: usize| match which {
+        Embedding::OneBasePair => side(stitch.base(bins, at)),
+        Embedding::Bins => side(stitch.bin(128, bins, at)),
         Embedding::Pair => {
-            for (row, column) in (0..bins * bins).map(|at| (at / bins, at % bins)) {
-                let (from_right, row, column) = stitch.pair(2048, bins, row, column);
-                take((from_right, row * bins + column));
-            }
+            let (right, row, column) = stitch.pair(2048, bins, at / bins, at % bins);
+            (1 + usize::from(right)) * each + row * bins + column
         }
-    }
-    let both = match stitch.allele {
-        Allele::Reference => [&made[..], plain],
-        Allele::Alternate => [plain, &made[..]],
     };
-    shape[0] = 2;
-    Array {
-        shape,
-        values: Values::F32(both.concat()),
-    }
-}
-
-/// Aligns ALT's rows of `[2, S, C]` to REF's positions, at the positions of `wanted`.
-fn align(
-    embeddings: &mut Array,
-    alignment: &Alignment,
-    wanted: impl Iterator<Item = usize>,
-) -> Result<()> {
-    let [_, length, channels] = embeddings.shape[..] else {
-        bail!("embeddings at 1 bp have three axes");
+    let stitched = (0..each).map(source);
+    let moves = match stitch.allele {
+        Allele::Reference => Move::filling(stitched.chain(0..each)),
+        Allele::Alternate => Move::filling((0..each).chain(stitched)),
     };
-    let mut values = std::mem::replace(&mut embeddings.values, Values::F32(Vec::new())).into_f32();
-    let place = |at: usize| (length + at) * channels..(length + at + 1) * channels;
-    let mut aligned = Vec::new();
-    for at in wanted {
-        let mut row = Vec::with_capacity(channels);
-        alignment.gather(at, |from| Ok(&values[place(from)]), &mut row, channels)?;
-        aligned.push((at, row));
+    Rearranged {
+        moves,
+        replaced: Vec::new(),
     }
-    for (at, row) in aligned {
-        values[place(at)].copy_from_slice(&row);
-    }
-    embeddings.values = Values::F32(values);
-    Ok(())
 }

@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`machine`] | the model on any device |
+//! | [`kept`] | passes whose embeddings stay on the device, and heads on what is put together of them |
 //! | [`predictor`] | a model with its tracks: a batch of sequences in, [`scorers::Predictions`] out |
 //! | [`channels`] | which channels of an output are tracks, and what is known of each |
 //! | [`alleles`] | the predictions of both alleles of a variant: stitched indels, splice sites, junctions |
@@ -17,6 +18,7 @@
 
 pub mod alleles;
 pub mod channels;
+pub mod kept;
 pub mod machine;
 pub mod predictor;
 pub mod scorer_list;

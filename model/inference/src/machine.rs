@@ -22,10 +22,10 @@ pub fn nearest(device: Device, arithmetic: Arithmetic) -> Arithmetic {
 /// A loaded model and where it runs.
 pub struct Machine {
     arithmetic: Arithmetic,
-    form: Form,
+    pub(crate) form: Form,
 }
 
-enum Form {
+pub(crate) enum Form {
     Cpu(Box<AlphaGenome<Flex>>),
     #[cfg(feature = "cuda")]
     Cuda(Box<std::cell::RefCell<model::CudaAlphaGenome>>),
@@ -133,6 +133,15 @@ impl Machine {
         }
     }
 
+    /// From now on, how many planned passes are kept beside the one that runs, where the device plans.
+    pub fn keep_passes(&self, spares: usize) {
+        #[cfg(feature = "cuda")]
+        if let Form::Cuda(model) = &self.form {
+            model.borrow_mut().keep_passes(spares);
+        }
+        let _ = spares;
+    }
+
     /// Milliseconds of every module of a pass on the device, by the module's path; nothing where the device does not tell.
     ///
     /// # Errors
@@ -149,11 +158,6 @@ impl Machine {
         }
         let _ = (batch, request);
         Ok(None)
-    }
-
-    /// Whether outputs are on the host without being brought there.
-    pub fn on_host(&self) -> bool {
-        matches!(self.form, Form::Cpu(_))
     }
 
     /// Milliseconds of some passes, outputs left on the device; nothing where outputs are on the host.

@@ -1,6 +1,7 @@
 //! The model with its tracks: a batch of sequences in, outputs by the SDK's names out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,13 +11,13 @@ use genome::alleles::{Bases, reverse_complement};
 use model::config::Head;
 use model::metadata::Metadata;
 use model::{
-    Arithmetic, Array, Batch, Config, Embedding, NoTaps, Request, Sequence, SpliceSitePositions,
-    Values,
+    Arithmetic, Array, Batch, Config, Embedding, Request, Sequence, SpliceSitePositions, Values,
 };
 use scorers::{ContactMap, Junctions, Organism, OutputType, Predictions, Track, Tracks, strands};
 use terminal::Device;
 
 use crate::channels::Channels;
+use crate::kept::{Embeddings, Ran, Rearranged, Wanted};
 use crate::machine::Machine;
 
 /// An open model, for one organism.
@@ -29,11 +30,20 @@ pub struct Predictor {
     channels: BTreeMap<OutputType, Channels>,
 }
 
+/// Bins of outputs, as ascending runs apart from each other; of contact maps, rows.
+pub type Places = BTreeMap<OutputType, Vec<Range<usize>>>;
+
+/// Planned passes that are kept beside the one that runs: those of substitutions and indels, and of their junctions for some
+/// numbers of sites.
+const SPARES: usize = 6;
+
 /// Outputs of one sequence as the model gives them: on the strand that it read, with channels that are no tracks.
 #[derive(Clone, Debug, Default)]
 pub struct Raw {
     /// `[bins, channels]` in float32; of contact maps `[bins, bins, channels]`.
     pub values: BTreeMap<OutputType, Vec<f32>>,
+    /// The bins of outputs that are not there whole.
+    pub places: Places,
     /// Counts between given splice sites.
     pub junctions: Option<Junctions>,
 }
@@ -42,8 +52,8 @@ pub struct Raw {
 pub struct Pass {
     /// One a sequence.
     pub raw: Vec<Raw>,
-    /// By embedding.
-    pub embeddings: BTreeMap<Embedding, Array>,
+    /// Where the model runs.
+    pub embeddings: Embeddings,
 }
 
 impl Predictor {
@@ -58,6 +68,7 @@ impl Predictor {
         organism: Organism,
     ) -> Result<Self> {
         let machine = Machine::load(dir, arithmetic, device)?;
+        machine.keep_passes(SPARES);
         let (config, metadata) = machine.describe();
         let (index, channels) = described(dir, &config, metadata, organism)?;
         Ok(Self {
@@ -79,11 +90,6 @@ impl Predictor {
         self.channels.get(&output).map(|channels| &channels.tracks)
     }
 
-    /// Whether what the model gives is on the host already.
-    pub fn on_host(&self) -> bool {
-        self.machine.on_host()
-    }
-
     /// Predictions for an interval on the positive strand, as `predict_interval` makes them: junctions are counted between the
     /// sites that the model itself finds.
     ///
@@ -99,110 +105,176 @@ impl Predictor {
         if interval.negative_strand() {
             reverse_complement(&mut bases);
         }
-        let mut pass = self.run(&[&bases], outputs, BTreeSet::new())?;
+        let mut pass = self.run(&[&bases], outputs, BTreeSet::new(), &Places::new())?;
         let raw = pass.raw.pop().context("one sequence came back")?;
         Ok(self.finished(raw, interval))
     }
 
     /// Runs sequences of one length together, and computes `outputs` (junctions between the sites that the model finds;
-    /// [`Predictor::junctions`] counts them between others) and `embeddings`.
+    /// [`Predictor::junctions`] counts them between others) and `embeddings`. Of outputs in `places` only those bins come to the
+    /// host, in the frame that the model reads.
     ///
     /// # Errors
-    /// Where a sequence has a length that the model does not take, or the device fails.
+    /// Where a sequence has a length that the model does not take, an output has no such bins, or the device fails.
     pub fn run(
         &self,
         sequences: &[&[u8]],
         outputs: &BTreeSet<OutputType>,
         embeddings: BTreeSet<Embedding>,
+        places: &Places,
     ) -> Result<Pass> {
         let batch = self.batch(sequences)?;
-        let heads = outputs
-            .iter()
-            .map(|output| self.head(*output).map(|(name, _)| name));
         let request = Request {
-            heads: Some(heads.collect::<Result<_>>()?),
             embeddings,
-            ..Request::everything()
+            ..self.request(outputs)?
         };
-        let mut arrays = self.machine.run(&batch, &request, &mut NoTaps)?;
-        let embeddings = request.embeddings.iter().filter_map(|embedding| {
-            let array = arrays.remove(embedding.name())?;
-            Some((*embedding, array))
-        });
-        let embeddings = embeddings.collect();
-        Ok(Pass {
-            raw: self.raw(arrays, outputs, sequences.len())?,
-            embeddings,
-        })
+        let ran = self
+            .machine
+            .run_kept(&batch, &request, &self.wanted(outputs, places)?)?;
+        self.pass(ran, outputs, sequences.len(), places)
     }
 
-    /// Runs the heads of `outputs` alone on embeddings of `sequences` of `length` base pairs, and hands those at 1 bp back.
+    /// Runs the heads of `outputs` on embeddings that are put together from those of another pass, of `sequences` of `length`
+    /// base pairs. What their heads read must be given.
     ///
     /// # Errors
-    /// Where an embedding that a head reads is missing or of another shape, or the device fails.
-    pub fn run_heads(
+    /// As [`Predictor::run`], and where an embedding that a head reads is missing.
+    pub fn run_on(
         &self,
+        embeddings: Embeddings,
+        given: BTreeMap<Embedding, Rearranged>,
         (sequences, length): (usize, usize),
-        embeddings: BTreeMap<Embedding, Array>,
         outputs: &BTreeSet<OutputType>,
-    ) -> Result<(Vec<Raw>, Option<Array>)> {
-        let heads = outputs.iter().map(|output| Ok(self.head(*output)?.0));
+        places: &Places,
+    ) -> Result<Pass> {
+        let batch = self.blank(sequences, length)?;
         // What is not given would be computed, of bases that are none.
         let resolutions = outputs.iter().map(|output| output.resolution() as u32);
-        let mut request = Request {
-            given: embeddings,
-            resolutions: resolutions
-                .filter(|resolution| [1, 128].contains(resolution))
-                .collect(),
-            ..Request::heads(heads.collect::<Result<Vec<_>>>()?)
+        let resolutions = resolutions.filter(|resolution| [1, 128].contains(resolution));
+        let request = Request {
+            resolutions: resolutions.collect(),
+            ..self.request(outputs)?
         };
-        let batch = self.blank(sequences, length)?;
-        let arrays = self.machine.run(&batch, &request, &mut NoTaps)?;
-        let fine = request.given.remove(&Embedding::OneBasePair);
-        Ok((self.raw(arrays, outputs, sequences)?, fine))
+        let wanted = self.wanted(outputs, places)?;
+        let ran = self
+            .machine
+            .run_on(embeddings, given, &batch, &request, &wanted)?;
+        self.pass(ran, outputs, sequences, places)
     }
 
-    /// Counts of junctions between `sites` of both alleles' embeddings at 1 bp, `[2, S, C]`, one [`Junctions`] a sequence.
+    /// Rows of embeddings at 1 bp, each a sequence's base: `[rows, C]`.
     ///
     /// # Errors
-    /// As [`Predictor::run_heads`].
-    pub fn junctions(&self, embeddings: Array, sites: &[Vec<usize>; 4]) -> Result<Vec<Junctions>> {
-        let batch = self.blank(embeddings.shape[0], embeddings.shape[1])?;
-        self.counts(&batch, [(Embedding::OneBasePair, embeddings)].into(), sites)
+    /// Where they were not kept, or the device fails.
+    pub fn rows_of(&self, embeddings: &Embeddings, rows: &[Range<usize>]) -> Result<Vec<f32>> {
+        self.machine
+            .rows_of(embeddings, Embedding::OneBasePair, rows)
     }
 
-    /// The same with a pass of its own, which costs less than embeddings that come to the host from a device.
+    /// Channels of an embedding.
+    pub(crate) fn channels(&self, embedding: Embedding) -> usize {
+        let widths = &self.config.embedders;
+        match embedding {
+            Embedding::OneBasePair => widths.embeddings_1bp,
+            Embedding::Bins => widths.embeddings_128bp,
+            Embedding::Pair => widths.embeddings_pair,
+        }
+    }
+
+    /// The splice sites of one of the sequences, all classes, where they are there.
+    pub(crate) fn splice_sites(&self, raw: &Raw, width: usize) -> Track {
+        let output = OutputType::SpliceSites;
+        let runs = raw.places.get(&output).cloned();
+        let runs = runs.unwrap_or_else(|| std::iter::once(0..width).collect());
+        let classes = self.channels[&output].reindex.len();
+        Track::partial(classes, runs, raw.values[&output].clone())
+    }
+
+    /// Counts of junctions between `sites` on embeddings at 1 bp of `sequences` of `length` base pairs, some of whose rows are
+    /// `replaced`; one [`Junctions`] a sequence.
     ///
     /// # Errors
-    /// As [`Predictor::run`].
-    pub fn junctions_of(
+    /// As [`Predictor::run_on`].
+    pub fn junctions(
         &self,
-        sequences: &[&[u8]],
+        embeddings: Embeddings,
+        replaced: Vec<(usize, Vec<f32>)>,
+        (sequences, length): (usize, usize),
         sites: &[Vec<usize>; 4],
     ) -> Result<Vec<Junctions>> {
-        self.counts(&self.batch(sequences)?, BTreeMap::new(), sites)
+        let (head, _) = self.head(OutputType::SpliceJunctions)?;
+        let positions = positions(sites, sequences, !embeddings.on_host());
+        let request = Request {
+            splice_site_positions: Some(positions.clone()),
+            resolutions: [1].into(),
+            ..Request::heads([head.clone()])
+        };
+        let whole = Rearranged::whole(sequences * length, replaced);
+        let given = [(Embedding::OneBasePair, whole)].into();
+        let batch = self.blank(sequences, length)?;
+        let wanted = [(format!("{head}/predictions"), None)].into();
+        let ran = self
+            .machine
+            .run_on(embeddings, given, &batch, &request, &wanted);
+        self.counted(&head, &mut ran?.outputs, &positions)
+    }
+
+    fn request(&self, outputs: &BTreeSet<OutputType>) -> Result<Request> {
+        let heads = outputs.iter().map(|output| Ok(self.head(*output)?.0));
+        Ok(Request::heads(heads.collect::<Result<Vec<_>>>()?))
+    }
+
+    fn wanted(&self, outputs: &BTreeSet<OutputType>, places: &Places) -> Result<Wanted> {
+        let mut wanted = Wanted::new();
+        for output in outputs {
+            if *output == OutputType::SpliceJunctions {
+                let (head, _) = self.head(*output)?;
+                wanted.insert(format!("{head}/splice_site_positions"), None);
+            }
+            wanted.insert(self.named(*output)?, places.get(output).cloned());
+        }
+        Ok(wanted)
+    }
+
+    fn pass(
+        &self,
+        ran: Ran,
+        outputs: &BTreeSet<OutputType>,
+        sequences: usize,
+        places: &Places,
+    ) -> Result<Pass> {
+        let mut raw = self.raw(ran.outputs, outputs, sequences)?;
+        raw.iter_mut().for_each(|raw| raw.places = places.clone());
+        let embeddings = ran.embeddings;
+        Ok(Pass { raw, embeddings })
     }
 
     /// Turns outputs of `interval` to the positive strand, without padding.
-    pub fn finished(&self, raw: Raw, interval: &Interval) -> Predictions {
+    pub fn finished(&self, mut raw: Raw, interval: &Interval) -> Predictions {
         let negative = interval.negative_strand();
         let mut predictions = Predictions::default();
         for (output, mut values) in raw.values {
             let channels = &self.channels[&output];
+            let places = raw.places.remove(&output);
             if output == OutputType::ContactMaps {
                 if negative {
                     strands::turn_contacts(&mut values, channels.reindex.len());
                 }
                 let values = channels.without_padding(values);
-                let tracks = channels.kept.len();
-                let bins = (values.len() / tracks).isqrt();
-                predictions.contact_maps = Some(ContactMap::new(bins, tracks, values));
+                let bins = interval.width() as usize / output.resolution();
+                let runs = places.unwrap_or_else(|| std::iter::once(0..bins).collect());
+                let map = ContactMap::partial(bins, channels.kept.len(), runs, values);
+                predictions.contact_maps = Some(map);
                 continue;
             }
             if negative {
                 strands::turn_track(output, &mut values, &channels.reindex);
             }
-            let track = Track::new(channels.kept.len(), channels.without_padding(values));
+            let (tracks, values) = (channels.kept.len(), channels.without_padding(values));
+            let track = match places {
+                Some(runs) => Track::partial(tracks, runs, values),
+                None => Track::new(tracks, values),
+            };
             predictions.tracks.insert(output, track);
         }
         predictions.junctions = raw.junctions.map(|mut junctions| {
@@ -221,6 +293,15 @@ impl Predictor {
             Some((name, head)) if self.channels.contains_key(&output) => Ok((name.clone(), head)),
             _ => bail!("the model has no {output} for {}", self.organism),
         }
+    }
+
+    /// The name of an output's predictions in the model.
+    fn named(&self, output: OutputType) -> Result<String> {
+        let (name, head) = self.head(output)?;
+        Ok(match head {
+            Head::GenomeTracks { .. } => format!("{name}/predictions_{}bp", output.resolution()),
+            _ => format!("{name}/predictions"),
+        })
     }
 
     fn batch(&self, sequences: &[&[u8]]) -> Result<Batch> {
@@ -250,8 +331,8 @@ impl Predictor {
     ) -> Result<Vec<Raw>> {
         let mut raw = vec![Raw::default(); sequences];
         for output in outputs {
-            let (name, head) = self.head(*output)?;
             if *output == OutputType::SpliceJunctions {
+                let (name, _) = self.head(*output)?;
                 let sites = arrays.remove(&format!("{name}/splice_site_positions"));
                 let sites = sites.map(|sites| (sites.shape, sites.values));
                 let Some((shape, Values::I32(places))) = sites else {
@@ -265,12 +346,7 @@ impl Predictor {
                 }
                 continue;
             }
-            let name = match head {
-                Head::GenomeTracks { .. } => {
-                    format!("{name}/predictions_{}bp", output.resolution())
-                }
-                _ => format!("{name}/predictions"),
-            };
+            let name = self.named(*output)?;
             let array = arrays
                 .remove(&name)
                 .with_context(|| format!("the model gave no {name}"))?;
@@ -279,24 +355,6 @@ impl Predictor {
             }
         }
         Ok(raw)
-    }
-
-    fn counts(
-        &self,
-        batch: &Batch,
-        given: BTreeMap<Embedding, Array>,
-        sites: &[Vec<usize>; 4],
-    ) -> Result<Vec<Junctions>> {
-        let (head, _) = self.head(OutputType::SpliceJunctions)?;
-        let positions = positions(sites, batch.size());
-        let request = Request {
-            splice_site_positions: Some(positions.clone()),
-            resolutions: [1].into(),
-            given,
-            ..Request::heads([head.clone()])
-        };
-        let mut arrays = self.machine.run(batch, &request, &mut NoTaps)?;
-        self.counted(&head, &mut arrays, &positions)
     }
 
     /// The junctions of each sequence, between `sites`, that `head` counted.
@@ -384,10 +442,13 @@ pub fn embedding(output: OutputType) -> Embedding {
     }
 }
 
-/// The same sites for every sequence, filled up with -1.
-fn positions(sites: &[Vec<usize>; 4], sequences: usize) -> SpliceSitePositions {
+/// The same sites for every sequence, filled up with -1. Where passes are planned, few different numbers of them are used.
+fn positions(sites: &[Vec<usize>; 4], sequences: usize, planned: bool) -> SpliceSitePositions {
     let longest = sites.iter().map(Vec::len).max().unwrap_or(0);
-    let count = longest.max(1);
+    let count = match planned {
+        true => longest.next_power_of_two().max(16),
+        false => longest.max(1),
+    };
     let kinds = sites.iter().flat_map(|kind| {
         let places = kind.iter().map(|at| *at as i32);
         places.chain(std::iter::repeat(-1)).take(count)
@@ -405,8 +466,7 @@ fn parted(array: Array, sequences: usize) -> Vec<Vec<f32>> {
         return vec![values];
     }
     let each = values.len() / sequences;
-    values
-        .chunks_exact(each.max(1))
-        .map(<[f32]>::to_vec)
-        .collect()
+    let place = |at: usize| at * each..(at + 1) * each;
+    let parts = (0..sequences).map(|at| values[place(at)].to_vec());
+    parts.collect()
 }

@@ -8,7 +8,7 @@ use genome::fasta::Fasta;
 use genome::{Annotation, Interval, Variant};
 use scorers::{Behaviour, Calibration, OutputType, Plan, Predictions, Scorer, Scores};
 
-use crate::predictor::Predictor;
+use crate::predictor::{Places, Predictor};
 use crate::tables::Tables;
 
 /// What variants are scored with.
@@ -35,10 +35,10 @@ impl Scoring {
     /// # Errors
     /// Where a scorer or the genome refuses the variant, or the model cannot be run on it.
     pub fn score(&self, interval: &Interval, variant: &Variant) -> Result<Vec<Scores>> {
-        Ok(self.score_and_predict(interval, variant)?.0)
+        Ok(self.run(interval, variant, false)?.0)
     }
 
-    /// The same with the predictions of REF and ALT that the scores are of.
+    /// The same with all predictions of REF and ALT; without them only the bins that scorers read leave the device.
     ///
     /// # Errors
     /// As [`Scoring::score`].
@@ -46,6 +46,15 @@ impl Scoring {
         &self,
         interval: &Interval,
         variant: &Variant,
+    ) -> Result<(Vec<Scores>, [Predictions; 2])> {
+        self.run(interval, variant, true)
+    }
+
+    fn run(
+        &self,
+        interval: &Interval,
+        variant: &Variant,
+        whole: bool,
     ) -> Result<(Vec<Scores>, [Predictions; 2])> {
         if self.check_reference {
             check_reference(&self.genome, variant)?;
@@ -64,7 +73,11 @@ impl Scoring {
             .iter()
             .map(|scorer| scorer.prepare(interval, variant, &setting));
         let plans: Vec<Plan> = plans.collect::<Result<_, _>>()?;
-        let [reference, alternate] = self.predict(interval, variant, annotation)?;
+        let places = match whole {
+            true => Places::new(),
+            false => self.places(&plans),
+        };
+        let [reference, alternate] = self.predict_at(interval, variant, annotation, places)?;
         let scores = plans.iter().map(|plan| {
             let output = plan.scorer().output();
             let tracks = self.predictor.tracks(output);
@@ -73,6 +86,26 @@ impl Scoring {
         });
         let scores = scores.collect::<Result<_>>()?;
         Ok((scores, [reference, alternate]))
+    }
+
+    /// The bins that plans read of either allele.
+    fn places(&self, plans: &[Plan]) -> Places {
+        let mut places = Places::new();
+        for plan in plans {
+            let output = plan.scorer().output();
+            let Some(tracks) = self.predictor.tracks(output) else {
+                continue;
+            };
+            for read in plan.reads(tracks) {
+                let runs = match read.places {
+                    scorers::Places::Bins(runs) => runs,
+                    scorers::Places::Row(row) => std::iter::once(row..row + 1).collect(),
+                    scorers::Places::Junctions { .. } => continue,
+                };
+                places.entry(output).or_default().extend(runs);
+            }
+        }
+        places
     }
 
     /// Reads a calibration file, and holds it against the tracks of the model.

@@ -261,7 +261,7 @@ fn push(runs: &mut Vec<Range<usize>>, run: Range<usize>) {
 }
 
 /// Ascending runs without overlap that hold the same positions.
-pub(crate) fn merged(mut runs: Vec<Range<usize>>) -> Vec<Range<usize>> {
+pub fn merged(mut runs: Vec<Range<usize>>) -> Vec<Range<usize>> {
     runs.retain(|run| !run.is_empty());
     runs.sort_unstable_by_key(|run| (run.start, run.end));
     let mut out: Vec<Range<usize>> = Vec::with_capacity(runs.len());

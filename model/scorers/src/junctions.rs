@@ -2,6 +2,7 @@ use std::ops::Range;
 
 use genome::{Interval, Strand, Variant};
 use half::f16;
+use rayon::prelude::*;
 
 use crate::genes::overlapping;
 use crate::scores::{GeneRow, Row};
@@ -62,6 +63,9 @@ impl JunctionPlan {
         let other = junctions(alternate, Allele::Alternate, tissues)?;
         let (mut rows, mut values, mut touched) = (Vec::new(), Vec::new(), false);
         for strand in [Strand::Positive, Strand::Negative] {
+            if !self.genes.iter().any(|gene| self.holds(gene, strand)) {
+                continue;
+            }
             let listed = self.listed(own, other, strand)?;
             let mut found = Vec::new();
             for gene in self.genes.iter().filter(|gene| self.holds(gene, strand)) {
@@ -112,35 +116,29 @@ impl JunctionPlan {
         other: &Junctions,
         strand: Strand,
     ) -> Result<Vec<Junction>, Error> {
-        let mut listed = Vec::new();
-        for (d, a, start, end) in own.pairs(strand, self.interval.start, MOST_SITES) {
-            let counts = |junctions: &Junctions, allele| {
-                let missing = Error::NotPredicted {
-                    output: OutputType::SpliceJunctions,
-                    allele,
-                    position: d.max(a),
-                };
-                junctions
-                    .counts(d, a, strand)
-                    .map(<[f32]>::to_vec)
-                    .ok_or(missing)
+        let pairs = own.pairs(strand, self.interval.start, MOST_SITES);
+        let listed = pairs.into_par_iter().map(|(d, a, start, end)| {
+            let missing = |allele| Error::NotPredicted {
+                output: OutputType::SpliceJunctions,
+                allele,
+                position: d.max(a),
             };
-            let (own, other) = (
-                counts(own, Allele::Reference)?,
-                counts(other, Allele::Alternate)?,
-            );
+            let own = own.counts(d, a, strand);
+            let own = own.ok_or_else(|| missing(Allele::Reference))?;
+            let other = other.counts(d, a, strand);
+            let other = other.ok_or_else(|| missing(Allele::Alternate))?;
             let change = |(own, other): (&f32, &f32)| {
                 f16::from_f32((other + OFFSET).ln() - (own + OFFSET).ln())
                     .to_f32()
                     .abs()
             };
-            listed.push(Junction {
+            Ok(Junction {
                 start,
                 end,
-                scores: own.iter().zip(&other).map(change).collect(),
-            });
-        }
-        Ok(listed)
+                scores: own.iter().zip(other).map(change).collect(),
+            })
+        });
+        listed.collect()
     }
 }
 

@@ -27,6 +27,14 @@ pub enum CudaError {
     /// The model's shape is not one that the kernels take.
     #[error("the CUDA form does not run this model: {0}")]
     Shape(String),
+    /// Rows of an output that it does not have.
+    #[error("rows of {name} were asked for that it does not have: it is {shape:?}")]
+    Rows {
+        /// The output.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
     /// The sequences are longer than the rotary tables.
     #[error("a sequence of {0} bp is too long: at most 1,048,576 bp run on a GPU")]
     TooLong(usize),

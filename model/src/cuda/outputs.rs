@@ -1,8 +1,9 @@
 //! Outputs of a pass on a GPU, and how they come to the host.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use ::cuda::arguments;
+use ::cuda::{Span, arguments};
 use half::bf16;
 
 use super::heads::Kind;
@@ -12,6 +13,7 @@ use super::{CudaAlphaGenome, CudaError, Key};
 use crate::array::{Array, Values};
 use crate::config::Head;
 use crate::heads::junctions::{JunctionMask, SpliceSitePositions};
+use crate::rows::spans;
 use crate::taps::Taps;
 
 /// How many values of an output are NaN or infinite.
@@ -58,6 +60,35 @@ impl CudaOutputs<'_> {
         };
         self.download(pass, output.id, &output.shape, output.kind)
             .map(Some)
+    }
+
+    /// Brings rows of the second axis of one output to the host, `[B, rows, ...]`; nothing if there is none of that name.
+    ///
+    /// # Errors
+    /// When a row lies beyond the output, or the device fails.
+    pub fn rows(&self, name: &str, rows: &[Range<usize>]) -> Result<Option<Array>, CudaError> {
+        let Some((_, pass)) = &self.model.pass else {
+            return Ok(None);
+        };
+        let Some(output) = pass.outputs.get(name) else {
+            return Ok(None);
+        };
+        let (shape, spans) = spans(&output.shape, rows).ok_or_else(|| {
+            let (name, shape) = (name.to_owned(), output.shape.clone());
+            CudaError::Rows { name, shape }
+        })?;
+        let whole: usize = output.shape.iter().product();
+        let stored = self.stored(output.kind);
+        let whole = pass.tensor(output.id, (whole * stored) as u64)?;
+        let part = self.model.gathered(&whole, &spans, stored)?;
+        self.model.fetch(&part, shape, output.kind).map(Some)
+    }
+
+    fn stored(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Integer => 4,
+            _ => self.model.weights.element(),
+        }
     }
 
     /// Counts NaN and infinity in every output, on the device.
@@ -163,22 +194,26 @@ impl CudaOutputs<'_> {
         kind: Kind,
     ) -> Result<Array, CudaError> {
         let count: usize = shape.iter().product();
-        let stored = if kind == Kind::Integer {
-            4
-        } else {
-            self.model.weights.element()
+        let span = pass.tensor(id, (count * self.stored(kind)) as u64)?;
+        self.model.fetch(&span, shape.to_vec(), kind)
+    }
+}
+
+impl CudaAlphaGenome {
+    /// Brings a tensor to the host.
+    pub(super) fn fetch(
+        &self,
+        span: &Span,
+        shape: Vec<usize>,
+        kind: Kind,
+    ) -> Result<Array, CudaError> {
+        let device = &self.device;
+        let (values, stored) = match (kind, self.weights.element()) {
+            (Kind::Integer, stored) => (Values::I32(device.download(span)?), stored),
+            (_, 2) => (Values::Bf16(device.download::<bf16>(span)?), 2),
+            (_, stored) => (Values::F32(device.download(span)?), stored),
         };
-        let span = &pass.tensor(id, (count * stored) as u64)?;
-        let device = &self.model.device;
-        let values = match (kind, stored) {
-            (Kind::Integer, _) => Values::I32(device.download(span)?),
-            (_, 2) => Values::Bf16(device.download::<bf16>(span)?),
-            _ => Values::F32(device.download(span)?),
-        };
-        let array = Array {
-            shape: shape.to_vec(),
-            values,
-        };
+        let array = Array { shape, values };
         Ok(match (kind, stored) {
             (Kind::Half, 4) => array.into_f16(),
             _ => array,

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use ::cuda::Element;
+use ::cuda::{Element, Span};
 use half::bf16;
 
 use super::forward::{Forward, Tap};
 use super::pass::{Formats, Inputs, Pass};
 use super::steps::Steps;
 use super::{CudaAlphaGenome, CudaError};
-use crate::array::Values;
+use crate::array::{Array, Values};
 use crate::attention::AttentionForm;
 use crate::batch::Batch;
+use crate::heads::junctions::SpliceSitePositions;
 use crate::plan::Plan;
 use crate::precision::Products;
 use crate::request::Request;
@@ -23,7 +24,7 @@ pub(super) struct Key {
     pub(super) organisms: Vec<usize>,
     length: usize,
     /// Without the splice sites and the embeddings that it gives, of which only the number matters.
-    request: Request,
+    pub(super) request: Request,
     /// Module outputs that are kept.
     taps: BTreeSet<String>,
 }
@@ -41,6 +42,41 @@ impl CudaAlphaGenome {
         taps: &BTreeSet<String>,
     ) -> Result<(), CudaError> {
         let plan = Plan::new(&self.config, batch, request)?;
+        self.prepare_planned(batch, request, &plan, taps)?;
+        let Some((_, pass)) = &self.pass else {
+            return Ok(());
+        };
+        for &(embedding, id) in &pass.given {
+            let Some(array) = request.given.get(&embedding) else {
+                continue;
+            };
+            let values = array.values.to_f32();
+            let at = pass.tensor(id, (values.len() * self.weights.element()) as u64)?;
+            self.write_stored(values, &at)?;
+        }
+        Ok(())
+    }
+
+    /// Copies floats to the device in the type that it stores.
+    pub(super) fn write_stored(&self, values: Vec<f32>, to: &Span) -> Result<(), CudaError> {
+        match self.arithmetic.is_bfloat16() {
+            true => {
+                let rounded = values.into_iter().map(bf16::from_f32);
+                self.device.write(&rounded.collect::<Vec<_>>(), to)?;
+            }
+            false => self.device.write(&values, to)?,
+        }
+        Ok(())
+    }
+
+    /// Plans a pass, or takes it from those that are kept, and uploads what it reads, but for embeddings.
+    pub(super) fn prepare_planned(
+        &mut self,
+        batch: &Batch,
+        request: &Request,
+        plan: &Plan,
+        taps: &BTreeSet<String>,
+    ) -> Result<(), CudaError> {
         if batch.length() > 1 << 20 {
             return Err(CudaError::TooLong(batch.length()));
         }
@@ -51,9 +87,14 @@ impl CudaAlphaGenome {
             taps: taps.clone(),
         };
         if self.pass.as_ref().is_none_or(|(known, _)| *known != key) {
-            self.pass = None;
-            let pass = self.plan(batch, request, &plan, taps)?;
-            self.pass = Some((key, pass));
+            let found = self.spare.iter().position(|(known, _)| *known == key);
+            let found = found.map(|at| self.spare.remove(at));
+            self.spare.splice(..0, self.pass.take());
+            self.spare.truncate(self.spares);
+            self.pass = Some(match found {
+                Some(known) => known,
+                None => (key, self.plan_within_memory(batch, request, plan, taps)?),
+            });
         }
         let Some((_, pass)) = &self.pass else {
             return Ok(());
@@ -70,21 +111,24 @@ impl CudaAlphaGenome {
         if let Some(given) = &request.splice_site_positions {
             self.device.write(&given.places, &pass.inputs.positions)?;
         }
-        for &(embedding, id) in &pass.given {
-            let Some(array) = request.given.get(&embedding) else {
-                continue;
-            };
-            let values = array.values.to_f32();
-            let at = pass.tensor(id, (values.len() * self.weights.element()) as u64)?;
-            match self.arithmetic.is_bfloat16() {
-                true => {
-                    let rounded = values.into_iter().map(bf16::from_f32);
-                    self.device.write(&rounded.collect::<Vec<_>>(), &at)?;
-                }
-                false => self.device.write(&values, &at)?,
-            }
-        }
         Ok(())
+    }
+
+    /// A new pass; passes that are kept make room for it where the device has none left.
+    fn plan_within_memory(
+        &mut self,
+        batch: &Batch,
+        request: &Request,
+        plan: &Plan,
+        taps: &BTreeSet<String>,
+    ) -> Result<Pass, CudaError> {
+        match self.plan(batch, request, plan, taps) {
+            Err(CudaError::Device(::cuda::Error::OutOfMemory { .. })) if !self.spare.is_empty() => {
+                self.spare.clear();
+                self.plan(batch, request, plan, taps)
+            }
+            other => other,
+        }
     }
 
     fn plan(
@@ -169,14 +213,27 @@ impl CudaAlphaGenome {
     }
 }
 
+/// An array without its values.
+pub(super) fn empty(shape: Vec<usize>) -> Array {
+    Array {
+        shape,
+        values: Values::F32(Vec::new()),
+    }
+}
+
 /// A request with the number of its splice sites, and the names of its embeddings alone.
 fn without_places(request: &Request) -> Request {
-    let mut request = request.clone();
-    if let Some(given) = &mut request.splice_site_positions {
-        given.places = Vec::new();
+    let given = request.given.iter();
+    let given = given.map(|(embedding, array)| (*embedding, empty(array.shape.clone())));
+    let sites = request.splice_site_positions.as_ref();
+    Request {
+        heads: request.heads.clone(),
+        resolutions: request.resolutions.clone(),
+        embeddings: request.embeddings.clone(),
+        splice_site_positions: sites.map(|given| SpliceSitePositions {
+            count: given.count,
+            places: Vec::new(),
+        }),
+        given: given.collect(),
     }
-    for array in request.given.values_mut() {
-        array.values = Values::F32(Vec::new());
-    }
-    request
 }

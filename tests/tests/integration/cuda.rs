@@ -3,9 +3,10 @@
 use std::env;
 use std::path::Path;
 
+use inference::kept::{Embeddings, Ran, Rearranged};
 use inference::machine::Machine;
 use libtest_mimic::{Completion, Failed, Trial};
-use model::{Arithmetic, Array, Batch, NoTaps, Request, Sequence};
+use model::{Arithmetic, Array, Batch, Embedding, Move, NoTaps, Request, Sequence};
 use tests::{fixtures, program};
 
 use crate::gate::{CONVERT, PARITY, succeed};
@@ -117,6 +118,84 @@ pub fn heads_run_on_given_embeddings() -> Result<(), Failed> {
             }
         }
         assert!(bits(&expected["atac/predictions_1bp"]) != bits(&others["atac/predictions_1bp"]));
+    }
+    Ok(())
+}
+
+/// Embeddings that stay on the device and are put together there give what the host puts together, bit for bit; and rows of
+/// outputs are those of the whole.
+pub fn embeddings_stay_on_the_device() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    convert_tiny(folder.path().join("model").as_path())?;
+    for arithmetic in [Arithmetic::XlaGpuF32, Arithmetic::XlaGpuBf16] {
+        let machine = Machine::load(&folder.path().join("model"), arithmetic, "cuda".parse()?)?;
+        machine.keep_passes(1);
+        let sequence = |text: &str| Sequence::parse(&text.repeat(8192 / text.len()));
+        let sequences = ["ACGTTGCA", "GATTACAT", "TTTTACGA"].map(sequence);
+        let batch = Batch::new(sequences.into_iter().collect::<Result<_, _>>()?, vec![0; 3])?;
+        let request = Request::everything();
+        let whole = machine.run(&batch, &request, &mut NoTaps)?;
+        let runs = [3..5, 100..101, 8191..8192];
+        let name = "atac/predictions_1bp";
+        let wanted = [(name.to_owned(), Some(runs.to_vec()))].into();
+        let ran = machine.run_kept(&batch, &request, &wanted)?;
+        assert_eq!(ran.outputs.len(), 1);
+        let rows = whole[name].rows(&runs).expect("they lie in it");
+        assert_eq!(ran.outputs[name].shape, rows.shape);
+        assert!(bits(&ran.outputs[name]) == bits(&rows), "{arithmetic:?}");
+
+        // The second sequence, and the third with the first one's end, a base and a pair further on.
+        let given = |which: Embedding| {
+            let each = whole[which.name()].shape[1..]
+                .iter()
+                .rev()
+                .skip(1)
+                .product::<usize>();
+            let end = (each / 2..each).map(|at| at - 1);
+            Rearranged {
+                moves: Move::filling(
+                    (each..2 * each)
+                        .chain(2 * each..2 * each + each / 2)
+                        .chain(end),
+                ),
+                replaced: match which {
+                    Embedding::OneBasePair => vec![(7, vec![0.5; whole[which.name()].shape[2]])],
+                    _ => Vec::new(),
+                },
+            }
+        };
+        let all = || {
+            Embedding::ALL
+                .into_iter()
+                .map(|which| (which, given(which)))
+                .collect()
+        };
+        let held = Embedding::ALL.map(|which| (which, whole[which.name()].clone()));
+        let two = Batch::new(batch.sequences()[..2].to_vec(), vec![0; 2])?;
+        let wanted = whole.keys().map(|name| (name.clone(), None)).collect();
+        let request = Request {
+            embeddings: Default::default(),
+            ..request
+        };
+        let host = machine.run_on(
+            Embeddings::Host(held.into()),
+            all(),
+            &two,
+            &request,
+            &wanted,
+        )?;
+        let device = machine.run_on(ran.embeddings, all(), &two, &request, &wanted)?;
+        assert!(host.outputs.len() > 20 && host.outputs.len() == device.outputs.len());
+        for (name, array) in &host.outputs {
+            assert!(
+                bits(array) == bits(&device.outputs[name]),
+                "{arithmetic:?}: {name}"
+            );
+        }
+        let first =
+            |ran: &Ran| machine.rows_of(&ran.embeddings, Embedding::OneBasePair, &[7..8, 8..9]);
+        let rows = first(&device)?;
+        assert!(rows == first(&host)? && rows[0] == 0.5 && rows[rows.len() / 2] != 0.5);
     }
     Ok(())
 }

@@ -40,6 +40,10 @@ fn main() {
             "cuda::heads_run_on_given_embeddings",
             cuda::heads_run_on_given_embeddings,
         ),
+        cuda::gated(
+            "cuda::embeddings_stay_on_the_device",
+            cuda::embeddings_stay_on_the_device,
+        ),
         gate::full("conversion::verifies", conversion::verifies),
         gate::full(
             "conversion::equals_an_independent_reading",

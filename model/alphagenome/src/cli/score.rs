@@ -261,15 +261,20 @@ impl Open {
         interval: &Interval,
         part: &mut Part,
     ) -> Result<Option<Table>> {
-        let (mut scores, predictions) =
-            self.scoring.score_and_predict(interval, &allele.variant)?;
+        let (mut scores, predictions) = match self.pages {
+            None => (self.scoring.score(interval, &allele.variant)?, None),
+            Some(_) => {
+                let both = self.scoring.score_and_predict(interval, &allele.variant)?;
+                (both.0, Some(both.1))
+            }
+        };
         if let Some(calibration) = &mut self.calibration {
             scores
                 .iter_mut()
                 .try_for_each(|scores| calibration.apply(scores))?;
         }
         let table = output::table(&scores)?;
-        if let Some(pages) = &mut self.pages {
+        if let (Some(pages), Some(predictions)) = (&mut self.pages, &predictions) {
             let scene = Scene {
                 genome: &self.scoring.genome,
                 annotation: self.scoring.tables.annotation.as_ref(),
@@ -280,7 +285,7 @@ impl Open {
             let subject = Subject {
                 allele,
                 interval,
-                predictions: &predictions,
+                predictions,
                 table: table.as_ref(),
             };
             let number = part.first + part.items;

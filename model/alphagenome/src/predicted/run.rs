@@ -84,6 +84,7 @@ impl Run {
             most_sites: sites::MOST,
             behaviour: self.behaviour,
             stitching: true,
+            places: Default::default(),
         };
         let both = self
             .predictor

@@ -1,0 +1,154 @@
+//! Embeddings that stay on the device from one pass to the next: stitched, aligned, and read by heads there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use ::cuda::Span;
+
+use super::heads::Kind;
+use super::prepare::empty;
+use super::{CudaAlphaGenome, CudaError, CudaOutputs};
+use crate::array::Array;
+use crate::batch::Batch;
+use crate::plan::{ForwardError, Plan, shape};
+use crate::request::{Embedding, Request};
+use crate::rows::Move;
+
+/// An embedding on the device, `[B, ..., C]`, until the pass that made it runs again.
+#[derive(Clone)]
+pub struct Resident {
+    span: Span,
+    shape: Vec<usize>,
+}
+
+/// An embedding that a pass reads: rows of another one, and rows that the host gives.
+pub struct Taken<'a> {
+    /// Where the rows come from.
+    pub from: &'a Resident,
+    /// Which rows go where.
+    pub moves: Vec<Move>,
+    /// Rows that are replaced after that, `[C]` each.
+    pub replaced: Vec<(usize, Vec<f32>)>,
+}
+
+impl CudaAlphaGenome {
+    /// The embeddings of the pass that ran last: those that it was asked to hand out, and those that it was given.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn resident(&self) -> Result<BTreeMap<Embedding, Resident>, CudaError> {
+        let Some((key, pass)) = &self.pass else {
+            return Ok(BTreeMap::new());
+        };
+        let made = Embedding::ALL.into_iter().filter_map(|embedding| {
+            let output = pass.outputs.get(embedding.name())?;
+            Some((embedding, output.id, output.shape.clone()))
+        });
+        let given = pass.given.iter().filter_map(|&(embedding, id)| {
+            let shape = &key.request.given.get(&embedding)?.shape;
+            Some((embedding, id, shape.clone()))
+        });
+        let all = made.chain(given).map(|(embedding, id, shape)| {
+            let values: usize = shape.iter().product();
+            let span = pass.tensor(id, (values * self.weights.element()) as u64)?;
+            Ok((embedding, Resident { span, shape }))
+        });
+        all.collect()
+    }
+
+    /// Brings rows of an embedding to the host, `[rows, C]`; those of all sequences are counted on.
+    ///
+    /// # Errors
+    /// When a row lies beyond the embedding, or the device fails.
+    pub fn resident_rows(
+        &self,
+        embedding: &Resident,
+        rows: &[Range<usize>],
+    ) -> Result<Array, CudaError> {
+        let channels = embedding.channels();
+        let spans = rows
+            .iter()
+            .map(|run| run.start * channels..run.end * channels);
+        let spans: Vec<_> = spans.collect();
+        let part = self.gathered(&embedding.span, &spans, self.weights.element())?;
+        let count = rows.iter().map(Range::len).sum();
+        self.fetch(&part, vec![count, channels], Kind::Stored)
+    }
+
+    /// Runs heads on embeddings that are put together on the device.
+    ///
+    /// # Errors
+    /// [`CudaError`] when the request or the batch does not fit the model, heads read an embedding that is not among `given`,
+    /// a row lies beyond one, or the device fails.
+    pub fn forward_on(
+        &mut self,
+        batch: &Batch,
+        request: &Request,
+        given: &BTreeMap<Embedding, Taken<'_>>,
+    ) -> Result<CudaOutputs<'_>, CudaError> {
+        let names: BTreeSet<_> = given.keys().copied().collect();
+        let plan = Plan::on(&names, &self.config, batch, request)?;
+        if let Some(missing) = plan.computed.first() {
+            return Err(ForwardError::NoEmbedding(missing.name()).into());
+        }
+        let shapes = names
+            .iter()
+            .map(|its| (*its, shape(*its, &self.config, batch)));
+        let request = Request {
+            given: shapes.map(|(its, shape)| (its, empty(shape))).collect(),
+            ..request.clone()
+        };
+        self.prepare_planned(batch, &request, &plan, &BTreeSet::new())?;
+        let targets = self.resident()?;
+        for (embedding, taken) in given {
+            // One that nothing reads has no place.
+            let Some(target) = targets.get(embedding) else {
+                continue;
+            };
+            let row = (target.channels() * self.weights.element()) as u64;
+            let at = |span: &Span, from: usize, count: usize| {
+                span.slice(from as u64 * row, count as u64 * row)
+            };
+            for &Move { from, to, count } in &taken.moves {
+                let source = at(&taken.from.span, from, count)?;
+                self.device.copy(&source, &at(&target.span, to, count)?)?;
+            }
+            for (to, values) in &taken.replaced {
+                self.write_stored(values.clone(), &at(&target.span, *to, 1)?)?;
+            }
+        }
+        self.run()?;
+        Ok(CudaOutputs { model: self })
+    }
+
+    /// Values at some places of a tensor, one place after another, still on the device.
+    pub(super) fn gathered(
+        &self,
+        from: &Span,
+        spans: &[Range<usize>],
+        element: usize,
+    ) -> Result<Span, CudaError> {
+        let bytes = |values: usize| (values * element) as u64;
+        let all = spans.iter().map(Range::len).sum();
+        let part = self.device.allocate(bytes(all))?;
+        let mut at = 0;
+        for span in spans {
+            let source = from.slice(bytes(span.start), bytes(span.len()))?;
+            self.device
+                .copy(&source, &part.slice(bytes(at), source.bytes())?)?;
+            at += span.len();
+        }
+        Ok(part)
+    }
+}
+
+impl Resident {
+    fn channels(&self) -> usize {
+        self.shape.last().copied().unwrap_or(0)
+    }
+
+    /// Lengths of the axes.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+}

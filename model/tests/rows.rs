@@ -1,0 +1,27 @@
+//! Rows of arrays, and moves of rows.
+
+use model::{Array, Move, Values};
+
+#[test]
+fn rows_of_every_sequence_are_taken_in_order() {
+    let array = Array {
+        shape: vec![2, 4, 3],
+        values: Values::I32((0..24).collect()),
+    };
+    let rows = array.rows(&[0..1, 2..4]).unwrap();
+    assert_eq!(rows.shape, [2, 3, 3]);
+    let expected = [
+        0, 1, 2, 6, 7, 8, 9, 10, 11, 12, 13, 14, 18, 19, 20, 21, 22, 23,
+    ];
+    assert_eq!(rows.values, Values::I32(expected.into()));
+    assert_eq!(array.rows(&[]).unwrap().shape, [2, 0, 3]);
+    assert_eq!(array.rows(&[3..5]), None);
+}
+
+#[test]
+fn rows_that_stay_together_move_together() {
+    let moves = Move::filling([5, 6, 7, 0, 1, 1, 9]);
+    let expected = [(5, 0, 3), (0, 3, 2), (1, 5, 1), (9, 6, 1)];
+    let expected = expected.map(|(from, to, count)| Move { from, to, count });
+    assert_eq!(moves, expected);
+}
