@@ -114,7 +114,8 @@ impl Work {
         let path = self.folder.join("rows.unfinished");
         let file = File::create(&path).with_context(|| path.display().to_string())?;
         Ok(Rows {
-            encoder: zstd::Encoder::new(BufWriter::new(file), 1)?,
+            // Tables come field by field, and each call of the encoder costs as much as many fields.
+            out: BufWriter::with_capacity(1 << 16, zstd::Encoder::new(BufWriter::new(file), 1)?),
             path,
         })
     }
@@ -125,7 +126,11 @@ impl Work {
     /// Where the folder cannot be written.
     pub fn end(&mut self, rows: Rows, part: &Part) -> Result<()> {
         let named = rows.path.display().to_string();
-        let file = rows.encoder.finish().and_then(|out| Ok(out.into_inner()?));
+        let encoder = rows
+            .out
+            .into_inner()
+            .map_err(std::io::IntoInnerError::into_error);
+        let file = encoder.and_then(|encoder| Ok(encoder.finish()?.into_inner()?));
         file.and_then(|file| file.sync_data())
             .with_context(|| named.clone())?;
         let path = self.place(part);
@@ -171,16 +176,16 @@ impl Work {
 /// The rows of a batch in the making.
 pub struct Rows {
     path: PathBuf,
-    encoder: zstd::Encoder<'static, BufWriter<File>>,
+    out: BufWriter<zstd::Encoder<'static, BufWriter<File>>>,
 }
 
 impl Write for Rows {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.encoder.write(bytes)
+        self.out.write(bytes)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.encoder.flush()
+        self.out.flush()
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use genome::Strand;
 use genome::polya::without_version;
 
-use crate::scores::{ScoredBy, Scores};
+use crate::scores::{GeneRow, ScoredBy, Scores};
 use crate::{Behaviour, Error};
 
 /// Columns of tracks that the table has where the tracks have them, in this order.
@@ -86,14 +86,6 @@ pub enum Values {
     Real(Vec<f32>),
 }
 
-enum Value {
-    Text(Arc<str>),
-    Integer(i64),
-    Real(f32),
-    MissingText,
-    MissingInteger,
-}
-
 /// The table of `scores`, or `None` where there is none. Columns are the union over all results, in order of appearance,
 /// with `raw_score`, and `quantile_score` where a result has quantiles, at the end.
 ///
@@ -136,13 +128,13 @@ pub fn tidy_scores<'a>(
 struct Texts(HashMap<String, Arc<str>>);
 
 impl Texts {
-    fn of(&mut self, text: &str) -> Value {
+    fn of(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.0.get(text) {
-            return Value::Text(known.clone());
+            return known.clone();
         }
         let shared: Arc<str> = text.into();
         self.0.insert(text.to_owned(), shared.clone());
-        Value::Text(shared)
+        shared
     }
 }
 
@@ -208,102 +200,150 @@ impl Table {
         Ok(())
     }
 
+    /// Appends a result column by column: what all of its rows, those of a gene or those of a track share is made once.
     fn append(&mut self, scores: &Scores, options: Options, texts: &mut Texts) {
-        let tracks = scores.tracks.len();
-        let mut add = |row: usize, track: usize| {
-            let gene = scores.rows[row].gene.as_ref().map(|gene| gene.strand());
-            let opposed = |a, b| gene == Some(a) && scores.tracks.strands()[track] == b;
-            let mismatch = opposed(Strand::Positive, Strand::Negative)
-                || opposed(Strand::Negative, Strand::Positive);
-            if !(options.match_gene_strand && mismatch) {
-                self.add(scores, row, track, options.include_extended_metadata, texts);
-            }
-        };
-        match options.order {
-            Order::ByTrack => {
-                (0..tracks).for_each(|track| (0..scores.rows.len()).for_each(|row| add(row, track)))
-            }
-            Order::ByGene => {
-                (0..scores.rows.len()).for_each(|row| (0..tracks).for_each(|track| add(row, track)))
-            }
+        let places = places(scores, options);
+        if places.is_empty() {
+            return;
         }
-    }
-
-    fn add(
-        &mut self,
-        scores: &Scores,
-        row: usize,
-        track: usize,
-        extended: bool,
-        texts: &mut Texts,
-    ) {
-        let (about, at) = (&scores.rows[row], row * scores.tracks.len() + track);
-        let gene = about.gene.as_ref();
-        let mut text =
-            |value: Option<&str>| value.map_or(Value::MissingText, |value| texts.of(value));
-        let number = |value: Option<i64>| value.map_or(Value::MissingInteger, Value::Integer);
-        let mut put = |name, value| put(&mut self.columns, self.rows, name, value);
+        let mut add = |name, what| self.add(name, what, &places);
+        let mut all = |text: &str| What::All(texts.of(text));
         let (scorer_column, scorer, output) = match &scores.by {
             ScoredBy::Variant { scorer, variant } => {
-                put("variant_id", text(Some(&variant.to_string())));
+                add("variant_id", all(&variant.to_string()));
                 ("variant_scorer", scorer.to_string(), scorer.output())
             }
             ScoredBy::Interval(scorer) => ("interval_scorer", scorer.to_string(), scorer.output),
         };
-        put("scored_interval", text(Some(&scores.interval.to_string())));
-        put("gene_id", text(gene.map(|gene| without_version(&gene.id))));
-        put("gene_name", text(gene.map(|gene| gene.name.as_str())));
-        put("gene_type", text(gene.map(|gene| gene.biotype.as_str())));
-        put("gene_strand", text(gene.map(|gene| gene.strand().as_str())));
-        put(
-            "junction_Start",
-            number(about.junction.map(|(start, _)| start)),
+        add("scored_interval", all(&scores.interval.to_string()));
+        let of_gene: [(&str, fn(&GeneRow) -> &str); 4] = [
+            ("gene_id", |gene| without_version(&gene.id)),
+            ("gene_name", |gene| &gene.name),
+            ("gene_type", |gene| &gene.biotype),
+            ("gene_strand", |gene| gene.strand().as_str()),
+        ];
+        for (name, value) in of_gene {
+            let genes = scores.rows.iter().map(|row| row.gene.as_ref());
+            let texts = genes.map(|gene| gene.map(|gene| texts.of(value(gene))));
+            add(name, What::OfRow(texts.collect()));
+        }
+        let places_of = |place: fn((i64, i64)) -> i64| {
+            let junctions = scores.rows.iter().map(|row| row.junction);
+            What::Places(junctions.map(|junction| junction.map(place)).collect())
+        };
+        add("junction_Start", places_of(|(start, _)| start));
+        add("junction_End", places_of(|(_, end)| end));
+        add("output_type", What::All(texts.of(output.name())));
+        add(scorer_column, What::All(texts.of(&scorer)));
+        let names = scores.tracks.names().iter();
+        add(
+            "track_name",
+            What::OfTrack(names.map(|name| Some(texts.of(name))).collect()),
         );
-        put("junction_End", number(about.junction.map(|(_, end)| end)));
-        put("output_type", text(Some(output.name())));
-        put(scorer_column, text(Some(&scorer)));
-        put("track_name", text(Some(&scores.tracks.names()[track])));
-        put(
-            "track_strand",
-            text(Some(scores.tracks.strands()[track].as_str())),
-        );
-        for name in TRACK_COLUMNS.into_iter().filter(|_| extended) {
-            if let Some(column) = scores.tracks.column(name) {
-                put(name, text(column[track].as_deref()));
+        let strands = scores.tracks.strands().iter();
+        let strands = strands.map(|strand| Some(texts.of(strand.as_str())));
+        add("track_strand", What::OfTrack(strands.collect()));
+        for name in TRACK_COLUMNS {
+            let column = scores.tracks.column(name);
+            if let Some(column) = column.filter(|_| options.include_extended_metadata) {
+                let values = column.iter().map(|value| Some(texts.of(value.as_deref()?)));
+                add(name, What::OfTrack(values.collect()));
             }
         }
-        put("raw_score", Value::Real(scores.values[at]));
+        let tracks = scores.tracks.len();
+        add("raw_score", What::Scores(&scores.values, tracks));
         if let Some(quantiles) = &scores.quantiles {
-            put("quantile_score", Value::Real(quantiles[at]));
+            add("quantile_score", What::Scores(quantiles, tracks));
         }
-        self.rows += 1;
+        self.rows += places.len();
         for column in &mut self.columns {
             column.values.fill(self.rows);
         }
     }
+
+    /// Adds values of column `name`, which is made where it is new, at these rows and tracks of a result.
+    fn add(&mut self, name: &'static str, what: What<'_>, places: &[(usize, usize)]) {
+        let known = self.columns.iter().position(|column| column.name == name);
+        let at = known.unwrap_or_else(|| {
+            let values = what.none();
+            self.columns.push(Column { name, values });
+            self.columns.len() - 1
+        });
+        let column = &mut self.columns[at].values;
+        column.fill(self.rows);
+        let places = places.iter().copied();
+        match (column, what) {
+            (Values::Text(values), What::All(text)) => {
+                values.extend(places.map(|_| Some(text.clone())));
+            }
+            (Values::Text(values), What::OfRow(texts)) => {
+                values.extend(places.map(|(row, _)| texts[row].clone()));
+            }
+            (Values::Text(values), What::OfTrack(texts)) => {
+                values.extend(places.map(|(_, track)| texts[track].clone()));
+            }
+            (Values::Integer(values), What::Places(places_of_rows)) => {
+                values.extend(places.map(|(row, _)| places_of_rows[row]));
+            }
+            (Values::Real(values), What::Scores(scores, tracks)) => {
+                values.extend(places.map(|(row, track)| scores[row * tracks + track]));
+            }
+            // A name has one type.
+            (_, _) => {}
+        }
+    }
 }
 
-/// Puts `value` into row `row` of column `name`, which is made where it is new.
-fn put(columns: &mut Vec<Column>, row: usize, name: &'static str, value: Value) {
-    let at = columns
-        .iter()
-        .position(|column| column.name == name)
-        .unwrap_or_else(|| {
-            let values = match value {
-                Value::Text(_) | Value::MissingText => Values::Text(Vec::new()),
-                Value::Integer(_) | Value::MissingInteger => Values::Integer(Vec::new()),
-                Value::Real(_) => Values::Real(Vec::new()),
-            };
-            columns.push(Column { name, values });
-            columns.len() - 1
-        });
-    columns[at].values.fill(row);
-    match (&mut columns[at].values, value) {
-        (Values::Text(values), Value::Text(text)) => values.push(Some(text)),
-        (Values::Integer(values), Value::Integer(number)) => values.push(Some(number)),
-        (Values::Real(values), Value::Real(number)) => values.push(number),
-        (values, _) => values.fill(row + 1),
+/// What a result adds to a column.
+enum What<'a> {
+    All(Arc<str>),
+    OfRow(Vec<Option<Arc<str>>>),
+    OfTrack(Vec<Option<Arc<str>>>),
+    Places(Vec<Option<i64>>),
+    /// `[rows, tracks]`, and how many tracks there are.
+    Scores(&'a [f32], usize),
+}
+
+impl What<'_> {
+    /// A column without values.
+    fn none(&self) -> Values {
+        match self {
+            Self::All(_) | Self::OfRow(_) | Self::OfTrack(_) => Values::Text(Vec::new()),
+            Self::Places(_) => Values::Integer(Vec::new()),
+            Self::Scores(..) => Values::Real(Vec::new()),
+        }
     }
+}
+
+/// The rows and tracks of a result that stand in the table, in its order.
+fn places(scores: &Scores, options: Options) -> Vec<(usize, usize)> {
+    let (rows, tracks) = (scores.rows.len(), scores.tracks.len());
+    let strands = scores
+        .rows
+        .iter()
+        .map(|row| row.gene.as_ref().map(GeneRow::strand));
+    let strands: Vec<_> = strands.collect();
+    let matches = |row: usize, track: usize| {
+        let pair = (strands[row], scores.tracks.strands()[track]);
+        !options.match_gene_strand
+            || !matches!(
+                pair,
+                (Some(Strand::Positive), Strand::Negative)
+                    | (Some(Strand::Negative), Strand::Positive)
+            )
+    };
+    let places: Vec<_> = match options.order {
+        Order::ByTrack => (0..tracks)
+            .flat_map(|track| (0..rows).map(move |row| (row, track)))
+            .collect(),
+        Order::ByGene => (0..rows)
+            .flat_map(|row| (0..tracks).map(move |track| (row, track)))
+            .collect(),
+    };
+    let places = places.into_iter();
+    places
+        .filter(|(row, track)| matches(*row, *track))
+        .collect()
 }
 
 impl Values {
