@@ -216,7 +216,7 @@ impl Table {
             ScoredBy::Interval(scorer) => ("interval_scorer", scorer.to_string(), scorer.output),
         };
         add("scored_interval", all(&scores.interval.to_string()));
-        let of_gene: [(&str, fn(&GeneRow) -> &str); 4] = [
+        let of_gene: [GeneColumn; 4] = [
             ("gene_id", |gene| without_version(&gene.id)),
             ("gene_name", |gene| &gene.name),
             ("gene_type", |gene| &gene.biotype),
@@ -293,6 +293,9 @@ impl Table {
         }
     }
 }
+
+/// A column of genes, and a gene's value of it.
+type GeneColumn = (&'static str, fn(&GeneRow) -> &str);
 
 /// What a result adds to a column.
 enum What<'a> {
