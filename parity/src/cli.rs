@@ -15,7 +15,7 @@ pub use values::base_pairs;
 use values::organism;
 
 #[cfg(feature = "burn")]
-pub use conditions::{Attention, Invariance, Precision};
+pub use conditions::{Attention, Invariance, Precision, Scores};
 
 /// Compares AlphaGenome in Burn with recordings of the JAX model, or any two recordings, and gives a verdict.
 ///
@@ -80,6 +80,10 @@ pub enum Command {
     /// Time the model at several sequence lengths, beside the work that it does
     #[command(after_help = examples::BENCH)]
     Bench(Bench),
+    /// Hold scores of variants to those that DeepMind's code gave
+    #[cfg(feature = "burn")]
+    #[command(after_help = examples::SCORES)]
+    Scores(Scores),
     /// Change what predictions should not depend on: batch, order, threads, strand, device
     #[cfg(feature = "burn")]
     #[command(after_help = examples::INVARIANCE)]

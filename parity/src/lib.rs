@@ -36,6 +36,8 @@ pub mod result;
 #[cfg(feature = "burn")]
 pub mod run;
 pub mod sample;
+#[cfg(feature = "burn")]
+pub mod scores;
 pub mod trace;
 pub mod verdict;
 pub mod weights;

@@ -6,11 +6,11 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
-use genome::alleles::{alleles, check_reference, stitched};
+use genome::alleles::{Bases, alleles, check_reference, stitched};
 use genome::fasta::Fasta;
 use genome::splice_sites::SpliceSites;
 use genome::variants::Variants;
-use genome::{Annotation, Interval, Variant, gtf};
+use genome::{Annotation, Interval, Strand, Variant, gtf};
 use sha2::{Digest, Sha256};
 
 fn fixture(name: &str) -> PathBuf {
@@ -114,6 +114,28 @@ fn sequences_of_both_alleles_and_of_the_stitch_are_those_of_the_recording() {
         }
     }
     assert_eq!(checked, 2 * recorded.len(), "every recorded sequence");
+}
+
+/// The sequences of `t01.head` and `o05.main`, as of every case, are also held to the recording above.
+#[test]
+fn point_24_t01_head_an_interval_may_start_before_the_chromosome_and_one_that_ends_there_is_n() {
+    let (_folder, genomes) = genomes();
+    let case = cases()
+        .into_iter()
+        .find(|case| case.name == "t01.head")
+        .unwrap();
+    assert_eq!(case.interval.start, -8000);
+    for genome in &genomes {
+        let bases = |start: i64, end: i64| {
+            genome.bases(&Interval::new("chr2", start, end, Strand::Unstranded).unwrap())
+        };
+        let own = bases(case.interval.start, case.interval.end).unwrap();
+        assert!(own[..8000].iter().all(|base| *base == b'N'));
+        assert_eq!(own[8000..], bases(0, case.interval.end).unwrap());
+        assert_eq!(bases(-16, 0).unwrap(), [b'N'; 16]);
+        let error = bases(-16, -1).unwrap_err().to_string();
+        assert!(error.contains("lies outside of chr2"), "{error}");
+    }
 }
 
 #[test]

@@ -105,6 +105,31 @@ impl JunctionPlan {
         Ok((rows, values))
     }
 
+    /// Scores of the junctions `wanted`, strand, start and end of each: `None` where its sites are not looked at.
+    pub(crate) fn of(
+        &self,
+        reference: &Predictions,
+        alternate: &Predictions,
+        tissues: usize,
+        wanted: &[(Strand, i64, i64)],
+    ) -> Result<Vec<Option<Vec<f32>>>, Error> {
+        let own = junctions(reference, Allele::Reference, tissues)?;
+        let other = junctions(alternate, Allele::Alternate, tissues)?;
+        let mut found = vec![None; wanted.len()];
+        for strand in [Strand::Positive, Strand::Negative] {
+            if !wanted.iter().any(|(of, ..)| *of == strand) {
+                continue;
+            }
+            for junction in self.listed(own, other, strand)? {
+                let known = (strand, junction.start, junction.end);
+                if let Some(at) = wanted.iter().position(|wanted| *wanted == known) {
+                    found[at] = Some(junction.scores);
+                }
+            }
+        }
+        Ok(found)
+    }
+
     fn holds(&self, gene: &GeneRow, strand: Strand) -> bool {
         gene.strand() == strand && gene.interval.chromosome == self.interval.chromosome
     }

@@ -3,7 +3,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use genome::polya::PolyaSites;
-use genome::{Annotation, Interval, Variant};
+use genome::{Annotation, Interval, Strand, Variant};
 
 use crate::alignment::{Alignment, merged};
 use crate::center_mask::CenterMask;
@@ -190,6 +190,21 @@ impl Plan {
             Kind::Polyadenylation(plan) => {
                 aligned(output, plan.positions(), &plan.alignment, all())
             }
+        }
+    }
+
+    /// The scores of single junctions, strand, start and end of each, whether [`Plan::score`] lists them or not: `None` where the
+    /// sites are not looked at. Of near ties it lists one, and another implementation may list another.
+    pub fn junctions(
+        &self,
+        reference: &Predictions,
+        alternate: &Predictions,
+        tracks: &Tracks,
+        wanted: &[(Strand, i64, i64)],
+    ) -> Result<Vec<Option<Vec<f32>>>, Error> {
+        match &self.kind {
+            Kind::Junctions(plan) => plan.of(reference, alternate, tracks.len(), wanted),
+            _ => Ok(vec![None; wanted.len()]),
         }
     }
 

@@ -81,6 +81,36 @@ impl GeneRow {
 }
 
 impl Row {
+    /// What it is about, by the columns of the SDK's `obs`; nothing for a row without a gene.
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
+        let mut fields = Vec::new();
+        if let Some(gene) = &self.gene {
+            fields.extend([
+                ("gene_id", gene.id.clone()),
+                ("strand", gene.strand().to_string()),
+                ("gene_name", gene.name.clone()),
+                ("gene_type", gene.biotype.clone()),
+                ("interval_start", gene.interval_start.to_string()),
+                ("Chromosome", gene.interval.chromosome.clone()),
+                ("Start", gene.interval.start.to_string()),
+                ("End", gene.interval.end.to_string()),
+            ]);
+        }
+        if let Some((start, end)) = self.junction {
+            fields.extend([
+                ("junction_Start", start.to_string()),
+                ("junction_End", end.to_string()),
+            ]);
+        }
+        if let Some((sites, distance)) = self.polyadenylation {
+            fields.extend([
+                ("num_pas", sites.to_string()),
+                ("min_pas_var_distance", distance.to_string()),
+            ]);
+        }
+        fields
+    }
+
     pub(crate) fn of(gene: &Gene, interval: &Interval) -> Self {
         Self {
             gene: Some(GeneRow::new(gene, interval)),

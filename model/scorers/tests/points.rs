@@ -1,7 +1,7 @@
 //! The places where a good guess is wrong, each on the recording that shows it (`docs/scores.md` has the list).
 //!
-//! Points 19 to 22 (mutagenesis, intervals, quantiles, long tables) are in `tables.rs`; points 16 and 24 (REF over the
-//! genome, N beyond the chromosome) are also held by the sequences of the package `genome`.
+//! Points 19 to 22 (mutagenesis, intervals, quantiles, long tables) are in `tables.rs`, point 24 (N beyond the chromosome) in
+//! the package `genome`, whose tests hold the sequences of every case too.
 
 mod support;
 

@@ -259,35 +259,6 @@ fn ones(case: &Case) -> Predictions {
     predictions
 }
 
-fn described(row: &Row) -> Vec<(&'static str, String)> {
-    let mut columns = Vec::new();
-    if let Some(gene) = &row.gene {
-        columns.extend([
-            ("gene_id", gene.id.clone()),
-            ("strand", gene.strand().to_string()),
-            ("gene_name", gene.name.clone()),
-            ("gene_type", gene.biotype.clone()),
-            ("interval_start", gene.interval_start.to_string()),
-            ("Chromosome", gene.interval.chromosome.clone()),
-            ("Start", gene.interval.start.to_string()),
-            ("End", gene.interval.end.to_string()),
-        ]);
-    }
-    if let Some((start, end)) = row.junction {
-        columns.extend([
-            ("junction_Start", start.to_string()),
-            ("junction_End", end.to_string()),
-        ]);
-    }
-    if let Some((sites, distance)) = row.polyadenylation {
-        columns.extend([
-            ("num_pas", sites.to_string()),
-            ("min_pas_var_distance", distance.to_string()),
-        ]);
-    }
-    columns
-}
-
 /// Fails where the rows are not those of the recorded `obs`.
 fn check_rows(
     case: &str,
@@ -304,7 +275,7 @@ fn check_rows(
         "{case} {id}"
     );
     for (own, recorded) in rows.iter().zip(recorded) {
-        for (column, value) in described(own) {
+        for (column, value) in own.fields() {
             let text = recorded[column].trim_end_matches(".0");
             assert_eq!(value, text, "{case} {id} {column}");
         }

@@ -175,9 +175,9 @@ fn tidy_scores_of_every_case_is_the_recorded_table() {
     assert!(checked > 110, "{checked}");
 }
 
-/// Point 22: flat and nested lists order rows differently, and the forms that give no table.
+/// Flat and nested lists order rows differently, and the forms that give no table.
 #[test]
-fn forms_of_tidy_scores_are_those_of_the_recording() {
+fn point_22_s15_main_forms_of_tidy_scores_are_those_of_the_recording() {
     let (case, rows) = (Case::get("s15.main"), rows("obs.tsv.gz"));
     let find = |id: &str, scorer: Scorer| recorded(case, id, scorer, &rows).unwrap();
     let by_id: HashMap<_, _> = scorers().into_iter().collect();
@@ -302,9 +302,9 @@ fn tables_are_written_with_their_header_once_and_nothing_for_what_is_missing() {
     assert_eq!(scores, kept, "every digit that float32 has");
 }
 
-/// Point 21: ties are drawn at random, and the generator goes on from call to call.
+/// Ties are drawn at random, and the generator goes on from call to call.
 #[test]
-fn quantiles_are_those_of_the_recording_in_the_order_of_its_calls() {
+fn point_21_s11_to_s26_quantiles_are_those_of_the_recording_in_the_order_of_its_calls() {
     let rows = rows("obs.tsv.gz");
     let mut calibration =
         Calibration::parse(&std::fs::read(support::fixture("calibration.pb")).unwrap()).unwrap();
@@ -445,9 +445,10 @@ fn broken_calibration_files_are_refused_with_their_place() {
     );
 }
 
-/// Point 20: the recommended width needs 200,001 bp, strands are not filtered, and genes are those of the target.
+/// The recommended width needs 200,001 bp, strands are not filtered, and genes are those of the target.
 #[test]
-fn scores_of_intervals_have_the_rows_of_the_recording_and_their_values_where_they_were_kept() {
+fn point_20_big_scores_of_intervals_have_the_rows_of_the_recording_and_their_values_where_they_were_kept()
+ {
     let (arrays, rows) = (arrays("interval_scores"), rows("interval_obs.tsv.gz"));
     let by_id: HashMap<_, IntervalScorer> = table("interval_scorers.tsv")
         .into_iter()
@@ -535,9 +536,9 @@ fn letters() -> Letters {
     Letters(genome::fasta::Fasta::open(&path).unwrap(), folder)
 }
 
-/// Point 19: the background hardly acts, and on the negative strand the bases are wrong.
+/// The background hardly acts, and on the negative strand the bases are wrong.
 #[test]
-fn variants_of_mutagenesis_are_those_of_the_recording() {
+fn point_19_neg_and_snv_outside_variants_of_mutagenesis_are_those_of_the_recording() {
     let genome = letters();
     let mut calls: BTreeMap<String, Vec<HashMap<String, String>>> = BTreeMap::new();
     for row in table("ism.tsv.gz") {

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use genome::Interval;
 use terminal::Device;
 
-use super::Arithmetic;
 use super::values::{base_pairs, organism};
+use super::{Arithmetic, Dtype};
 use crate::invariance::Condition;
 use crate::precision::By;
 
@@ -135,6 +136,57 @@ pub struct Attention {
     #[arg(long, value_name = "L2")]
     pub limit: Option<f64>,
     /// Print JSON instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `parity scores`.
+#[derive(Args, Clone, Debug)]
+pub struct Scores {
+    /// The folder that `convert` wrote
+    #[arg(long, value_name = "DIR", default_value = "alphagenome-model")]
+    pub model: PathBuf,
+    /// Recorded scores: a folder with inputs and scores
+    #[arg(long, value_name = "DIR")]
+    pub recording: PathBuf,
+    /// Which of the recorded settings
+    #[arg(long, value_name = "NAME", default_value = "f32")]
+    pub setting: String,
+    /// Genome, genes, sites and cases [default: those of the recording]
+    #[arg(long, value_name = "DIR")]
+    pub inputs: Option<PathBuf>,
+    /// One window for all cases instead of their own, its first and last base counted from 1
+    #[arg(long, value_name = "REGION", value_parser = Interval::from_region)]
+    pub region: Option<Interval>,
+    /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations)
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub device: Device,
+    /// The compute dtype
+    #[arg(long, value_enum, default_value_t = Dtype::F32)]
+    pub dtype: Dtype,
+    /// How the model computes [default: as XLA does on the device, in the dtype]
+    #[arg(long, value_enum, conflicts_with = "dtype")]
+    pub arithmetic: Option<Arithmetic>,
+    /// Do not stitch the embeddings of indels
+    #[arg(long)]
+    pub no_stitching: bool,
+    /// Only this case (may be given several times)
+    #[arg(long, value_name = "NAME")]
+    pub case: Vec<String>,
+    /// Only scorers whose name holds this text, or the one of this id
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// JAX beside itself: another setting of the recording, or another folder. Medians may be no farther than that; in float32
+    /// bounds decide, and it is shown beside
+    #[arg(long, value_name = "SETTING|DIR")]
+    pub floor: Option<String>,
+    /// The largest ratio to the floor that passes
+    #[arg(long, value_name = "RATIO", default_value_t = 1.25)]
+    pub floor_limit: f64,
+    /// Let the floor decide in float32 too: JAX on a GPU rounds operands of attention to bfloat16 there
+    #[arg(long, requires = "floor")]
+    pub by_floor: bool,
+    /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
 }

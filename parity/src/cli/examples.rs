@@ -78,6 +78,14 @@ Examples:
   parity invariance --length 2048,4096
   parity invariance --device cuda --organism mouse --only batch,device --json";
 
+/// `parity scores`.
+#[cfg(feature = "burn")]
+pub(super) const SCORES: &str = "\
+Examples:
+  parity scores --recording tests/fixtures/scores
+  parity scores --recording recordings --setting f32_not_stitched --no-stitching --only ATAC --json
+  parity scores --recording gpu --setting float32 --floor bfloat16 --arithmetic xla-gpu-bf16 --device cuda --region chr1:20,001-151,072";
+
 /// `parity precision`.
 #[cfg(feature = "burn")]
 pub(super) const PRECISION: &str = "\

@@ -20,6 +20,8 @@ mod precision;
 #[cfg(feature = "burn")]
 mod record;
 #[cfg(feature = "burn")]
+mod scores;
+#[cfg(feature = "burn")]
 mod smoke;
 mod trace_diff;
 #[cfg(feature = "burn")]
@@ -79,6 +81,7 @@ fn with_model(command: Command) -> Result<Exit> {
         Command::Record(args) => record::run(&args),
         Command::Smoke(args) => smoke::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Scores(args) => scores::run(&args),
         Command::Invariance(args) => invariance::run(&args),
         Command::Attention(args) => attention::run(&args),
         Command::Precision(args) => precision::run(&args),

@@ -4,6 +4,8 @@
 //! [`Tiny`] is the sound model to break; [`Tiny::broken`] gives the folder of a broken one, which every command of `parity`
 //! takes, as does `model`; a fault of code shows in what runs inside [`Mutation::during`]. [`Judge`] holds models to JAX's recordings.
 //!
+//! [`scores::FAULTS`] are single faults of scorers, held to recorded scores.
+//!
 //! [`parts::faults`] puts faults of one track or one window into recorded outputs.
 //!
 //! ```no_run
@@ -24,6 +26,7 @@ pub mod hunt;
 pub mod judge;
 pub mod mutation;
 pub mod parts;
+pub mod scores;
 pub mod table;
 pub mod tally;
 pub mod tiny;

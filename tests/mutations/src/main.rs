@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use mutations::scores::{FAULTS, Scorers};
 use mutations::table::Findings;
 use mutations::{Judge, Mutation, Tiny, parts};
 
@@ -49,10 +50,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     let tiny = Tiny::convert().context("the tiny model")?;
     let judge = Judge::new(&tiny)?;
     let sound = judge.sound(&tiny)?;
-    let wanted = |mutation: &&Mutation| {
-        let only = arguments.only.as_deref().unwrap_or("");
-        mutation.name.contains(only) || mutation.module.contains(only)
-    };
+    let only = arguments.only.as_deref().unwrap_or("");
+    let wanted =
+        |mutation: &&Mutation| mutation.name.contains(only) || mutation.module.contains(only);
     let mut broken = Vec::new();
     for mutation in Mutation::all().iter().filter(wanted) {
         let finding = judge.broken(&tiny, mutation)?;
@@ -67,7 +67,12 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         );
         broken.push(finding);
     }
-    let findings = Findings::new(sound, broken, parts);
+    let mut scorers = Scorers::open(&tiny)?;
+    let mut scores = Vec::new();
+    for fault in FAULTS.iter().filter(|fault| fault.name.contains(only)) {
+        scores.push(scorers.seen(fault).context(fault.name)?);
+    }
+    let findings = Findings::new(sound, broken, parts, scores);
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&findings)?);
     } else {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::Finding;
 use crate::mutation::Kind;
 use crate::parts::PartFault;
+use crate::scores::Seen;
 
 /// Everything that was found.
 #[derive(Clone, Debug, Serialize)]
@@ -22,6 +23,8 @@ pub struct Findings {
     pub broken: Vec<Finding>,
     /// Faults of single tracks and windows of the full model's outputs.
     pub parts: Vec<PartFault>,
+    /// Faults of scorers.
+    pub scores: Vec<Seen>,
 }
 
 const HEAD: &str = "# Mutations
@@ -46,13 +49,19 @@ edits, is [`tests/mutations/mutations.toml`](../tests/mutations/mutations.toml).
 
 impl Findings {
     /// Of a sound model and broken ones.
-    pub fn new(sound: Finding, broken: Vec<Finding>, parts: Vec<PartFault>) -> Self {
+    pub fn new(
+        sound: Finding,
+        broken: Vec<Finding>,
+        parts: Vec<PartFault>,
+        scores: Vec<Seen>,
+    ) -> Self {
         Self {
             schema: "mutations",
             schema_version: 1,
             sound,
             broken,
             parts,
+            scores,
         }
     }
 
@@ -69,7 +78,29 @@ impl Findings {
         faults.extend(missed.map(|finding| format!("the floor misses `{}`", finding.name)));
         let missed = self.parts.iter().filter(|fault| fault.is_missed());
         faults.extend(missed.map(|fault| format!("level 2 misses {}", sentence(fault))));
+        let missed = self.scores.iter().filter(|seen| !seen.caught);
+        faults.extend(missed.map(|seen| format!("scores miss `{}`", seen.name)));
         faults
+    }
+
+    fn scores_section(&self) -> String {
+        let caught = self.scores.iter().filter(|seen| seen.caught).count();
+        let mut text = format!(
+            "\n## Scorers\n\nOne fault of each rule of [scores.md](scores.md), made in what the rule is given or gives \
+             ([`faults.rs`](../tests/mutations/src/scores/faults.rs)), in the tiny model's scores of recorded cases that can show it, and \
+             held to JAX's by the comparison and the bounds of `parity scores`: {caught} of {} are caught. Each case is sound without the \
+             fault. *Seen*: in how many cases, scorer by scorer.\n\n| fault | seen | first |\n|---|---|---|\n",
+            self.scores.len()
+        );
+        for seen in &self.scores {
+            let [caught, of] = seen.cases;
+            let _ = writeln!(
+                text,
+                "| {} | {caught} of {of} | {} |",
+                seen.name, seen.first
+            );
+        }
+        text
     }
 
     /// `docs/mutations.md`.
@@ -110,6 +141,7 @@ impl Findings {
             let _ = writeln!(page, "- {} (`{}`)", finding.name, module(finding));
         }
         page.push_str(&self.parts_section());
+        page.push_str(&self.scores_section());
         page.push_str(
             "\n## Every fault\n\nRatio: the distance of the output that is farthest beyond its limit, in units of the floor, and its limit. \
              First: the first output or tap, in the order that the model computes them, that leaves the floor. L1 to L4: levels of the \

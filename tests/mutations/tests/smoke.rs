@@ -1,5 +1,6 @@
 //! A handful of mutations, and the sound model; `make mutate` runs all of them.
 
+use mutations::scores::{FAULTS, Scorers};
 use mutations::table::row_start;
 use mutations::{Judge, Mutation, Tiny, parts};
 use parity::recording::DType;
@@ -81,4 +82,15 @@ fn the_page_has_every_mutation() {
         Mutation::all().len(),
         "run `make mutate`"
     );
+}
+
+#[test]
+fn every_fault_of_a_scorer_is_seen_in_its_scores() {
+    let mut scorers = Scorers::open(&Tiny::convert().unwrap()).unwrap();
+    let seen: Vec<_> = FAULTS
+        .iter()
+        .map(|fault| scorers.seen(fault).unwrap())
+        .collect();
+    let missed: Vec<_> = seen.iter().filter(|seen| !seen.caught).collect();
+    assert!(seen.len() >= 20 && missed.is_empty(), "{missed:#?}");
 }

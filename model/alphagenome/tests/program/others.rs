@@ -6,7 +6,7 @@ use std::fs;
 use parquet::record::Field;
 
 use crate::score::region;
-use crate::support::{Inputs, bounds, parquet, table};
+use crate::support::{Inputs, bound, parquet, table};
 
 type Row = BTreeMap<String, String>;
 
@@ -120,7 +120,6 @@ fn intervals_that_do_not_fit_are_refused() {
 fn mutagenesis_scores_the_variants_of_score_ism_variants() {
     let window =
         "CenterMaskScorer(requested_output=ATAC, width=501, aggregation_type=DIFF_LOG2_SUM)";
-    let bound = 2.0 * bounds()[window];
     let mut cases: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     for row in table("ism.tsv.gz").rows() {
         cases.entry(row["case"].clone()).or_default().push(row);
@@ -168,7 +167,7 @@ fn mutagenesis_scores_the_variants_of_score_ism_variants() {
             assert_eq!(row["variant_id"], variant, "{case}");
             let found = number(&row["raw_score"]);
             assert!(
-                (found - value).abs() <= bound,
+                (found - value).abs() <= bound(window, value),
                 "{case} {variant}: {found}, not {value}"
             );
         }

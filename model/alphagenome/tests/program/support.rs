@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
+use parity::scores::Bounds;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use tempfile::TempDir;
@@ -118,19 +119,12 @@ pub fn table(name: &str) -> Rows {
     Rows::read(&recorded(name))
 }
 
-/// JAX's distance from itself, compiled in two ways, by the scorer's name.
-pub fn bounds() -> BTreeMap<String, f64> {
-    let names = table("scorers.tsv").rows();
-    let names: BTreeMap<_, _> = names
-        .into_iter()
-        .map(|row| (row["scorer"].clone(), row["name"].clone()))
-        .collect();
-    let rows = table("noise_f32_f32_opt0.tsv").rows();
-    let bound = |row: BTreeMap<String, String>| {
-        let name = names[&row["scorer"]].clone();
-        (name, row["largest_difference"].parse().unwrap())
-    };
-    rows.into_iter().map(bound).collect()
+/// How far a score may be from the recorded one, by the scorer's name and that score.
+pub fn bound(scorer: &str, score: f64) -> f64 {
+    static BOUNDS: LazyLock<Bounds> = LazyLock::new(|| Bounds::shipped().unwrap());
+    let bound = BOUNDS.of(scorer.parse().unwrap()).unwrap();
+    // None of the recommended scorers has one that is relative to another score.
+    bound(score as f32, 0.0)
 }
 
 /// A folder with copies of the made-up genome and its tables, beside which indexes are written.
