@@ -27,7 +27,7 @@ import pandas as pd
 import pyfaidx
 import pyranges
 from alphagenome.data import genome
-from alphagenome.models import dna_model as sdk, variant_scorers
+from alphagenome.models import dna_model as sdk, dna_output, variant_scorers
 from alphagenome_research.model import dna_model
 
 INPUTS = ("genome.fa", "annotation.gtf", "splice_sites_starts.tsv", "splice_sites_ends.tsv", "polya_sites.tsv", "cases.tsv")
@@ -160,7 +160,7 @@ def capture_sites(sites: dict) -> None:
 
     def keeping(predictions, **more):
         predictions = upcast(predictions, **more)
-        junctions = predictions[0].get(sdk.OutputType.SPLICE_JUNCTIONS)  # of REF; ALT's are the same
+        junctions = predictions[0].get(dna_output.OutputType.SPLICE_JUNCTIONS)  # of REF; ALT's are the same
         if junctions is not None and "" not in sites:
             sites[""] = jax.device_get(junctions["splice_site_positions"]).astype(np.int32)
         return predictions
