@@ -73,11 +73,10 @@ impl Scoring {
             .iter()
             .map(|scorer| scorer.prepare(interval, variant, &setting));
         let plans: Vec<Plan> = plans.collect::<Result<_, _>>()?;
-        let places = match whole {
-            true => Places::new(),
-            false => self.places(&plans),
+        let [reference, alternate] = match whole {
+            true => self.predict(interval, variant, annotation)?,
+            false => self.predict_read(interval, variant, annotation, &plans)?,
         };
-        let [reference, alternate] = self.predict_at(interval, variant, annotation, places)?;
         let scores = plans.iter().map(|plan| {
             let output = plan.scorer().output();
             let tracks = self.predictor.tracks(output);
@@ -86,6 +85,20 @@ impl Scoring {
         });
         let scores = scores.collect::<Result<_>>()?;
         Ok((scores, [reference, alternate]))
+    }
+
+    /// Predictions of REF and ALT where `plans` read them.
+    ///
+    /// # Errors
+    /// As [`Scoring::predict`].
+    pub fn predict_read(
+        &self,
+        interval: &Interval,
+        variant: &Variant,
+        annotation: &Annotation,
+        plans: &[Plan],
+    ) -> Result<[Predictions; 2]> {
+        self.predict_at(interval, variant, annotation, self.places(plans))
     }
 
     /// The bins that plans read of either allele.

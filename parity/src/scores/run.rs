@@ -62,13 +62,18 @@ pub fn setting<'a>(scoring: &'a Scoring, organism: Organism) -> Result<Setting<'
     })
 }
 
-/// Predictions of both alleles, or why the case is refused.
+/// Predictions of both alleles where the scorers read them, or why the case is refused.
 ///
 /// # Errors
 /// Where the model cannot be run at all.
 pub fn predict(scoring: &Scoring, case: &Case) -> Result<Result<[Predictions; 2], String>> {
-    let annotation = setting(scoring, case.organism)?.annotation;
-    match scoring.predict(&case.interval, &case.variant, annotation) {
+    let setting = setting(scoring, case.organism)?;
+    let (interval, variant) = (&case.interval, &case.variant);
+    // One that refuses the case reads nothing.
+    let plans = scoring.scorers.iter();
+    let plans = plans.filter_map(|scorer| scorer.prepare(interval, variant, &setting).ok());
+    let plans: Vec<_> = plans.collect();
+    match scoring.predict_read(interval, variant, setting.annotation, &plans) {
         Ok(predictions) => Ok(Ok(predictions)),
         Err(error) if refuses(&error) => Ok(Err(terminal::message(&error))),
         Err(error) => Err(error.context(case.name.clone())),
