@@ -763,3 +763,54 @@ fn what_cannot_be_predicted_is_said_before_the_model_is_loaded() {
     ];
     done(&inputs, &other).expect_message(&["REF is \"T\"", "it is predicted as written"]);
 }
+
+#[test]
+fn contacts_and_junctions_are_cut_to_the_region() {
+    let inputs = Inputs::new();
+    let run = |region: &str, out: &str| {
+        let outputs = [
+            "--outputs",
+            "contact_maps,splice_junctions",
+            "--length",
+            "16k",
+        ];
+        done(
+            &inputs,
+            &[&outputs[..], &["--region", region, "--out", out]].concat(),
+        );
+        arrays(&inputs.path(out)).into_iter().map(|(name, array)| {
+            let (_, output) = name.split_once('/').unwrap();
+            (output.to_owned(), array)
+        })
+    };
+    // The window around the region starts at 40,001, and its bins 2 to 4 have a base of the region.
+    let part: BTreeMap<_, _> = run("chr1:44,194-52,193", "part.npz").collect();
+    let whole: BTreeMap<_, _> = run("chr1:40,002-56,385", "whole.npz").collect();
+    let (own, map) = (&part["CONTACT_MAPS"], &whole["CONTACT_MAPS"]);
+    assert_eq!(
+        (&own.shape[..], &map.shape[..]),
+        (&[4, 4, 4][..], &[8, 8, 4][..])
+    );
+    assert_eq!(part["CONTACT_MAPS@start"].values, [44_097.0]);
+    for (row, column) in (0..16).map(|at| (at / 4, at % 4)) {
+        let at = |row: usize, column: usize, bins: usize| 4 * (row * bins + column);
+        let (own, of) = (
+            &own.values[at(row, column, 4)..],
+            &map.values[at(row + 2, column + 2, 8)..],
+        );
+        assert_eq!(own[..4], of[..4], "{row}, {column}");
+    }
+    let listed = |arrays: &BTreeMap<String, Array>| {
+        let places = arrays["SPLICE_JUNCTIONS@junctions"].values.chunks(3);
+        let counts = arrays["SPLICE_JUNCTIONS"].values.chunks(3);
+        let rows = places
+            .zip(counts)
+            .map(|(place, counts)| [place, counts].concat());
+        rows.collect::<Vec<_>>()
+    };
+    let mut inside = listed(&whole);
+    let all = inside.len();
+    inside.retain(|row| row[0] >= 44_193.0 && row[1] <= 52_193.0);
+    assert!(!inside.is_empty() && inside.len() < all);
+    assert_eq!(listed(&part), inside);
+}
