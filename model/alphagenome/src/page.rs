@@ -30,7 +30,6 @@ use std::sync::Arc;
 
 use genome::Annotation;
 use genome::fasta::Fasta;
-use genome::variants::Allele;
 use maud::{Markup, html};
 use parity::report::html::shell;
 use scorers::{OutputType, Tracks};
@@ -50,6 +49,10 @@ pub struct Scene<'a> {
     pub annotation: Option<&'a Annotation>,
     /// The tracks of an output.
     pub tracks: &'a dyn Fn(OutputType) -> Option<&'a Arc<Tracks>>,
+    /// The tracks of an output that may be drawn where no score chooses; without, all.
+    pub wanted: &'a dyn Fn(OutputType) -> Option<&'a [usize]>,
+    /// Whether there are scores.
+    pub scored: bool,
     /// What results depend on, by name.
     pub settings: &'a [(String, String)],
     /// Base pairs that are drawn.
@@ -78,15 +81,20 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn new(allele: &Allele, file: &str, gene: Option<&str>, change: Option<best::Row<'_>>) -> Self {
-        let variant = &allele.variant;
+    fn new(
+        subject: &Subject<'_>,
+        file: &str,
+        gene: Option<&str>,
+        change: Option<best::Row<'_>>,
+    ) -> Self {
+        let variant = subject.variant;
         let length = variant.alternate_length() - variant.reference_length();
         let text = |row: best::Row<'_>| row.text("variant_scorer").to_owned();
         Self {
             file: file.to_owned(),
             variant: variant.to_string(),
             position: variant.position(),
-            id: allele.id.clone(),
+            id: subject.id.map(str::to_owned),
             kind: match length {
                 0 if variant.reference_length() == 1 => "substitution".into(),
                 0 => format!("substitution of {} bp", variant.reference_length()),

@@ -81,6 +81,21 @@ impl ModelArguments {
         Ok(settings)
     }
 
+    /// What it is, for a reader.
+    pub fn described(&self) -> Vec<(String, String)> {
+        let arithmetic = format!("{} on {}", self.arithmetic().name(), self.device);
+        let rows = [
+            (
+                "program",
+                format!("alphagenome {}", env!("CARGO_PKG_VERSION")),
+            ),
+            ("model", self.model.display().to_string()),
+            ("arithmetic", arithmetic),
+            ("organism", self.organism.name().into()),
+        ];
+        rows.map(|(name, value)| (name.into(), value)).into()
+    }
+
     /// Loads the model.
     ///
     /// # Errors
@@ -194,18 +209,8 @@ impl ScoringArguments {
             (Some(starts), Some(ends)) => format!("{}, {}", starts.display(), ends.display()),
             _ => "the ends of the genes' introns".into(),
         };
-        let behaviour = match self.behaviour {
-            Behaviour::V0_3_0 => "as alphagenome_research 0.3.0",
-            Behaviour::Corrected => "corrected: 0.3.0 with its slips mended",
-        };
         let stitching = if self.no_stitching { "no" } else { "yes" };
         let rows = [
-            ("model", model.model.display().to_string()),
-            (
-                "arithmetic",
-                format!("{} on {}", model.arithmetic().name(), model.device),
-            ),
-            ("organism", model.organism.name().into()),
             ("genome", self.fasta.display().to_string()),
             ("genes", file(&tables.gtf, "none")),
             ("splice sites", splice_sites),
@@ -215,14 +220,19 @@ impl ScoringArguments {
                 file(&self.scorers, "those that the SDK recommends"),
             ),
             ("quantiles", file(&self.quantiles, "none")),
-            ("behaviour", behaviour.into()),
+            ("behaviour", behaviour_text(self.behaviour).into()),
             ("indels are stitched", stitching.into()),
-            (
-                "program",
-                format!("alphagenome {}", env!("CARGO_PKG_VERSION")),
-            ),
         ];
-        rows.map(|(name, value)| (name.into(), value)).into()
+        let rows = rows.map(|(name, value)| (name.into(), value));
+        model.described().into_iter().chain(rows).collect()
+    }
+}
+
+/// Whose behaviour it is, for a reader.
+pub(super) fn behaviour_text(behaviour: Behaviour) -> &'static str {
+    match behaviour {
+        Behaviour::V0_3_0 => "as alphagenome_research 0.3.0",
+        Behaviour::Corrected => "corrected: 0.3.0 with its slips mended",
     }
 }
 

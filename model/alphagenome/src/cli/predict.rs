@@ -17,7 +17,8 @@ use serde_json::json;
 use terminal::{Progress, Speech, note};
 
 use super::Outcome;
-use super::arguments::{ModelArguments, behaviour, length, region};
+use super::arguments::{ModelArguments, behaviour, behaviour_text, length, region};
+use crate::page::{PageArguments, Pages};
 use crate::predicted::{Files, Form, Run, Target, check_overlaps, is_paired};
 use crate::regions::{Names, Region, Window, bed, check, windows};
 use crate::selection::{Selection, TrackArguments};
@@ -29,6 +30,7 @@ Examples:
   alphagenome predict --fasta hg38.fa --region chr22:36,150,001-36,252,898 --outputs rna_seq --track ontology=UBERON:0001157 --out colon
   alphagenome predict --fasta hg38.fa --bed peaks.bed --outputs atac,dnase --length 16k --out peaks.npz
   alphagenome predict --fasta hg38.fa --variant chr22:36201698:A>C --outputs atac,splice_sites --out both.parquet
+  alphagenome predict --fasta hg38.fa --variant chr22:36201698:A>C --outputs atac,dnase --out both.npz --html pages/
   alphagenome predict --sequences designs.fa --outputs cage --out designs.npz
 
 A region that is longer than --length is tiled: a quarter of each window is dropped at either end.
@@ -80,6 +82,9 @@ pub struct PredictArguments {
     /// The format, whatever the name ends with
     #[arg(long, value_enum)]
     pub format: Option<Form>,
+    /// Pages of variants.
+    #[command(flatten)]
+    pub pages: PageArguments,
     /// Replace an older output
     #[arg(long)]
     pub force: bool,
@@ -101,6 +106,10 @@ pub fn run(arguments: &PredictArguments) -> Result<Outcome> {
     let path = arguments.sequences.as_ref().or(arguments.fasta.as_ref());
     let genome = Fasta::open(path.context("--fasta is missing")?)?;
     let variants = arguments.vcf.is_some() || !arguments.variant.is_empty();
+    if arguments.pages.html.is_some() && !variants {
+        bail!("--html draws both alleles of variants: give --variant or --vcf");
+    }
+    arguments.pages.check(&arguments.out, arguments.force)?;
     let regions = match variants {
         true => arguments.check_region(&genome).map(|()| Vec::new())?,
         false => regions(arguments, &genome, target.form)?,
@@ -136,6 +145,9 @@ pub fn run(arguments: &PredictArguments) -> Result<Outcome> {
         genome,
         behaviour: arguments.behaviour,
         names: Names::default(),
+        pages: Pages::open(&arguments.pages, target.pages(), [])?
+            .map(|pages| (pages, arguments.pages.html_window, arguments.described())),
+        drawn: 0,
         failures: Vec::new(),
         progress: Progress::items("predicting", passes, 0),
     };
@@ -144,7 +156,7 @@ pub fn run(arguments: &PredictArguments) -> Result<Outcome> {
     }
     for variant in &arguments.variant {
         let named = || variant.to_string();
-        run.variant(variant, &arguments.window(variant)?)
+        run.variant(variant, None, &arguments.window(variant)?)
             .with_context(named)?;
     }
     if let Some(path) = &arguments.vcf {
@@ -158,6 +170,21 @@ pub fn run(arguments: &PredictArguments) -> Result<Outcome> {
 }
 
 impl PredictArguments {
+    /// What predictions depend on, for a reader.
+    fn described(&self) -> Vec<(String, String)> {
+        let path = |path: &Option<PathBuf>| match path {
+            Some(path) => path.display().to_string(),
+            None => "none".into(),
+        };
+        let mut rows = self.model.described();
+        rows.extend([
+            ("genome".into(), path(&self.fasta)),
+            ("genes".into(), path(&self.gtf)),
+            ("behaviour".into(), behaviour_text(self.behaviour).into()),
+        ]);
+        rows
+    }
+
     /// What the model sees for a variant, and what is kept of it.
     fn window(&self, variant: &Variant) -> Result<Window> {
         let length = self.length.unwrap_or(LENGTH);

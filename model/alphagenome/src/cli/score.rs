@@ -279,11 +279,14 @@ impl Open {
                 genome: &self.scoring.genome,
                 annotation: self.scoring.tables.annotation.as_ref(),
                 tracks: &|output| self.scoring.predictor.tracks(output),
+                wanted: &|_| None,
+                scored: true,
                 settings: &self.settings,
                 width: self.width,
             };
             let subject = Subject {
-                allele,
+                variant: &allele.variant,
+                id: allele.id.as_deref(),
                 interval,
                 predictions,
                 table: table.as_ref(),

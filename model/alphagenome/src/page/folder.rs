@@ -17,7 +17,7 @@ pub struct PageArguments {
     /// Write pages to look at into this folder: one a variant, and index.html, which lists them
     #[arg(long, value_name = "DIR")]
     pub html: Option<PathBuf>,
-    /// Keep the pages of the N variants with the strongest changes
+    /// Keep the pages of the N variants with the strongest changes; without scores, of the first N
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     pub html_top: u64,
     /// Base pairs that a page shows around the variant
@@ -117,7 +117,7 @@ impl Pages {
         if self.weakest(subject.size()).is_err() {
             return Ok(None);
         }
-        let file = name(number, &subject.allele.variant.to_string());
+        let file = name(number, &subject.variant.to_string());
         let (entry, page) = subject.page(scene, &file)?;
         self.keep(entry.clone());
         replace(&self.folder.join(&file), page.as_bytes())?;
@@ -175,7 +175,9 @@ impl Pages {
         let list = self.out.join("index.html");
         replace(&list, index::page(&self.kept, items, settings).as_bytes())?;
         let few = match items > self.kept.len() as u64 && self.kept.len() == self.most {
-            true => format!(" with the strongest changes of {items}; --html-top says how many"),
+            true => format!(
+                " of {items}, those with the strongest changes or the first; --html-top says how many"
+            ),
             false => String::new(),
         };
         let text = format!(

@@ -11,6 +11,7 @@ use super::{Entry, bar, breaking, document, settings};
 pub fn page(entries: &[Entry], items: u64, made: &[(String, String)]) -> String {
     let mut entries: Vec<_> = entries.iter().collect();
     entries.sort_by(|a, b| a.file.cmp(&b.file));
+    let scored = entries.iter().any(|entry| entry.change.is_some());
     let quantiles = entries.iter().any(|entry| entry.quantile.is_some());
     let missing = items - entries.len() as u64;
     let body = html! {
@@ -19,8 +20,9 @@ pub fn page(entries: &[Entry], items: u64, made: &[(String, String)]) -> String 
             h1 { (count(entries.len() as u64)) @if entries.len() == 1 { " variant" } @else { " variants" } }
             @if missing > 0 {
                 p.line {
-                    "Of " (count(items)) " in the input: those with the strongest changes. "
-                    "The others stand in the table of scores alone, or could not be scored."
+                    "Of " (count(items)) " in the input: "
+                    @if scored { "those with the strongest changes. " } @else { "the first. " }
+                    "The others have no page, or failed."
                 }
             }
         }
@@ -29,17 +31,16 @@ pub fn page(entries: &[Entry], items: u64, made: &[(String, String)]) -> String 
                 h2 { "Variants" }
                 div.scroll role="region" tabindex="0" aria-label="Variants" {
                     table.sortable {
-                        caption { "Each with its strongest change; a heading sorts by its column" }
+                        caption { @if scored { "Each with its strongest change; a" } @else { "A" } " heading sorts by its column" }
                         thead { tr {
                             th scope="col" { "variant" }
                             th scope="col" { "ID" }
                             th.n scope="col" { "position" }
                             th scope="col" { "kind" }
                             th scope="col" { "nearest gene" }
-                            th.n scope="col" { "score" }
+                            @if scored { th.n scope="col" { "score" } }
                             @if quantiles { th.n scope="col" { "quantile" } }
-                            th scope="col" { "scorer" }
-                            th scope="col" { "track" }
+                            @if scored { th scope="col" { "scorer" } th scope="col" { "track" } }
                         } }
                         tbody { @for entry in &entries { tr {
                             th scope="row" { a href=(entry.file) { (line(&short(&entry.variant))) } }
@@ -47,13 +48,13 @@ pub fn page(entries: &[Entry], items: u64, made: &[(String, String)]) -> String 
                             td.n { (count(entry.position.unsigned_abs())) }
                             td { (entry.kind) }
                             td { (line(entry.gene.as_deref().unwrap_or(""))) }
-                            td.n { (real(entry.change.as_ref().map(|change| change.2))) }
+                            @if scored { td.n { (real(entry.change.as_ref().map(|change| change.2))) } }
                             @if quantiles { td.n { (real(entry.quantile)) } }
                             @if let Some((scorer, track, _)) = &entry.change {
                                 td.long { (breaking(scorer)) }
                                 td.long { (line(track)) }
                             }
-                            @if entry.change.is_none() { td {} td { "no scorer has a row" } }
+                            @if scored && entry.change.is_none() { td {} td { "no scorer has a row" } }
                         } } }
                     }
                 }

@@ -56,8 +56,14 @@ impl<'a> Both<'a> {
         })
     }
 
-    /// The track whose alleles differ most in the view, the first of equal ones; nothing where the output has no profile.
-    pub fn most_different(&self, output: OutputType, view: &View) -> Option<usize> {
+    /// The track, of those that are `wanted` or all, whose alleles differ most in the view, the first of equal ones; nothing where
+    /// the output has no profile.
+    pub fn most_different(
+        &self,
+        output: OutputType,
+        wanted: Option<&[usize]>,
+        view: &View,
+    ) -> Option<usize> {
         let count = match output {
             OutputType::ContactMaps => {
                 let map = self.predictions[0].contact_maps.as_ref()?;
@@ -66,7 +72,10 @@ impl<'a> Both<'a> {
             _ => self.predictions[0].tracks.get(&output)?.tracks(),
         };
         let most = |track: &usize| self.profile(output, *track, view).extreme.0.abs();
-        (0..count).max_by(|a, b| most(a).total_cmp(&most(b)).then(b.cmp(a)))
+        let wanted = wanted.map_or_else(|| (0..count).collect(), <[usize]>::to_vec);
+        wanted
+            .into_iter()
+            .max_by(|a, b| most(a).total_cmp(&most(b)).then(b.cmp(a)))
     }
 
     /// What is drawn of a track.

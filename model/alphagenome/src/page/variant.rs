@@ -1,7 +1,6 @@
 //! The page of one variant.
 
 use anyhow::Result;
-use genome::variants::Allele;
 use genome::{Annotation, Interval, Variant};
 use maud::{Markup, html};
 use parity::report::html::text::count;
@@ -15,8 +14,10 @@ use super::{Entry, Scene, arcs, bar, breaking, document, genes, panel, settings}
 
 /// A variant with what was found for it.
 pub struct Subject<'a> {
-    /// The variant, with its ID.
-    pub allele: &'a Allele,
+    /// The variant.
+    pub variant: &'a Variant,
+    /// Its record's ID.
+    pub id: Option<&'a str>,
     /// What the model saw.
     pub interval: &'a Interval,
     /// REF's and ALT's.
@@ -37,7 +38,7 @@ impl Subject<'_> {
     /// # Errors
     /// Where the chromosome is not the genome's, or an indel cannot be aligned.
     pub fn page(&self, scene: &Scene<'_>, file: &str) -> Result<(Entry, String)> {
-        let variant = &self.allele.variant;
+        let variant = self.variant;
         let best = self.table.map(by_scorer).unwrap_or_default();
         let change = strongest_change(&best);
         let length = scene.genome.length(variant.chromosome())?;
@@ -46,12 +47,7 @@ impl Subject<'_> {
         let annotation = scene.annotation.unwrap_or(&none);
         let place = (variant.start(), variant.end());
         let nearest = genes::nearest(annotation, variant.chromosome(), place);
-        let entry = Entry::new(
-            self.allele,
-            file,
-            nearest.as_ref().map(|gene| &*gene.0),
-            change,
-        );
+        let entry = Entry::new(self, file, nearest.as_ref().map(|gene| &*gene.0), change);
         let body = html! {
             (self.header(&entry, nearest.as_ref(), change))
             main {
@@ -68,7 +64,7 @@ impl Subject<'_> {
                         }
                     }
                 }
-                (table(&best))
+                @if scene.scored { (table(&best)) }
                 (settings(scene.settings))
             }
         };
@@ -81,7 +77,7 @@ impl Subject<'_> {
         nearest: Option<&(String, String)>,
         change: Option<Row<'_>>,
     ) -> Markup {
-        let variant = &self.allele.variant;
+        let variant = self.variant;
         html! {
             header {
                 (bar(&[("index.html", "All variants"), ("#tracks", "Tracks"), ("#scores", "Scores"), ("#settings", "Settings")]))
@@ -91,7 +87,7 @@ impl Subject<'_> {
                         (bases_text(variant.reference())) span.to aria-label="becomes" { "\u{2192}" } (bases_text(variant.alternate()))
                     }
                 }
-                @if let Some(id) = &self.allele.id { p.line { (line(id)) } }
+                @if let Some(id) = self.id { p.line { (line(id)) } }
                 dl.facts {
                     div { dt { "Kind" } dd { b { (entry.kind) } } }
                     @if let Some((gene, place)) = nearest {
@@ -118,7 +114,7 @@ impl Subject<'_> {
 
     /// The strongest track of every output that was predicted.
     fn panels(&self, scene: &Scene<'_>, view: &View, best: &[Row<'_>]) -> Result<Markup> {
-        let both = Both::new(self.predictions, self.interval, &self.allele.variant)?;
+        let both = Both::new(self.predictions, self.interval, self.variant)?;
         let mut panels = Vec::new();
         for output in OutputType::ALL.iter().copied() {
             let row = best
@@ -128,7 +124,7 @@ impl Subject<'_> {
             let track = tracks.and_then(|tracks| match row {
                 Some(row) => position(output, tracks, *row),
                 // Without a score, the difference decides.
-                None => both.most_different(output, view),
+                None => both.most_different(output, (scene.wanted)(output), view),
             });
             let (Some(tracks), Some(track)) = (tracks, track) else {
                 continue;
@@ -214,7 +210,7 @@ fn framed(
                         (line(row.text("variant_scorer"))) ": " b { (real(row.real("raw_score"))) }
                         @if !row.text("gene_name").is_empty() { " (" (line(row.text("gene_name"))) ")" }
                     },
-                    None => span.score { "no score; the track that differs most here" },
+                    None => span.score { "the track that differs most here" },
                 }
             }
             div.pair { @for drawing in drawings { div { (drawing) } } }

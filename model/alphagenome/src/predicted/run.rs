@@ -15,6 +15,7 @@ use terminal::Progress;
 
 use super::{Files, Subject, Target, safe_name};
 use crate::failures::{self, Failure};
+use crate::page::{self, Pages, Scene};
 use crate::regions::{Names, Region, Window};
 use crate::selection::Selection;
 
@@ -34,6 +35,10 @@ pub struct Run {
     pub files: Files,
     /// Names that are taken.
     pub names: Names,
+    /// Pages, with base pairs and settings that they show.
+    pub pages: Option<(Pages, i64, Vec<(String, String)>)>,
+    /// Variants so far.
+    pub drawn: u64,
     /// What cannot be predicted.
     pub failures: Vec<Failure>,
     /// Passes.
@@ -67,7 +72,7 @@ impl Run {
     ///
     /// # Errors
     /// Where the variant or the genome does not fit the window, and as [`Run::region`].
-    pub fn variant(&mut self, variant: &Variant, window: &Window) -> Result<()> {
+    pub fn variant(&mut self, variant: &Variant, id: Option<&str>, window: &Window) -> Result<()> {
         let seen = &window.seen;
         let genes = self.tables.annotation.as_ref();
         let mut bodies = genes.map_or_else(Vec::new, |genes| {
@@ -89,6 +94,29 @@ impl Run {
         let both = self
             .predictor
             .predict_variant(&self.genome, seen, variant, &request)?;
+        if let Some((pages, width, settings)) = &mut self.pages {
+            let scene = Scene {
+                genome: &self.genome,
+                annotation: genes,
+                tracks: &|output| {
+                    let tracks = self.predictor.tracks(output);
+                    tracks.filter(|_| self.selection.0.contains_key(&output))
+                },
+                wanted: &|output| Some(&self.selection.0.get(&output)?.kept),
+                scored: false,
+                settings,
+                width: *width,
+            };
+            let subject = page::Subject {
+                variant,
+                id,
+                interval: seen,
+                predictions: &both,
+                table: None,
+            };
+            pages.add(&subject, &scene, self.drawn)?;
+        }
+        self.drawn += 1;
         let name = variant.to_string();
         let name = match self.files.are_bigwig() {
             true => safe_name(&name),
@@ -115,7 +143,8 @@ impl Run {
                 Err(error) => return Err(error.into()),
                 Ok(allele) => {
                     let variant = &allele.variant;
-                    let done = window(variant).and_then(|window| self.variant(variant, &window));
+                    let done = window(variant)
+                        .and_then(|window| self.variant(variant, allele.id.as_deref(), &window));
                     match done {
                         Ok(()) => continue,
                         Err(error) if refuses(&error) => {
@@ -150,6 +179,10 @@ impl Run {
             }
             out.into_inner()?.sync_data()?;
         }
-        target.publish()
+        target.publish()?;
+        if let Some((pages, _, settings)) = self.pages {
+            pages.finish(&settings, self.drawn)?;
+        }
+        Ok(())
     }
 }

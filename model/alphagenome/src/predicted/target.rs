@@ -91,6 +91,11 @@ impl Target {
         self.folder.join("made")
     }
 
+    /// Pages that wait.
+    pub fn pages(&self) -> PathBuf {
+        self.folder.join("pages")
+    }
+
     /// Values that wait.
     pub fn spool(&self) -> PathBuf {
         self.folder.join("values")

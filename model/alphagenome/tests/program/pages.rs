@@ -253,10 +253,7 @@ fn a_killed_run_gives_the_same_pages() {
         all.to_vec()
     };
     let whole = inputs.score(&with("whole.tsv", "whole"));
-    whole.expect_message(&[
-        "pages of 3 variants with the strongest changes of 12",
-        "--html-top",
-    ]);
+    whole.expect_message(&["pages of 3 variants of 12", "--html-top"]);
     let partial = inputs.path("killed.tsv.partial");
     for wanted in [
         "000000000000.json",
@@ -346,6 +343,53 @@ fn what_stands_in_the_folder_is_kept() {
         .score(&all)
         .expect_code(2)
         .expect_message(&["--html file"]);
+}
+
+#[test]
+fn predictions_have_pages_without_scores() {
+    let inputs = Inputs::new();
+    let model = MODEL.to_str().unwrap();
+    let run = |more: &[&str]| {
+        let all = [
+            "predict",
+            "--model",
+            model,
+            "--fasta",
+            "genome.fa.gz",
+            "--gtf",
+            "annotation.gtf.gz",
+        ];
+        inputs.alphagenome(&[&all[..], more].concat())
+    };
+    let variant = [
+        "--length",
+        "16k",
+        "--variant",
+        "chr1:42101:G>T",
+        "--outputs",
+        "atac,dnase",
+    ];
+    let out = ["--out", "both.npz", "--html", "pages"];
+    run(&[
+        variant,
+        ["--out", "both.npz", "--html", "pages", "--as", "0.3.0"],
+    ]
+    .concat())
+    .expect_code(0)
+    .expect_message(&["pages of 1 variants"]);
+    let pages = folder(&inputs.path("pages"));
+    assert_eq!(pages.len(), 2);
+    for page in pages.values() {
+        holds_everything(page);
+        assert!(!page.contains("id=\"scores\""));
+    }
+    let page = &pages["000000000-chr1-42101-G-T.html"];
+    assert_eq!(page.matches("<figure>").count(), 2);
+    assert!(page.contains("ATAC") && page.contains("DNASE") && page.contains("MAIN1"));
+    let region = ["--region", "chr1:1-4,096"];
+    run(&[&region[..], &out].concat())
+        .expect_code(2)
+        .expect_message(&["--html draws both alleles", "--variant"]);
 }
 
 #[test]
