@@ -146,8 +146,7 @@ impl Files {
                             .insert(Archive::create(&self.folder.join(PAIRS))?),
                     };
                     let key = key(&subject.name, self.alleles, allele, *output);
-                    pair(archive, &key, window, predictions, (*output, selected))
-                        .with_context(missing)?;
+                    pair(archive, &key, window, predictions, (*output, selected))?;
                     continue;
                 }
                 let track = predictions.tracks.get(output).with_context(missing)?;
@@ -291,8 +290,10 @@ fn pair(
 ) -> Result<()> {
     match (output, &predictions.contact_maps, &predictions.junctions) {
         (OutputType::ContactMaps, Some(map), _) => archive.contacts(key, window, map, selected)?,
-        (_, _, Some(junctions)) => archive.junctions(key, window, junctions, selected)?,
-        _ => bail!("there is none"),
+        (OutputType::SpliceJunctions, _, Some(junctions)) => {
+            archive.junctions(key, window, junctions, selected)?
+        }
+        _ => bail!("the model gave no {output}"),
     }
     Ok(())
 }

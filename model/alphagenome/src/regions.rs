@@ -84,22 +84,36 @@ pub fn margin(length: i64) -> i64 {
     length / 4 / bin * bin
 }
 
-/// Fails where the genome has none of the bases of a window.
+/// Fails where the genome has none of the bases of a window of `length` base pairs, or tiles would have no margin.
 ///
 /// # Errors
 /// Names the region, and how long the chromosome is.
-pub fn check(region: &Region, windows: &[Window], genome: &Fasta) -> Result<()> {
-    let length = genome.length(&region.interval.chromosome)?;
+pub fn check(region: &Region, length: i64, genome: &Fasta) -> Result<()> {
+    let bases = genome.length(&region.interval.chromosome)?;
     let kept = &region.interval;
     if kept.width() == 0 {
         bail!("{}: the region has no base", region.name);
     }
-    let apart = |interval: &Interval| interval.start >= length || interval.end <= 0;
-    if apart(kept) || windows.iter().any(|window| apart(&window.seen)) {
+    let apart = |interval: &Interval| interval.start >= bases || interval.end <= 0;
+    let beyond = kept.start <= -length || kept.end >= bases + length;
+    // Only then are there not too many windows to look at.
+    if apart(kept)
+        || beyond
+        || windows(kept, length)
+            .iter()
+            .any(|window| apart(&window.seen))
+    {
         bail!(
-            "{}: reaches too far beyond {}, which has {length} bp",
-            kept,
+            "{}: {kept} reaches too far beyond {}, which has {bases} bp",
+            region.name,
             kept.chromosome
+        );
+    }
+    if kept.width() > length && margin(length) == 0 {
+        bail!(
+            "{}: windows of {length} bp are too short to tile a region of {} bp: --length 8k at least",
+            region.name,
+            kept.width()
         );
     }
     Ok(())

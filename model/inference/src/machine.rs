@@ -61,7 +61,7 @@ impl Machine {
                 let name = other.to_string();
                 let feature = name.split(':').next().unwrap_or_default();
                 anyhow::bail!(
-                    "this parity was built without {name}: build it with `cargo build --release -p parity --features {feature}`"
+                    "this program was built without {name}: build it with `cargo build --release --workspace --features {feature}`"
                 )
             }
         };

@@ -101,10 +101,11 @@ impl Recorded {
             Ok(path) => table(&path)?,
             Err(_) => Vec::new(),
         };
-        let listed: BTreeMap<_, _> = listed
+        let listed = listed
             .iter()
-            .map(|row| (&row["scorer"], &row["name"]))
-            .collect();
+            .map(|row| Some((row.get("scorer")?, row.get("name")?)));
+        let listed: Option<BTreeMap<_, _>> = listed.collect();
+        let listed = listed.context("scorers.tsv: expected the columns `scorer` and `name`")?;
         for (key, (shape, values)) in arrays {
             let fault = || format!("{}, {key}", path.display());
             let mut parts = key.splitn(3, '|').map(str::to_owned);

@@ -147,7 +147,7 @@ pub fn run(arguments: &PredictArguments) -> Result<Outcome> {
         names: Names::default(),
         pages: Pages::open(&arguments.pages, target.pages(), [])?
             .map(|pages| (pages, arguments.pages.html_window, arguments.described())),
-        drawn: 0,
+        items: 0,
         failures: Vec::new(),
         progress: Progress::items("predicting", passes, 0),
     };
@@ -215,13 +215,13 @@ impl PredictArguments {
         };
         let region = Region::new(region.clone());
         let length = self.length.unwrap_or(LENGTH);
-        let [window] = &windows(&region.interval, length)[..] else {
+        if region.interval.width() > length {
             bail!(
                 "{}: is longer than --length, {length} bp, and variants are not tiled",
                 region.name
             );
-        };
-        check(&region, std::slice::from_ref(window), genome)
+        }
+        check(&region, length, genome)
     }
 
     /// How many variants were named. Says where the genome has another REF.
@@ -274,8 +274,9 @@ fn regions(
             Some(_) => own.min(LONGEST) as i64,
             None => LENGTH,
         };
-        let windows = windows(&region.interval, arguments.length.unwrap_or(default));
-        check(&region, &windows, genome)?;
+        let length = arguments.length.unwrap_or(default);
+        check(&region, length, genome)?;
+        let windows = windows(&region.interval, length);
         Ok((region, windows))
     });
     windowed.collect()

@@ -50,9 +50,10 @@ impl PageArguments {
         let Some(folder) = &self.html else {
             return Ok(());
         };
-        if folder == out {
+        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        if whole(folder).starts_with(whole(out)) {
             bail!(
-                "--html {}: --out writes there; name a folder",
+                "--html {}: --out writes there; name another folder",
                 folder.display()
             );
         }
@@ -168,9 +169,9 @@ impl Pages {
         }
         for entry in &self.kept {
             let (from, to) = (self.folder.join(&entry.file), self.out.join(&entry.file));
-            // Another file system takes a copy.
-            let moved = fs::rename(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop));
-            moved.with_context(|| format!("{} to {}", from.display(), to.display()))?;
+            // A run that is ended here finds all of them again; another file system takes a copy.
+            let shown = fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop));
+            shown.with_context(|| format!("{} to {}", from.display(), to.display()))?;
         }
         let list = self.out.join("index.html");
         replace(&list, index::page(&self.kept, items, settings).as_bytes())?;

@@ -49,11 +49,11 @@ impl Subject<'_> {
         let nearest = genes::nearest(annotation, variant.chromosome(), place);
         let entry = Entry::new(self, file, nearest.as_ref().map(|gene| &*gene.0), change);
         let body = html! {
-            (self.header(&entry, nearest.as_ref(), change))
+            (self.header(&entry, nearest.as_ref(), (change, scene.scored)))
             main {
                 section #tracks {
                     h2 { "Around the variant" }
-                    (legend(variant, &view))
+                    (legend(variant, &view, scene.scored))
                     div.scroll.browser role="region" tabindex="0" aria-label="Genes and tracks around the variant" {
                         div.stack {
                             div.pair { @for view in views(&view) { div {
@@ -75,16 +75,19 @@ impl Subject<'_> {
         &self,
         entry: &Entry,
         nearest: Option<&(String, String)>,
-        change: Option<Row<'_>>,
+        (change, scored): (Option<Row<'_>>, bool),
     ) -> Markup {
+        let mut links = vec![("index.html", "All variants"), ("#tracks", "Tracks")];
+        links.extend(scored.then_some(("#scores", "Scores")));
+        links.push(("#settings", "Settings"));
         let variant = self.variant;
         html! {
             header {
-                (bar(&[("index.html", "All variants"), ("#tracks", "Tracks"), ("#scores", "Scores"), ("#settings", "Settings")]))
+                (bar(&links))
                 h1 {
                     (line(variant.chromosome())) ":" (count(variant.position().unsigned_abs())) " "
                     span.alleles {
-                        (bases_text(variant.reference())) span.to aria-label="becomes" { "\u{2192}" } (bases_text(variant.alternate()))
+                        (bases_text(variant.reference())) span.to role="img" aria-label="becomes" { "\u{2192}" } (bases_text(variant.alternate()))
                     }
                 }
                 @if let Some(id) = self.id { p.line { (line(id)) } }
@@ -219,7 +222,11 @@ fn framed(
 }
 
 /// How the drawings are to be read.
-fn legend(variant: &Variant, view: &View) -> Markup {
+fn legend(variant: &Variant, view: &View, scored: bool) -> Markup {
+    let which = match scored {
+        true => "with the strongest change",
+        false => "whose alleles differ most here",
+    };
     let width = view.bases.width();
     let aligned = match () {
         () if variant.is_insertion() => {
@@ -233,7 +240,7 @@ fn legend(variant: &Variant, view: &View) -> Markup {
     };
     html! {
         p.about {
-            "Of each output the track with the strongest change. REF and ALT share one scale; below is ALT \u{2212} REF. "
+            "Of each output the track " (which) ". REF and ALT share one scale; below is ALT \u{2212} REF. "
             (line(&view.text())) ": "
             @if width as usize > COLUMNS {
                 "each of " (COLUMNS) " columns shows the largest value of its "

@@ -56,7 +56,8 @@ impl Archive {
         let shape = [bins.len(), bins.len(), selected.kept.len()];
         self.begin::<f32>(name, &shape, "<f4")?;
         for row in bins.clone() {
-            let row = map.row(row).unwrap_or_default();
+            let missing = || io::Error::other(format!("{name}: row {row} was not predicted"));
+            let row = map.row(row).ok_or_else(missing)?;
             let row = &row[bins.start * tracks..bins.end * tracks];
             put_cells(self.0.zip_writer(), &selected.of(row), f32::to_le_bytes)?;
         }

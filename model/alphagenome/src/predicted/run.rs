@@ -35,15 +35,18 @@ pub struct Run {
     pub files: Files,
     /// Names that are taken.
     pub names: Names,
-    /// Pages, with base pairs and settings that they show.
-    pub pages: Option<(Pages, i64, Vec<(String, String)>)>,
-    /// Variants so far.
-    pub drawn: u64,
+    /// Pages, where there are some.
+    pub pages: Option<Drawn>,
+    /// Variants so far, failed ones included.
+    pub items: u64,
     /// What cannot be predicted.
     pub failures: Vec<Failure>,
     /// Passes.
     pub progress: Progress,
 }
+
+/// Pages, with base pairs and settings that they show.
+pub type Drawn = (Pages, i64, Vec<(String, String)>);
 
 impl Run {
     /// Predicts a region, window by window.
@@ -53,7 +56,10 @@ impl Run {
     pub fn region(&mut self, region: &Region, windows: &[Window]) -> Result<()> {
         let subject = Subject {
             // A key of an archive is the name of a file to whoever unpacks it.
-            name: self.names.take(&region.name.replace(['/', '\\'], "_")),
+            name: self.names.take(&match region.name.trim_matches('.') {
+                "" => "_".to_owned(),
+                _ => region.name.replace(['/', '\\'], "_"),
+            }),
             interval: region.interval.clone(),
         };
         let outputs = self.selection.outputs();
@@ -114,9 +120,9 @@ impl Run {
                 predictions: &both,
                 table: None,
             };
-            pages.add(&subject, &scene, self.drawn)?;
+            pages.add(&subject, &scene, self.items)?;
         }
-        self.drawn += 1;
+        self.items += 1;
         let name = variant.to_string();
         let name = match self.files.are_bigwig() {
             true => safe_name(&name),
@@ -155,6 +161,7 @@ impl Run {
                     }
                 }
             };
+            self.items += 1;
             self.progress.add(1);
             self.failures.push(Failure {
                 subject,
@@ -181,7 +188,7 @@ impl Run {
         }
         target.publish()?;
         if let Some((pages, _, settings)) = self.pages {
-            pages.finish(&settings, self.drawn)?;
+            pages.finish(&settings, self.items)?;
         }
         Ok(())
     }

@@ -22,6 +22,9 @@ pub struct Target {
     _lock: File,
 }
 
+/// What stood at the output's place, while it is replaced.
+const OLD: &str = "old";
+
 impl Target {
     /// An output at `path`; where `form` is not given, the ending says it.
     ///
@@ -39,6 +42,9 @@ impl Target {
                 path.display()
             ),
         };
+        if path.file_name().is_none() {
+            bail!("{}: name a file or a folder", path.display());
+        }
         let parent = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -47,6 +53,11 @@ impl Target {
             bail!("{}: there is no such folder", parent.display());
         }
         let folder = path.with_added_extension("unfinished");
+        // A run was ended between two renames: what stood here before stands here again.
+        let old = folder.join(OLD);
+        if old.is_dir() && !path.exists() {
+            fs::rename(&old, path).with_context(|| path.display().to_string())?;
+        }
         let beside = [TRACKS, PAIRS, FAILURES].map(|name| path.with_added_extension(name));
         for file in beside.iter().map(PathBuf::as_path).chain([path]) {
             if !file.exists() {
@@ -60,7 +71,7 @@ impl Target {
             }
             let folder = form == Form::Bigwig && file == path;
             match (folder, file.is_dir()) {
-                (true, true) if file.join(TRACKS).is_file() => {}
+                (true, true) if file.join(TRACKS).is_file() => only_ours(file)?,
                 (true, true) => bail!(
                     "{} is a folder without {TRACKS}, which this program did not make; name another",
                     file.display()
@@ -79,8 +90,10 @@ impl Target {
             force,
         };
         // What a run left that was ended.
-        if target.made().exists() {
-            fs::remove_dir_all(target.made())?;
+        for left in [target.made(), old] {
+            if left.exists() {
+                fs::remove_dir_all(left)?;
+            }
         }
         fs::create_dir(target.made())?;
         Ok(target)
@@ -128,11 +141,14 @@ impl Target {
         let rename =
             |from: &Path, to: &Path| fs::rename(from, to).with_context(|| to.display().to_string());
         if self.form == Form::Bigwig {
-            let old = self.folder.join("old");
+            let old = self.folder.join(OLD);
             if self.force && self.path.exists() {
                 rename(&self.path, &old)?;
             }
-            rename(&made, &self.path)?;
+            if let Err(error) = rename(&made, &self.path) {
+                let _ = fs::rename(&old, &self.path);
+                return Err(error);
+            }
             if old.exists() {
                 fs::remove_dir_all(old)?;
             }
@@ -148,6 +164,23 @@ impl Target {
         }
         rename(&made.join("predictions"), &self.path)
     }
+}
+
+/// Fails where a folder holds what `predict` does not make, since all of it is replaced.
+fn only_ours(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() {
+            only_ours(&path)?;
+        } else if !name.ends_with(".bw") && ![TRACKS, PAIRS, FAILURES].contains(&&*name) {
+            bail!(
+                "{} is no file of a prediction, and --force would remove it; move it, or write elsewhere",
+                path.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 impl Drop for Target {

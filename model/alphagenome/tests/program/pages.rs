@@ -369,7 +369,6 @@ fn predictions_have_pages_without_scores() {
         "--outputs",
         "atac,dnase",
     ];
-    let out = ["--out", "both.npz", "--html", "pages"];
     run(&[
         variant,
         ["--out", "both.npz", "--html", "pages", "--as", "0.3.0"],
@@ -387,6 +386,7 @@ fn predictions_have_pages_without_scores() {
     assert_eq!(page.matches("<figure>").count(), 2);
     assert!(page.contains("ATAC") && page.contains("DNASE") && page.contains("MAIN1"));
     let region = ["--region", "chr1:1-4,096"];
+    let out = ["--out", "other.npz", "--html", "other"];
     run(&[&region[..], &out].concat())
         .expect_code(2)
         .expect_message(&["--html draws both alleles", "--variant"]);

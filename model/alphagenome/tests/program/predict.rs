@@ -687,13 +687,37 @@ fn what_cannot_be_predicted_is_said_before_the_model_is_loaded() {
                 "--region",
                 "chr1:40,001-50,000",
                 "--length",
-                "4k",
+                "8k",
                 "--outputs",
                 "atac,contact_maps",
                 "--out",
                 "a.npz",
             ],
             "CONTACT_MAPS: a pair of places",
+        ),
+        (
+            &[
+                "--region",
+                "chr1:40,001-50,000",
+                "--length",
+                "4k",
+                "--out",
+                "a",
+            ],
+            "--length 8k at least",
+        ),
+        (
+            &[
+                "--region",
+                "chr1:40,001-900,000,000,000,000,000",
+                "--out",
+                "a",
+            ],
+            "reaches too far beyond chr1",
+        ),
+        (
+            &["--region", region, "--out", "."],
+            "name a file or a folder",
         ),
         (
             &["--variant", "chr1:48194:C-G", "--out", "a"],
