@@ -72,7 +72,7 @@ pub use parts::{Form, Parts};
 pub use plan::ForwardError;
 pub use precision::Arithmetic;
 pub use request::{Embedding, Request};
-pub use rows::Move;
+pub use rows::runs;
 pub use sequence::Sequence;
 pub use stages::{Known, Stage, StageError};
 pub use taps::{NoTaps, Taps};

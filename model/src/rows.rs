@@ -4,29 +4,16 @@ use std::ops::Range;
 
 use crate::array::{Array, Values};
 
-/// Rows that move together, each a vector of channels: those of all sequences are counted on, as they lie in `[B, ..., C]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Move {
-    /// The first one of the source.
-    pub from: usize,
-    /// The first one of the target.
-    pub to: usize,
-    /// How many.
-    pub count: usize,
-}
-
-impl Move {
-    /// The moves that fill a target from its first row on: row `i` is the source's row `sources[i]`.
-    pub fn filling(sources: impl IntoIterator<Item = usize>) -> Vec<Self> {
-        let mut moves: Vec<Self> = Vec::new();
-        for (to, from) in sources.into_iter().enumerate() {
-            match moves.last_mut() {
-                Some(last) if last.from + last.count == from => last.count += 1,
-                _ => moves.push(Self { from, to, count: 1 }),
-            }
+/// Rows in this order, as runs of those that stand together.
+pub fn runs(rows: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for row in rows {
+        match runs.last_mut() {
+            Some(last) if last.end == row => last.end += 1,
+            _ => runs.push(row..row + 1),
         }
-        moves
     }
+    runs
 }
 
 /// Calls `$take` with the values, of whatever type, and puts its result into the same type again.
@@ -42,24 +29,25 @@ macro_rules! of_each_type {
     };
 }
 
-impl Values {
-    /// The values at some places, one place after another.
-    ///
-    /// # Panics
-    /// Where a place lies beyond them.
-    pub fn pick(&self, spans: &[Range<usize>]) -> Self {
-        of_each_type!(self, |values| pick(values, spans))
-    }
-}
-
 impl Array {
     /// The rows of the second axis, `[B, rows, ...]`; nothing where one lies beyond it.
     pub fn rows(&self, rows: &[Range<usize>]) -> Option<Self> {
         let (shape, spans) = spans(&self.shape, rows)?;
-        Some(Self {
+        Some(self.picked(shape, &spans))
+    }
+
+    /// Rows of channels, `[rows, C]`, where those of all sequences are counted on; nothing where one lies beyond the last.
+    pub fn channel_rows(&self, rows: &[Range<usize>]) -> Option<Self> {
+        let channels = *self.shape.last()?;
+        let (shape, spans) = spans(&[1, self.values.len() / channels, channels], rows)?;
+        Some(self.picked(shape[1..].to_vec(), &spans))
+    }
+
+    fn picked(&self, shape: Vec<usize>, spans: &[Range<usize>]) -> Self {
+        Self {
             shape,
-            values: self.values.pick(&spans),
-        })
+            values: of_each_type!(&self.values, |values| pick(values, spans)),
+        }
     }
 }
 

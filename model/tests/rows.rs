@@ -1,6 +1,6 @@
-//! Rows of arrays, and moves of rows.
+//! Rows of arrays, and runs of rows.
 
-use model::{Array, Move, Values};
+use model::{Array, Values, runs};
 
 #[test]
 fn rows_of_every_sequence_are_taken_in_order() {
@@ -19,9 +19,7 @@ fn rows_of_every_sequence_are_taken_in_order() {
 }
 
 #[test]
-fn rows_that_stay_together_move_together() {
-    let moves = Move::filling([5, 6, 7, 0, 1, 1, 9]);
-    let expected = [(5, 0, 3), (0, 3, 2), (1, 5, 1), (9, 6, 1)];
-    let expected = expected.map(|(from, to, count)| Move { from, to, count });
-    assert_eq!(moves, expected);
+fn rows_that_stand_together_are_one_run() {
+    let runs = runs([5, 6, 7, 0, 1, 1, 9]);
+    assert_eq!(runs, [5..8, 0..2, 1..2, 9..10]);
 }

@@ -15,7 +15,7 @@ pub use values::base_pairs;
 use values::organism;
 
 #[cfg(feature = "burn")]
-pub use conditions::{Attention, Invariance, Precision, Scores};
+pub use conditions::{Attention, Computing, Invariance, Precision, Scores};
 
 /// Compares AlphaGenome in Burn with recordings of the JAX model, or any two recordings, and gives a verdict.
 ///

@@ -11,7 +11,7 @@ use genome::alleles;
 use genome::fasta::Fasta;
 use genome::splice_sites::SpliceSites;
 use genome::{Annotation, Interval, Variant};
-use model::{Embedding, Move};
+use model::{Embedding, runs};
 use scorers::alignment::{Alignment, Source, merged};
 use scorers::stitching::{From, Stitch};
 use scorers::{Allele, Behaviour, Junctions, MOST_SITES, OutputType, Predictions, Track, sites};
@@ -175,7 +175,7 @@ impl Predictor {
             .iter()
             .map(|run| width + run.start..width + run.end)
             .collect();
-        let channels = self.channels(Embedding::OneBasePair);
+        let channels = self.channels_at_1bp();
         let alternate = Track::partial(channels, reads, self.rows_of(&embeddings, &rows)?);
         let aligned = moved.into_iter().map(|at| {
             let row = |from| alternate.row(from).ok_or_else(|| missing(from));
@@ -279,12 +279,12 @@ fn rearranged(stitch: Stitch, which: Embedding, length: usize) -> Rearranged {
         }
     };
     let stitched = (0..each).map(source);
-    let moves = match stitch.allele {
-        Allele::Reference => Move::filling(stitched.chain(0..each)),
-        Allele::Alternate => Move::filling((0..each).chain(stitched)),
+    let rows = match stitch.allele {
+        Allele::Reference => runs(stitched.chain(0..each)),
+        Allele::Alternate => runs((0..each).chain(stitched)),
     };
     Rearranged {
-        moves,
+        rows,
         replaced: Vec::new(),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use anyhow::{Context, Result, bail};
-use model::{Array, Batch, Embedding, Move, NoTaps, Request, Values};
+use model::{Array, Batch, Embedding, NoTaps, Request, Values};
 
 #[cfg(feature = "cuda")]
 use crate::machine::Form;
@@ -52,7 +52,7 @@ impl Machine {
                 let given = given.into_iter().filter_map(|(which, rearranged)| {
                     let taken = model::Taken {
                         from: held.get(&which)?,
-                        moves: rearranged.moves,
+                        rows: rearranged.rows,
                         replaced: rearranged.replaced,
                     };
                     Some((which, taken))
@@ -67,10 +67,15 @@ impl Machine {
             }
             Embeddings::Host(mut held) => {
                 let given = given.into_iter().filter_map(|(which, rearranged)| {
-                    Some((which, rearranged.of(held.remove(&which)?, batch.size())))
+                    let source = held.remove(&which)?;
+                    let of = rearranged.of(source, batch.size());
+                    Some(
+                        of.map(|array| (which, array))
+                            .with_context(|| beyond(which)),
+                    )
                 });
                 let mut request = Request {
-                    given: given.collect(),
+                    given: given.collect::<Result<_>>()?,
                     ..request.clone()
                 };
                 let mut ran = on_host(self.run(batch, &request, &mut NoTaps)?, wanted)?;
@@ -85,7 +90,7 @@ impl Machine {
     /// Rows of an embedding, `[rows, C]` in float32; those of all sequences are counted on.
     ///
     /// # Errors
-    /// Where the embedding was not kept, or the device fails.
+    /// Where the embedding was not kept, a row lies beyond it, or the device fails.
     pub fn rows_of(
         &self,
         embeddings: &Embeddings,
@@ -105,11 +110,8 @@ impl Machine {
             }
             Embeddings::Host(held) => {
                 let array = held.get(&which).with_context(missing)?;
-                let channels = array.shape[array.shape.len() - 1];
-                let spans = rows
-                    .iter()
-                    .map(|run| run.start * channels..run.end * channels);
-                Ok(array.values.pick(&spans.collect::<Vec<_>>()).into_f32())
+                let part = array.channel_rows(rows);
+                Ok(part.with_context(|| beyond(which))?.values.into_f32())
             }
         }
     }
@@ -137,8 +139,8 @@ pub enum Embeddings {
 
 /// An embedding that is put together from rows of another, `[..., C]`.
 pub struct Rearranged {
-    /// Which rows go where; they fill it from the first to the last.
-    pub moves: Vec<Move>,
+    /// Which rows, from its first to its last.
+    pub rows: Vec<Range<usize>>,
     /// Rows that are replaced after that, `[C]` each.
     pub replaced: Vec<(usize, Vec<f32>)>,
 }
@@ -154,33 +156,34 @@ impl Rearranged {
     /// All of an embedding, `rows` long, but for some rows.
     pub fn whole(rows: usize, replaced: Vec<(usize, Vec<f32>)>) -> Self {
         Self {
-            moves: Move::filling(0..rows),
+            rows: std::iter::once(0..rows).collect(),
             replaced,
         }
     }
 
-    fn of(self, source: Array, sequences: usize) -> Array {
-        let Array { mut shape, values } = source;
-        let channels = shape[shape.len() - 1];
-        let rows = self
-            .moves
-            .iter()
-            .map(|step| step.from..step.from + step.count);
-        let spans = rows.map(|run| run.start * channels..run.end * channels);
-        let spans: Vec<_> = spans.collect();
-        let mut values = match spans.as_slice() {
-            [all] if *all == (0..values.len()) => values.into_f32(),
-            _ => values.pick(&spans).into_f32(),
+    /// Nothing where a row lies beyond the embedding.
+    fn of(self, source: Array, sequences: usize) -> Option<Array> {
+        let (mut shape, channels) = (source.shape.clone(), *source.shape.last()?);
+        let all = 0..source.values.len() / channels;
+        let taken = match self.rows.as_slice() {
+            [run] if *run == all => source,
+            runs => source.channel_rows(runs)?,
         };
+        let mut values = taken.values.into_f32();
         for (to, row) in &self.replaced {
-            values[to * channels..][..channels].copy_from_slice(row);
+            let place = to * channels..(to + 1) * channels;
+            values.get_mut(place)?.copy_from_slice(row);
         }
         shape[0] = sequences;
-        Array {
+        Some(Array {
             shape,
             values: Values::F32(values),
-        }
+        })
     }
+}
+
+fn beyond(which: Embedding) -> String {
+    format!("{}: rows beyond its last were asked for", which.name())
 }
 
 #[cfg(feature = "cuda")]

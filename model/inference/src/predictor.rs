@@ -171,14 +171,9 @@ impl Predictor {
             .rows_of(embeddings, Embedding::OneBasePair, rows)
     }
 
-    /// Channels of an embedding.
-    pub(crate) fn channels(&self, embedding: Embedding) -> usize {
-        let widths = &self.config.embedders;
-        match embedding {
-            Embedding::OneBasePair => widths.embeddings_1bp,
-            Embedding::Bins => widths.embeddings_128bp,
-            Embedding::Pair => widths.embeddings_pair,
-        }
+    /// Channels of the embeddings at 1 bp.
+    pub(crate) fn channels_at_1bp(&self) -> usize {
+        self.config.embedders.embeddings_1bp
     }
 
     /// The splice sites of one of the sequences, all classes, where they are there.

@@ -23,7 +23,7 @@ use crate::sequence::Sequence;
 pub(super) struct Key {
     pub(super) organisms: Vec<usize>,
     length: usize,
-    /// Without the splice sites and the embeddings that it gives, of which only the number matters.
+    /// Without the splice sites and the embeddings that it gives, of which only the shapes matter.
     pub(super) request: Request,
     /// Module outputs that are kept.
     taps: BTreeSet<String>,
@@ -93,7 +93,19 @@ impl CudaAlphaGenome {
             self.spare.truncate(self.spares);
             self.pass = Some(match found {
                 Some(known) => known,
-                None => (key, self.plan_within_memory(batch, request, plan, taps)?),
+                None => {
+                    let mut planned = self.plan(batch, request, plan, taps);
+                    let full = matches!(
+                        planned,
+                        Err(CudaError::Device(::cuda::Error::OutOfMemory { .. }))
+                    );
+                    if full && !self.spare.is_empty() {
+                        // Passes that are kept make room.
+                        self.spare.clear();
+                        planned = self.plan(batch, request, plan, taps);
+                    }
+                    (key, planned?)
+                }
             });
         }
         let Some((_, pass)) = &self.pass else {
@@ -112,23 +124,6 @@ impl CudaAlphaGenome {
             self.device.write(&given.places, &pass.inputs.positions)?;
         }
         Ok(())
-    }
-
-    /// A new pass; passes that are kept make room for it where the device has none left.
-    fn plan_within_memory(
-        &mut self,
-        batch: &Batch,
-        request: &Request,
-        plan: &Plan,
-        taps: &BTreeSet<String>,
-    ) -> Result<Pass, CudaError> {
-        match self.plan(batch, request, plan, taps) {
-            Err(CudaError::Device(::cuda::Error::OutOfMemory { .. })) if !self.spare.is_empty() => {
-                self.spare.clear();
-                self.plan(batch, request, plan, taps)
-            }
-            other => other,
-        }
     }
 
     fn plan(

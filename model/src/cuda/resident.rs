@@ -12,7 +12,7 @@ use crate::array::Array;
 use crate::batch::Batch;
 use crate::plan::{ForwardError, Plan, shape};
 use crate::request::{Embedding, Request};
-use crate::rows::Move;
+use crate::rows::spans;
 
 /// An embedding on the device, `[B, ..., C]`, until the pass that made it runs again.
 #[derive(Clone)]
@@ -25,8 +25,8 @@ pub struct Resident {
 pub struct Taken<'a> {
     /// Where the rows come from.
     pub from: &'a Resident,
-    /// Which rows go where.
-    pub moves: Vec<Move>,
+    /// Which rows, from the first of the new one to its last.
+    pub rows: Vec<Range<usize>>,
     /// Rows that are replaced after that, `[C]` each.
     pub replaced: Vec<(usize, Vec<f32>)>,
 }
@@ -65,14 +65,13 @@ impl CudaAlphaGenome {
         embedding: &Resident,
         rows: &[Range<usize>],
     ) -> Result<Array, CudaError> {
-        let channels = embedding.channels();
-        let spans = rows
-            .iter()
-            .map(|run| run.start * channels..run.end * channels);
-        let spans: Vec<_> = spans.collect();
+        let flat = [1, embedding.rows(), embedding.channels()];
+        let (shape, spans) = spans(&flat, rows).ok_or_else(|| CudaError::Rows {
+            name: "an embedding".into(),
+            shape: embedding.shape.clone(),
+        })?;
         let part = self.gathered(&embedding.span, &spans, self.weights.element())?;
-        let count = rows.iter().map(Range::len).sum();
-        self.fetch(&part, vec![count, channels], Kind::Stored)
+        self.fetch(&part, shape[1..].to_vec(), Kind::Stored)
     }
 
     /// Runs heads on embeddings that are put together on the device.
@@ -109,9 +108,20 @@ impl CudaAlphaGenome {
             let at = |span: &Span, from: usize, count: usize| {
                 span.slice(from as u64 * row, count as u64 * row)
             };
-            for &Move { from, to, count } in &taken.moves {
-                let source = at(&taken.from.span, from, count)?;
-                self.device.copy(&source, &at(&target.span, to, count)?)?;
+            let count: usize = taken.rows.iter().map(Range::len).sum();
+            if count != target.rows() {
+                return Err(CudaError::Forward(ForwardError::Embedding {
+                    name: embedding.name(),
+                    found: format!("{count} rows"),
+                    expected: target.shape.clone(),
+                }));
+            }
+            let mut to = 0;
+            for run in &taken.rows {
+                let source = at(&taken.from.span, run.start, run.len())?;
+                self.device
+                    .copy(&source, &at(&target.span, to, run.len())?)?;
+                to += run.len();
             }
             for (to, values) in &taken.replaced {
                 self.write_stored(values.clone(), &at(&target.span, *to, 1)?)?;
@@ -147,8 +157,8 @@ impl Resident {
         self.shape.last().copied().unwrap_or(0)
     }
 
-    /// Lengths of the axes.
-    pub fn shape(&self) -> &[usize] {
-        &self.shape
+    /// Vectors of channels.
+    fn rows(&self) -> usize {
+        self.shape.iter().rev().skip(1).product()
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use genome::Interval;
+use inference::machine::nearest;
 use terminal::Device;
 
 use super::values::{base_pairs, organism};
@@ -140,6 +141,32 @@ pub struct Attention {
     pub json: bool,
 }
 
+/// Where and how a model runs.
+#[derive(Args, Clone, Debug)]
+pub struct Computing {
+    /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations)
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub device: Device,
+    /// The compute dtype
+    #[arg(long, value_enum, default_value_t = Dtype::F32)]
+    pub dtype: Dtype,
+    /// How the model computes [default: as XLA does on the device, in the dtype]
+    #[arg(long, value_enum, conflicts_with = "dtype")]
+    pub arithmetic: Option<Arithmetic>,
+}
+
+impl Computing {
+    /// The arithmetic that was named, or XLA's on the device.
+    pub fn arithmetic(&self) -> model::Arithmetic {
+        let plain = match self.dtype {
+            Dtype::F32 => model::Arithmetic::XlaCpuF32,
+            Dtype::Bf16 => model::Arithmetic::XlaCpuBf16,
+        };
+        let default = || nearest(self.device, plain);
+        self.arithmetic.map_or_else(default, Into::into)
+    }
+}
+
 /// `parity scores`.
 #[derive(Args, Clone, Debug)]
 pub struct Scores {
@@ -158,15 +185,9 @@ pub struct Scores {
     /// One window for all cases instead of their own, its first and last base counted from 1
     #[arg(long, value_name = "REGION", value_parser = Interval::from_region)]
     pub region: Option<Interval>,
-    /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations)
-    #[arg(long, value_name = "DEVICE", default_value_t)]
-    pub device: Device,
-    /// The compute dtype
-    #[arg(long, value_enum, default_value_t = Dtype::F32)]
-    pub dtype: Dtype,
-    /// How the model computes [default: as XLA does on the device, in the dtype]
-    #[arg(long, value_enum, conflicts_with = "dtype")]
-    pub arithmetic: Option<Arithmetic>,
+    /// Where and how the model runs.
+    #[command(flatten)]
+    pub computing: Computing,
     /// Do not stitch the embeddings of indels
     #[arg(long)]
     pub no_stitching: bool,

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use inference::machine::nearest;
 use inference::predictor::Predictor;
 use inference::scoring::Scoring;
 use model::Arithmetic;
@@ -11,7 +10,7 @@ use scorers::{Organism, Scorer};
 use serde::Serialize;
 
 use super::write::print;
-use crate::cli::{Dtype, Scores};
+use crate::cli::Scores;
 use crate::exit::Exit;
 use crate::progress;
 use crate::report::grid::{Grid, terminal_width, wrapped};
@@ -48,7 +47,7 @@ struct Document {
 pub fn run(args: &Scores) -> Result<Exit> {
     let started = std::time::Instant::now();
     let mut recorded = open(args, &args.recording, &args.setting)?;
-    let arithmetic = arithmetic(args);
+    let arithmetic = args.computing.arithmetic();
     let exact = !args.by_floor && ["xla-cpu-f32", "xla-gpu-f32"].contains(&arithmetic.name());
     if !exact && args.floor.is_none() {
         bail!(
@@ -110,7 +109,7 @@ pub fn run(args: &Scores) -> Result<Exit> {
         schema_version: 1,
         model: args.model.display().to_string(),
         arithmetic: arithmetic.name(),
-        device: args.device.to_string(),
+        device: args.computing.device.to_string(),
         recording: args.recording.display().to_string(),
         setting: args.setting.clone(),
         floor: args.floor.clone(),
@@ -127,15 +126,6 @@ pub fn run(args: &Scores) -> Result<Exit> {
         false => print(&table(&document))?,
     }
     Ok(Exit::of(document.agree))
-}
-
-fn arithmetic(args: &Scores) -> Arithmetic {
-    let plain = match args.dtype {
-        Dtype::F32 => Arithmetic::XlaCpuF32,
-        Dtype::Bf16 => Arithmetic::XlaCpuBf16,
-    };
-    args.arithmetic
-        .map_or_else(|| nearest(args.device, plain), Into::into)
 }
 
 fn open(args: &Scores, folder: &Path, setting: &str) -> Result<Recorded> {
@@ -168,7 +158,7 @@ fn model(
             continue;
         }
         progress::step(&bar, &format!("loading {}", args.model.display()));
-        let predictor = Predictor::open(&args.model, arithmetic, args.device, organism)?;
+        let predictor = Predictor::open(&args.model, arithmetic, args.computing.device, organism)?;
         let scoring = scored::open(recorded, predictor, !args.no_stitching)?;
         for output in scorers::OutputType::ALL {
             if let (Some(own), Some(known)) = (

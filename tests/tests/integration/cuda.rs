@@ -6,7 +6,7 @@ use std::path::Path;
 use inference::kept::{Embeddings, Ran, Rearranged};
 use inference::machine::Machine;
 use libtest_mimic::{Completion, Failed, Trial};
-use model::{Arithmetic, Array, Batch, Embedding, Move, NoTaps, Request, Sequence};
+use model::{Arithmetic, Array, Batch, Embedding, NoTaps, Request, Sequence, runs};
 use tests::{fixtures, program};
 
 use crate::gate::{CONVERT, PARITY, succeed};
@@ -135,12 +135,12 @@ pub fn embeddings_stay_on_the_device() -> Result<(), Failed> {
         let batch = Batch::new(sequences.into_iter().collect::<Result<_, _>>()?, vec![0; 3])?;
         let request = Request::everything();
         let whole = machine.run(&batch, &request, &mut NoTaps)?;
-        let runs = [3..5, 100..101, 8191..8192];
+        let some = [3..5, 100..101, 8191..8192];
         let name = "atac/predictions_1bp";
-        let wanted = [(name.to_owned(), Some(runs.to_vec()))].into();
+        let wanted = [(name.to_owned(), Some(some.to_vec()))].into();
         let ran = machine.run_kept(&batch, &request, &wanted)?;
         assert_eq!(ran.outputs.len(), 1);
-        let rows = whole[name].rows(&runs).expect("they lie in it");
+        let rows = whole[name].rows(&some).expect("they lie in it");
         assert_eq!(ran.outputs[name].shape, rows.shape);
         assert!(bits(&ran.outputs[name]) == bits(&rows), "{arithmetic:?}");
 
@@ -153,7 +153,7 @@ pub fn embeddings_stay_on_the_device() -> Result<(), Failed> {
                 .product::<usize>();
             let end = (each / 2..each).map(|at| at - 1);
             Rearranged {
-                moves: Move::filling(
+                rows: runs(
                     (each..2 * each)
                         .chain(2 * each..2 * each + each / 2)
                         .chain(end),

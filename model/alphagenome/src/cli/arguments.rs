@@ -7,16 +7,15 @@ use anyhow::{Result, bail};
 use clap::Args;
 use genome::fasta::Fasta;
 use genome::{Interval, Variant};
-use inference::machine::nearest;
 use inference::predictor::Predictor;
 use inference::scorer_list;
 use inference::scoring::Scoring;
 use inference::tables::TableArguments;
 use model::sequence::{LENGTH_STEP, LONGEST};
-use parity::cli::{Arithmetic, Dtype, base_pairs};
+use parity::cli::{Computing, base_pairs};
 use scorers::{Behaviour, Organism};
 use serde_json::json;
-use terminal::{Device, Speech, note};
+use terminal::{Speech, note};
 
 use super::Outcome;
 use crate::output::{Made, Output};
@@ -28,31 +27,15 @@ pub struct ModelArguments {
     /// The folder that `convert` wrote
     #[arg(long, value_name = "DIR", default_value = "alphagenome-model")]
     pub model: PathBuf,
-    /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations)
-    #[arg(long, value_name = "DEVICE", default_value_t)]
-    pub device: Device,
-    /// The compute dtype
-    #[arg(long, value_enum, default_value_t = Dtype::F32)]
-    pub dtype: Dtype,
-    /// How the model computes [default: as XLA does on the device, in the dtype]
-    #[arg(long, value_enum, conflicts_with = "dtype")]
-    pub arithmetic: Option<Arithmetic>,
+    /// Where and how it runs.
+    #[command(flatten)]
+    pub computing: Computing,
     /// The organism: human or mouse
     #[arg(long, value_parser = organism, default_value = "human")]
     pub organism: Organism,
 }
 
 impl ModelArguments {
-    /// The arithmetic that was named, or XLA's on the device.
-    pub fn arithmetic(&self) -> model::Arithmetic {
-        let plain = match self.dtype {
-            Dtype::F32 => model::Arithmetic::XlaCpuF32,
-            Dtype::Bf16 => model::Arithmetic::XlaCpuBf16,
-        };
-        let default = || nearest(self.device, plain);
-        self.arithmetic.map_or_else(default, Into::into)
-    }
-
     /// What predictions depend on.
     ///
     /// # Errors
@@ -60,8 +43,11 @@ impl ModelArguments {
     pub fn settings(&self, fasta: &Path, tables: &TableArguments) -> Result<Settings> {
         let mut settings = Settings::from([
             ("version".into(), env!("CARGO_PKG_VERSION").into()),
-            ("arithmetic".into(), self.arithmetic().name().into()),
-            ("device".into(), self.device.to_string()),
+            (
+                "arithmetic".into(),
+                self.computing.arithmetic().name().into(),
+            ),
+            ("device".into(), self.computing.device.to_string()),
             ("organism".into(), self.organism.name().into()),
         ]);
         let model = self.model.join("config.json");
@@ -83,7 +69,11 @@ impl ModelArguments {
 
     /// What it is, for a reader.
     pub fn described(&self) -> Vec<(String, String)> {
-        let arithmetic = format!("{} on {}", self.arithmetic().name(), self.device);
+        let arithmetic = format!(
+            "{} on {}",
+            self.computing.arithmetic().name(),
+            self.computing.device
+        );
         let rows = [
             (
                 "program",
@@ -101,7 +91,12 @@ impl ModelArguments {
     /// # Errors
     /// As [`Predictor::open`].
     pub fn open(&self) -> Result<Predictor> {
-        Predictor::open(&self.model, self.arithmetic(), self.device, self.organism)
+        Predictor::open(
+            &self.model,
+            self.computing.arithmetic(),
+            self.computing.device,
+            self.organism,
+        )
     }
 }
 
