@@ -180,6 +180,18 @@ fn kind(name: &str) -> Kind {
     }
 }
 
+/// Fails where the folder of a file is not there.
+pub(crate) fn check_folder(file: &Path) -> Result<()> {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        bail!("{}: there is no such folder", folder.display());
+    }
+    Ok(())
+}
+
 /// An output and its table of failures, checked before any work.
 #[derive(Clone, Debug)]
 pub struct Output {
@@ -210,13 +222,7 @@ impl Output {
     /// # Errors
     /// Then.
     pub fn vacant(file: &Path, force: bool) -> Result<()> {
-        let folder = match file.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        if !folder.is_dir() {
-            bail!("{}: there is no such folder", folder.display());
-        }
+        check_folder(file)?;
         if file.is_dir() {
             bail!("{} is a folder; name a file", file.display());
         }

@@ -71,11 +71,11 @@ impl<'a> Both<'a> {
             }
             _ => self.predictions[0].tracks.get(&output)?.tracks(),
         };
-        let most = |track: &usize| self.profile(output, *track, view).extreme.0.abs();
+        let most = |track| (self.profile(output, track, view).extreme.0.abs(), track);
         let wanted = wanted.map_or_else(|| (0..count).collect(), <[usize]>::to_vec);
-        wanted
-            .into_iter()
-            .max_by(|a, b| most(a).total_cmp(&most(b)).then(b.cmp(a)))
+        let all = wanted.into_iter().map(most);
+        let most = all.max_by(|(a, first), (b, second)| a.total_cmp(b).then(second.cmp(first)));
+        most.map(|(_, track)| track)
     }
 
     /// What is drawn of a track.

@@ -46,13 +46,21 @@ pub fn append(
     let chromosome = ByteArray::from(subject.interval.chromosome.as_str());
     let name = ByteArray::from(subject.name.as_str());
     for (output, selected) in &selection.0 {
-        let own: Vec<_> = pieces.iter().filter(|own| own.output == *output).collect();
+        let of_allele = |allele| {
+            let own = pieces.iter().filter(move |own| own.allele == allele);
+            own.filter(|own| own.output == *output)
+        };
+        let alleles = pieces.iter().map(|own| own.allele + 1).max().unwrap_or(0);
+        // Both alleles have the same pieces in the same order.
+        let own: Vec<Vec<_>> = (0..alleles)
+            .map(|allele| of_allele(allele).collect())
+            .collect();
         let output = ByteArray::from(output.name());
         for (place, at) in selected.kept.iter().enumerate() {
             let track = ByteArray::from(selected.tracks.names()[*at].as_str());
             let strand = ByteArray::from(selected.tracks.strands()[*at].as_str());
-            for first in own.iter().filter(|piece| piece.allele == 0) {
-                let same = own.iter().filter(|piece| piece.start == first.start);
+            for (window, first) in own.first().into_iter().flatten().enumerate() {
+                let same = own.iter().map(|pieces| pieces[window]);
                 let values = same.map(|piece| spool.track(piece, place));
                 let values = values.collect::<Result<Vec<_>, _>>()?;
                 for bin in 0..first.bins {

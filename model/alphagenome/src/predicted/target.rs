@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::{Form, PAIRS, TRACKS};
+use crate::output::check_folder;
 use crate::work;
 
 /// What could not be predicted.
@@ -45,13 +46,7 @@ impl Target {
         if path.file_name().is_none() {
             bail!("{}: name a file or a folder", path.display());
         }
-        let parent = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        if !parent.is_dir() {
-            bail!("{}: there is no such folder", parent.display());
-        }
+        check_folder(path)?;
         let folder = path.with_added_extension("unfinished");
         // A run was ended between two renames: what stood here before stands here again.
         let old = folder.join(OLD);
