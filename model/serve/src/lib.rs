@@ -1,0 +1,1 @@
+//! Predictions and variant scores over gRPC and HTTP.
