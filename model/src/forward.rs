@@ -221,7 +221,7 @@ impl<B: Operations> AlphaGenome<B> {
         let shapes = embeddings.shapes();
         for (embedding, shape) in &shapes {
             let values = Some(shape.iter().product());
-            check_shape(*embedding, (shape, values), &self.config, batch)?;
+            check_shape(*embedding, (shape, values), &self.config, (batch, request))?;
         }
         let given = shapes.into_iter().map(|(embedding, _)| embedding).collect();
         let plan = Plan::on(&given, &self.config, batch, request)?;

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::array::Values;
 use crate::batch::Batch;
-use crate::config::{Config, Head};
+use crate::config::{Config, Head, TRUNK_RESOLUTION};
 use crate::heads::junctions::SpliceSitePositions;
+use crate::regions::{Patch, Windows};
 use crate::request::{Embedding, Request};
 
 /// A forward pass that cannot be run.
@@ -53,6 +54,9 @@ pub enum ForwardError {
     /// Splice sites that do not fit the batch.
     #[error("splice_site_positions: {0}")]
     Positions(String),
+    /// Windows or a patch that do not fit the batch or the rest of the request.
+    #[error("{0}")]
+    Regions(String),
 }
 
 /// What has to be computed.
@@ -83,7 +87,7 @@ impl Plan {
                 Values::I32(_) | Values::Bool(_) => None,
                 _ => Some(array.values.len()),
             };
-            check_shape(embedding, (&array.shape, values), config, batch)?;
+            check_shape(embedding, (&array.shape, values), config, (batch, request))?;
         }
         let given = request.given.keys().copied().collect();
         Self::on(&given, config, batch, request)
@@ -153,6 +157,7 @@ impl Plan {
         if chooses_positions && !classifies {
             return Err(ForwardError::NoClassification);
         }
+        check_regions(batch, request, chooses_positions).map_err(ForwardError::Regions)?;
         let embeds = |embedding| request.embeddings.contains(&embedding);
         let given = |embedding| given.contains(&embedding);
         let fine = at(1) || embeds(Embedding::OneBasePair);
@@ -189,11 +194,17 @@ impl Plan {
 }
 
 /// The shape of an embedding of a batch.
-pub(crate) fn shape(embedding: Embedding, config: &Config, batch: &Batch) -> Vec<usize> {
+pub(crate) fn shape(
+    embedding: Embedding,
+    config: &Config,
+    (batch, request): (&Batch, &Request),
+) -> Vec<usize> {
     let (widths, bins) = (&config.embedders, batch.length() / 128);
     let pairs = bins / config.pair.pool;
+    let windows = request.windows.as_ref();
+    let rows = windows.map_or(batch.length(), Windows::rows);
     match embedding {
-        Embedding::OneBasePair => vec![batch.size(), batch.length(), widths.embeddings_1bp],
+        Embedding::OneBasePair => vec![batch.size(), rows, widths.embeddings_1bp],
         Embedding::Bins => vec![batch.size(), bins, widths.embeddings_128bp],
         Embedding::Pair => vec![batch.size(), pairs, pairs, widths.embeddings_pair],
     }
@@ -204,9 +215,9 @@ pub(crate) fn check_shape(
     embedding: Embedding,
     (found, values): (&[usize], Option<usize>),
     config: &Config,
-    batch: &Batch,
+    of: (&Batch, &Request),
 ) -> Result<(), ForwardError> {
-    let expected = shape(embedding, config, batch);
+    let expected = shape(embedding, config, of);
     if found == expected && values == Some(expected.iter().product()) {
         return Ok(());
     }
@@ -219,6 +230,47 @@ pub(crate) fn check_shape(
         found,
         expected,
     })
+}
+
+fn check_regions(batch: &Batch, request: &Request, chooses_positions: bool) -> Result<(), String> {
+    let (length, sequences) = (batch.length(), batch.size());
+    if let Some(windows) = &request.windows {
+        let [found, of] = [windows.sequences(), windows.length()];
+        if (found, of) != (sequences, length) {
+            return Err(format!(
+                "windows are of {found} sequences of {of} bp, the batch has {sequences} of {length} bp"
+            ));
+        }
+        if chooses_positions {
+            return Err(
+                "junctions choose their sites from whole sequences: give splice_site_positions where there are windows".into(),
+            );
+        }
+        if let Some(given) = &request.splice_site_positions {
+            for (sequence, places) in given.places.chunks(4 * given.count).enumerate() {
+                let outside = |place: &&i32| {
+                    **place >= 0 && windows.row(sequence, **place as usize).is_none()
+                };
+                if let Some(place) = places.iter().find(outside) {
+                    return Err(format!(
+                        "a splice site of sequence {sequence} is at {place}, outside of its windows"
+                    ));
+                }
+            }
+        }
+    }
+    let Some(Patch { window, changed }) = &request.patch else {
+        return Ok(());
+    };
+    let whole = |at: &usize| at % TRUNK_RESOLUTION == 0;
+    let ends = [&window.start, &changed.start, &changed.end, &window.end];
+    let fits = ends.is_sorted() && ends.into_iter().all(whole) && window.end <= length;
+    if !fits || window.is_empty() {
+        return Err(format!(
+            "the patch {window:?} around {changed:?} must lie on whole positions of {TRUNK_RESOLUTION} bp within {length} bp"
+        ));
+    }
+    Ok(())
 }
 
 fn check_positions(positions: &SpliceSitePositions, batch: &Batch) -> Result<(), String> {

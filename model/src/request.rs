@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::array::Array;
 use crate::heads::junctions::SpliceSitePositions;
+use crate::regions::{Patch, Windows};
 
 /// An embedding that heads read, and a caller may want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +48,11 @@ pub struct Request {
     /// Embeddings that are read instead of the model's own, stitched ones for example. What leads to them is not computed,
     /// and of the sequence nothing but its length counts where nothing else reads it.
     pub given: BTreeMap<Embedding, Array>,
+    /// Where the modules and heads at 1 bp run; nothing for the whole sequences. `embeddings_1bp`, handed out or given, has these
+    /// rows then, and splice sites must be given.
+    pub windows: Option<Windows>,
+    /// Where sequences may differ from the first of the batch; nothing where they have nothing in common.
+    pub patch: Option<Patch>,
 }
 
 impl Default for Request {
@@ -64,6 +70,8 @@ impl Request {
             embeddings: BTreeSet::from(Embedding::ALL),
             splice_site_positions: None,
             given: BTreeMap::new(),
+            windows: None,
+            patch: None,
         }
     }
 

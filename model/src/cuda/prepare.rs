@@ -15,6 +15,7 @@ use crate::batch::Batch;
 use crate::heads::junctions::SpliceSitePositions;
 use crate::plan::Plan;
 use crate::precision::Products;
+use crate::regions::{Patch, Windows};
 use crate::request::Request;
 use crate::sequence::Sequence;
 
@@ -230,5 +231,7 @@ fn without_places(request: &Request) -> Request {
             places: Vec::new(),
         }),
         given: given.collect(),
+        windows: request.windows.as_ref().map(Windows::shape),
+        patch: request.patch.as_ref().map(Patch::shape),
     }
 }

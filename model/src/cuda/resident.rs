@@ -92,7 +92,7 @@ impl CudaAlphaGenome {
         }
         let shapes = names
             .iter()
-            .map(|its| (*its, shape(*its, &self.config, batch)));
+            .map(|its| (*its, shape(*its, &self.config, (batch, request))));
         let request = Request {
             given: shapes.map(|(its, shape)| (its, empty(shape))).collect(),
             ..request.clone()
