@@ -19,6 +19,7 @@ use scorers::{Allele, Behaviour, Junctions, MOST_SITES, OutputType, Predictions,
 use crate::kept::{Embeddings, Rearranged};
 use crate::predictor::{Pass, Places, Predictor, Raw, embedding};
 use crate::scoring::Scoring;
+use crate::tables::Tables;
 
 /// What the heads of both alleles gave, REF first, and the embeddings that junctions are counted on.
 struct Both {
@@ -65,6 +66,37 @@ impl Scoring {
         self.predictor
             .predict_variant(&self.genome, interval, variant, &alleles)
     }
+}
+
+/// Predictions of REF and ALT on the positive strand, as `predict_variant` makes them: indels are stitched, and junctions lie
+/// between the sites of the genes that overlap the variant, or anywhere where none does.
+///
+/// # Errors
+/// As [`Predictor::predict_variant`].
+pub fn predict_variant(
+    predictor: &Predictor,
+    (genome, tables): (&Fasta, &Tables),
+    (interval, variant): (&Interval, &Variant),
+    outputs: BTreeSet<OutputType>,
+    behaviour: Behaviour,
+) -> Result<[Predictions; 2]> {
+    let genes = tables.annotation.as_ref();
+    let mut bodies = genes.map_or_else(Vec::new, |genes| {
+        sites::gene_bodies(genes, interval, variant, behaviour)
+    });
+    if bodies.is_empty() {
+        bodies.push(0..interval.width() as usize);
+    }
+    let request = AllelesRequest {
+        outputs,
+        splice_sites: &tables.splice_sites,
+        bodies,
+        most_sites: sites::MOST,
+        behaviour,
+        stitching: true,
+        places: Places::new(),
+    };
+    predictor.predict_variant(genome, interval, variant, &request)
 }
 
 /// What is predicted for both alleles of a variant, and how.

@@ -7,6 +7,7 @@
 //! | [`predictor`] | a model with its tracks: a batch of sequences in, [`scorers::Predictions`] out |
 //! | [`channels`] | which channels of an output are tracks, and what is known of each |
 //! | [`alleles`] | the predictions of both alleles of a variant: stitched indels, splice sites, junctions |
+//! | [`intervals`] | the scores of an interval |
 //! | [`tables`] | genes, splice and polyadenylation sites: read, and held against genome and organism |
 //! | [`scorer_list`] | the scorers that are run: recommended, or of a TOML file |
 //! | [`scoring`] | all of these together: the scores of one variant |
@@ -18,6 +19,7 @@
 
 pub mod alleles;
 pub mod channels;
+pub mod intervals;
 pub mod kept;
 pub mod machine;
 pub mod predictor;

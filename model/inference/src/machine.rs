@@ -19,6 +19,9 @@ pub fn nearest(device: Device, arithmetic: Arithmetic) -> Arithmetic {
     }
 }
 
+/// The model on the CPU. Clones share its parameters, and may go to other threads.
+pub type CpuModel = AlphaGenome<Flex>;
+
 /// A loaded model and where it runs.
 pub struct Machine {
     arithmetic: Arithmetic,
@@ -26,7 +29,7 @@ pub struct Machine {
 }
 
 pub(crate) enum Form {
-    Cpu(Box<AlphaGenome<Flex>>),
+    Cpu(Box<CpuModel>),
     #[cfg(feature = "cuda")]
     Cuda(Box<std::cell::RefCell<model::CudaAlphaGenome>>),
     #[cfg(feature = "burn-cuda")]
@@ -68,13 +71,20 @@ impl Machine {
         Ok(Self { arithmetic, form })
     }
 
+    /// A model that was loaded with this arithmetic.
+    #[must_use]
+    pub fn of(model: CpuModel, arithmetic: Arithmetic) -> Self {
+        let form = Form::Cpu(Box::new(model));
+        Self { arithmetic, form }
+    }
+
     /// The arithmetic that was chosen.
     pub fn arithmetic(&self) -> Arithmetic {
         self.arithmetic
     }
 
     /// The model, where it runs on the CPU.
-    pub fn on_cpu(&self) -> Option<&AlphaGenome<Flex>> {
+    pub fn on_cpu(&self) -> Option<&CpuModel> {
         match &self.form {
             Form::Cpu(model) => Some(model),
             #[cfg(any(feature = "cuda", feature = "burn-cuda"))]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -22,7 +23,7 @@ use crate::machine::Machine;
 
 /// An open model, for one organism.
 pub struct Predictor {
-    machine: Machine,
+    machine: Rc<Machine>,
     config: Config,
     organism: Organism,
     /// Index of the organism's parameters.
@@ -68,6 +69,14 @@ impl Predictor {
         organism: Organism,
     ) -> Result<Self> {
         let machine = Machine::load(dir, arithmetic, device)?;
+        Self::on(Rc::new(machine), dir, organism)
+    }
+
+    /// The model that a machine has loaded from `dir`, for one organism: several may share the machine.
+    ///
+    /// # Errors
+    /// Where the folder lacks the organism or track metadata.
+    pub fn on(machine: Rc<Machine>, dir: &Path, organism: Organism) -> Result<Self> {
         machine.keep_passes(SPARES);
         let (config, metadata) = machine.describe();
         let (index, channels) = described(dir, &config, metadata, organism)?;
@@ -105,7 +114,20 @@ impl Predictor {
         if interval.negative_strand() {
             reverse_complement(&mut bases);
         }
-        let mut pass = self.run(&[&bases], outputs, BTreeSet::new(), &Places::new())?;
+        self.predict_sequence(&bases, interval, outputs)
+    }
+
+    /// The same for the bases themselves, as the model reads them: turned to the strand of the interval that they stand for.
+    ///
+    /// # Errors
+    /// As [`Predictor::run`].
+    pub fn predict_sequence(
+        &self,
+        bases: &[u8],
+        interval: &Interval,
+        outputs: &BTreeSet<OutputType>,
+    ) -> Result<Predictions> {
+        let mut pass = self.run(&[bases], outputs, BTreeSet::new(), &Places::new())?;
         let raw = pass.raw.pop().context("one sequence came back")?;
         Ok(self.finished(raw, interval))
     }

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
-use scorers::Scorer;
+use scorers::{Organism, Scorer};
 use terminal::{Speech, note};
 
 use crate::predictor::Predictor;
@@ -78,32 +78,40 @@ fn call(value: &toml::Value) -> Result<String> {
 /// # Errors
 /// As [`read`], and where a scorer of the file lacks what it needs.
 pub fn choose(file: Option<&Path>, predictor: &Predictor, tables: &Tables) -> Result<Vec<Scorer>> {
+    let organism = predictor.organism();
+    let has = |scorer: Scorer| predictor.tracks(scorer.output()).is_some();
     if let Some(path) = file {
         let scorers = read(path)?;
         for scorer in &scorers {
-            if let Some(lack) = lack(*scorer, predictor, tables) {
+            if let Some(lack) = lack(*scorer, organism, has(*scorer), tables) {
                 bail!("{}: {scorer} {lack}", path.display());
             }
         }
         return Ok(scorers);
     }
-    let mut scorers = Scorer::recommended(predictor.organism());
-    scorers.retain(|scorer| match lack(*scorer, predictor, tables) {
-        None => true,
-        Some(lack) => {
-            note(Speech::Normal, &format!("note: left out: {scorer} {lack}"));
-            false
-        }
-    });
+    let mut scorers = Scorer::recommended(organism);
+    scorers.retain(
+        |scorer| match lack(*scorer, organism, has(*scorer), tables) {
+            None => true,
+            Some(lack) => {
+                note(Speech::Normal, &format!("note: left out: {scorer} {lack}"));
+                false
+            }
+        },
+    );
     if scorers.is_empty() {
         bail!("no scorer is left");
     }
     Ok(scorers)
 }
 
-/// What a scorer needs and there is not.
-fn lack(scorer: Scorer, predictor: &Predictor, tables: &Tables) -> Option<String> {
-    let (output, organism) = (scorer.output(), predictor.organism());
+/// What a scorer needs and there is not; `has_output` says whether its output has tracks.
+pub fn lack(
+    scorer: Scorer,
+    organism: Organism,
+    has_output: bool,
+    tables: &Tables,
+) -> Option<String> {
     let genes = matches!(
         scorer,
         Scorer::GeneMaskLfc { .. }
@@ -114,9 +122,10 @@ fn lack(scorer: Scorer, predictor: &Predictor, tables: &Tables) -> Option<String
     );
     if !scorer.supports(organism) {
         Some(format!("is missing for {organism}"))
-    } else if predictor.tracks(output).is_none() {
+    } else if !has_output {
         Some(format!(
-            "needs {output}, of which the model has no track for {organism}"
+            "needs {}, of which the model has no track for {organism}",
+            scorer.output()
         ))
     } else if genes && tables.annotation.is_none() {
         Some("needs genes: give --gtf".into())

@@ -1,6 +1,7 @@
 //! Variants to scores: everything that is open for it, and the way of one variant.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use genome::alleles::check_reference;
@@ -16,9 +17,9 @@ pub struct Scoring {
     /// The model.
     pub predictor: Predictor,
     /// The genome.
-    pub genome: Fasta,
+    pub genome: Arc<Fasta>,
     /// Genes and sites.
-    pub tables: Tables,
+    pub tables: Arc<Tables>,
     /// In the order of the results.
     pub scorers: Vec<Scorer>,
     /// Whose behaviour is wanted.
@@ -57,7 +58,7 @@ impl Scoring {
         whole: bool,
     ) -> Result<(Vec<Scores>, [Predictions; 2])> {
         if self.check_reference {
-            check_reference(&self.genome, variant)?;
+            check_reference(&*self.genome, variant)?;
         }
         let none = Annotation::default();
         let annotation = self.tables.annotation.as_ref().unwrap_or(&none);

@@ -88,6 +88,11 @@ pub enum Error {
         "variant {0}: junctions overlap a gene, but none lies within one (0.3.0 raises here: Both junction_scores and mask_metadata must be non-empty)"
     )]
     NoJunction(Box<Variant>),
+    /// Tracks that cannot be merged.
+    #[error(
+        "the tracks of + and - do not have the same names in the same order, so that they cannot be merged; ask for scores of stranded tracks"
+    )]
+    Unpaired,
     /// A target that is wider than its interval.
     #[error("Interval width must be >= the center mask width: {width} bases around the centre of {interval}, which has {}", interval.width())]
     Width {

@@ -17,6 +17,40 @@ pub struct Predictions {
 }
 
 impl Predictions {
+    /// The tracks of `wanted` alone, ascending, of its outputs; all of an output that it has no tracks for.
+    ///
+    /// # Panics
+    /// Where an output has no such track.
+    #[must_use]
+    pub fn select(mut self, wanted: &BTreeMap<OutputType, Option<Vec<usize>>>) -> Self {
+        for (output, kept) in wanted {
+            let Some(kept) = kept else { continue };
+            if let Some(track) = self.tracks.get_mut(output) {
+                *track = track.select(track.tracks, kept);
+            }
+            if *output == OutputType::ContactMaps
+                && let Some(map) = &mut self.contact_maps
+            {
+                map.rows = map.rows.select(map.tracks(), kept);
+            }
+            if *output == OutputType::SpliceJunctions
+                && let Some(junctions) = &mut self.junctions
+            {
+                junctions.values = chosen(&junctions.values, junctions.tissues, kept);
+                junctions.tissues = kept.len();
+            }
+        }
+        self
+    }
+
+    /// Bytes of the values.
+    pub fn bytes(&self) -> usize {
+        let tracks = self.tracks.values().map(|track| track.values.len());
+        let contacts = self.contact_maps.as_ref().map(|map| map.values().len());
+        let junctions = self.junctions.as_ref().map(|found| found.values.len());
+        size_of::<f32>() * tracks.chain(contacts).chain(junctions).sum::<usize>()
+    }
+
     pub(crate) fn track(&self, output: OutputType, allele: Allele) -> Result<Rows<'_>, Error> {
         let track = self
             .tracks
@@ -84,6 +118,25 @@ impl Track {
         self.tracks
     }
 
+    /// `[bins, tracks]` of the bins that are held.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The same.
+    pub fn into_values(self) -> Vec<f32> {
+        self.values
+    }
+
+    /// Of each `width` values those at `kept`.
+    fn select(&self, width: usize, kept: &[usize]) -> Self {
+        Self {
+            tracks: self.tracks / width.max(1) * kept.len(),
+            kept: self.kept.clone(),
+            values: chosen(&self.values, width, kept),
+        }
+    }
+
     /// The values of a bin, one a track; `None` where it is not held.
     pub fn row(&self, bin: usize) -> Option<&[f32]> {
         let at = self.kept.partition_point(|(run, _)| run.end <= bin);
@@ -91,6 +144,16 @@ impl Track {
         let from = (row + bin - run.start) * self.tracks;
         Some(&self.values[from..from + self.tracks])
     }
+}
+
+/// Of each `width` values those at `kept`.
+fn chosen(values: &[f32], width: usize, kept: &[usize]) -> Vec<f32> {
+    let rows = values.chunks_exact(width.max(1));
+    let mut chosen = Vec::with_capacity(rows.len() * kept.len());
+    for row in rows {
+        chosen.extend(kept.iter().map(|at| row[*at]));
+    }
+    chosen
 }
 
 /// A track that knows what it is, for errors.
@@ -168,6 +231,16 @@ impl ContactMap {
     /// How many tracks there are.
     pub fn tracks(&self) -> usize {
         self.rows.tracks.checked_div(self.bins).unwrap_or(0)
+    }
+
+    /// `[rows, bins, tracks]` of the rows that are held.
+    pub fn values(&self) -> &[f32] {
+        self.rows.values()
+    }
+
+    /// The same.
+    pub fn into_values(self) -> Vec<f32> {
+        self.rows.into_values()
     }
 
     /// `[bins, tracks]` of a row; `None` where it is not held.

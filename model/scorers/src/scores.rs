@@ -3,7 +3,7 @@ use std::sync::Arc;
 use genome::annotation::Gene;
 use genome::{Interval, Strand, Variant};
 
-use crate::{IntervalScorer, Scorer, Tracks};
+use crate::{Error, IntervalScorer, Scorer, Tracks};
 
 /// The result of one scorer: a value for each row and track (the SDK's `AnnData`).
 #[derive(Clone, Debug)]
@@ -20,6 +20,56 @@ pub struct Scores {
     pub values: Vec<f32>,
     /// Where the values stand among those of common variants: `[rows, tracks]`.
     pub quantiles: Option<Vec<f32>>,
+}
+
+impl Scores {
+    /// Scores of genes with one track for those of `+` and `-` that share a name: each gene has its own strand's
+    /// (`merge_stranded_gene_tracks` of the SDK). A track without strand of that name is dropped. Others stay as they are.
+    ///
+    /// # Errors
+    /// Where tracks of `+` are not those of `-`.
+    pub fn merged(self) -> Result<Self, Error> {
+        if self.rows.iter().all(|row| row.gene.is_none()) {
+            return Ok(self);
+        }
+        let (names, strands) = (self.tracks.names(), self.tracks.strands());
+        let of = |strand| {
+            let tracks = names.iter().zip(strands);
+            tracks.filter(move |(_, of)| **of == strand).map(|it| it.0)
+        };
+        if !of(Strand::Positive).eq(of(Strand::Negative)) {
+            return Err(Error::Unpaired);
+        }
+        let doubled = |at: usize| {
+            strands[at] == Strand::Unstranded && of(Strand::Positive).any(|name| *name == names[at])
+        };
+        let without = |strand| {
+            let tracks = (0..names.len()).filter(|at| strands[*at] != strand && !doubled(*at));
+            tracks.collect::<Vec<_>>()
+        };
+        let (positive, negative) = (without(Strand::Negative), without(Strand::Positive));
+        let chosen = |values: &[f32]| {
+            let rows = self
+                .rows
+                .iter()
+                .zip(values.chunks_exact(names.len().max(1)));
+            let rows = rows.flat_map(|(row, values)| {
+                let gene = row.gene.as_ref().map(GeneRow::strand);
+                let kept = match gene {
+                    Some(Strand::Positive) => &positive,
+                    _ => &negative,
+                };
+                kept.iter().map(|at| values[*at])
+            });
+            rows.collect()
+        };
+        Ok(Self {
+            values: chosen(&self.values),
+            quantiles: self.quantiles.as_deref().map(chosen),
+            tracks: Arc::new(self.tracks.unstranded(&positive)),
+            ..self
+        })
+    }
 }
 
 /// A scorer and what it scored.

@@ -69,6 +69,19 @@ impl Tracks {
         columns.map(|(name, values)| (name.as_str(), values.as_slice()))
     }
 
+    /// Those at `kept`, without strand.
+    pub(crate) fn unstranded(&self, kept: &[usize]) -> Self {
+        let of = |values: &[Option<String>]| kept.iter().map(|at| values[*at].clone()).collect();
+        Self {
+            names: kept.iter().map(|at| self.names[*at].clone()).collect(),
+            strands: vec![Strand::Unstranded; kept.len()],
+            columns: self
+                .columns()
+                .map(|(name, values)| (name.to_owned(), of(values)))
+                .collect(),
+        }
+    }
+
     /// The tracks of junctions as their scores have them: without strand, and with exactly these columns.
     pub(crate) fn for_junctions(&self) -> Self {
         const COLUMNS: [&str; 7] = [

@@ -39,8 +39,8 @@ pub fn open(recorded: &Recorded, predictor: Predictor, stitching: bool) -> Resul
             .map(|(_, scorer)| *scorer)
             .filter(supported)
             .collect(),
-        genome: Fasta::open(&recorded.input("genome.fa")?)?,
-        tables,
+        genome: Fasta::open(&recorded.input("genome.fa")?)?.into(),
+        tables: tables.into(),
         behaviour: Behaviour::V0_3_0,
         stitching,
         check_reference: false,

@@ -168,8 +168,8 @@ impl ScoringArguments {
         let scorers = scorer_list::choose(self.scorers.as_deref(), &predictor, &tables)?;
         Ok(Scoring {
             predictor,
-            genome,
-            tables,
+            genome: genome.into(),
+            tables: tables.into(),
             scorers,
             behaviour: self.behaviour,
             stitching: !self.no_stitching,

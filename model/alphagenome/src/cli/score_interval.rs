@@ -6,13 +6,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use genome::Interval;
 use genome::fasta::Fasta;
-use genome::{Annotation, Interval};
-use inference::predictor::Predictor;
-use inference::scorer_list;
 use inference::scoring::refuses;
 use inference::tables::TableArguments;
-use scorers::{IntervalScorer, Table};
+use inference::{intervals, scorer_list};
+use scorers::IntervalScorer;
 
 use super::Outcome;
 use super::arguments::{ModelArguments, OutputArguments, check_length, length, region};
@@ -121,7 +120,8 @@ pub fn run(arguments: &IntervalArguments) -> Result<Outcome> {
         counts,
         intervals.iter(),
         |interval, part, rows| {
-            match score(&predictor, &genome, &annotation, &scorers, interval) {
+            let scores = intervals::score(&predictor, (&genome, &annotation), &scorers, interval);
+            match scores.and_then(|scores| output::table(&scores)) {
                 Ok(Some(table)) => output::append(&table, &mut part.columns, rows)?,
                 Ok(None) => {}
                 Err(error) if refuses(&error) => part.failures.push(Failure {
@@ -140,25 +140,4 @@ pub fn run(arguments: &IntervalArguments) -> Result<Outcome> {
     arguments
         .output
         .report("intervals", &output, made, start.elapsed())
-}
-
-fn score(
-    predictor: &Predictor,
-    genome: &Fasta,
-    annotation: &Annotation,
-    scorers: &[IntervalScorer],
-    interval: &Interval,
-) -> Result<Option<Table>> {
-    let plans = scorers
-        .iter()
-        .map(|scorer| scorer.prepare(interval, annotation));
-    let plans = plans.collect::<Result<Vec<_>, _>>()?;
-    let outputs = scorers.iter().map(|scorer| scorer.output).collect();
-    let predictions = predictor.predict_interval(genome, interval, &outputs)?;
-    let scores = plans.iter().zip(scorers).map(|(plan, scorer)| {
-        let tracks = predictor.tracks(scorer.output);
-        let tracks = tracks.with_context(|| format!("the model has no {}", scorer.output))?;
-        Ok(plan.score(&predictions, tracks)?)
-    });
-    output::table(&scores.collect::<Result<Vec<_>>>()?)
 }

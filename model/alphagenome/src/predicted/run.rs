@@ -6,11 +6,11 @@ use anyhow::{Context, Result};
 use genome::fasta::Fasta;
 use genome::variants::Variants;
 use genome::{Error, Variant};
-use inference::alleles::AllelesRequest;
+use inference::alleles::predict_variant;
 use inference::predictor::Predictor;
 use inference::scoring::refuses;
 use inference::tables::Tables;
-use scorers::{Behaviour, sites};
+use scorers::Behaviour;
 use terminal::Progress;
 
 use super::{Files, Subject, Target, safe_name};
@@ -80,30 +80,17 @@ impl Run {
     /// Where the variant or the genome does not fit the window, and as [`Run::region`].
     pub fn variant(&mut self, variant: &Variant, id: Option<&str>, window: &Window) -> Result<()> {
         let seen = &window.seen;
-        let genes = self.tables.annotation.as_ref();
-        let mut bodies = genes.map_or_else(Vec::new, |genes| {
-            sites::gene_bodies(genes, seen, variant, self.behaviour)
-        });
-        // Where no gene overlaps, every place may be a site.
-        if bodies.is_empty() {
-            bodies.push(0..seen.width() as usize);
-        }
-        let request = AllelesRequest {
-            outputs: self.selection.outputs(),
-            splice_sites: &self.tables.splice_sites,
-            bodies,
-            most_sites: sites::MOST,
-            behaviour: self.behaviour,
-            stitching: true,
-            places: Default::default(),
-        };
-        let both = self
-            .predictor
-            .predict_variant(&self.genome, seen, variant, &request)?;
+        let both = predict_variant(
+            &self.predictor,
+            (&self.genome, &self.tables),
+            (seen, variant),
+            self.selection.outputs(),
+            self.behaviour,
+        )?;
         if let Some((pages, width, settings)) = &mut self.pages {
             let scene = Scene {
                 genome: &self.genome,
-                annotation: genes,
+                annotation: self.tables.annotation.as_ref(),
                 tracks: &|output| {
                     let tracks = self.predictor.tracks(output);
                     tracks.filter(|_| self.selection.0.contains_key(&output))

@@ -394,7 +394,7 @@ pub const FAULTS: &[Fault] = &[
         Make::Predicted(|scoring, case| {
             let variant = &case.variant;
             let at = variant.reference_interval();
-            let bases = genome::alleles::Bases::bases(&scoring.genome, &at).expect("inside");
+            let bases = genome::alleles::Bases::bases(&*scoring.genome, &at).expect("inside");
             let reference = String::from_utf8(bases).expect("bases");
             case.variant = Variant::new(
                 variant.chromosome(),
