@@ -4,26 +4,25 @@
 //! |---|---|
 //! | [`cli`] | commands, their arguments, exit codes; each command has a file of its own below it |
 //! | [`cli::arguments`] | groups of arguments that commands share, and what they open |
-//! | [`selection`] | which outputs and tracks are predicted, and the table of them |
 //! | [`regions`] | regions, and the windows that the model sees for them |
 //! | [`predicted`] | predictions as bigWig, npz or Parquet |
 //! | [`variants`] | a file of variants, looked through before any is scored |
 //! | [`batches`] | a run over many things, batch by batch |
 //! | [`work`] | finished batches beside an output, so that a run that was ended goes on |
 //! | [`output`] | tables as TSV, Parquet or VCF |
-//! | [`page`] | pages of variants and of mutagenesis |
+//! | [`pages`], [`mutagenesis`] | pages of a run over variants, and the picture of saturation mutagenesis |
 //!
-//! Below stands [`inference`]: the model on any device, and the scores of one variant.
+//! Below stand [`results`], what results are written as, and [`inference`]: the model on any device, and the scores of one variant.
 
 #![forbid(unsafe_code)]
 
 pub mod batches;
 pub mod cli;
 pub mod failures;
+pub mod mutagenesis;
 pub mod output;
-pub mod page;
+pub mod pages;
 pub mod predicted;
 pub mod regions;
-pub mod selection;
 pub mod variants;
 pub mod work;

@@ -1,6 +1,5 @@
 //! Tables as files: tab-separated, Parquet, or a VCF's INFO fields, by the ending of the name.
 
-pub mod parquet;
 mod vcf;
 
 use std::fs::{self, File};
@@ -9,10 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use noodles_bgzf as bgzf;
-use scorers::tidy::Options;
-use scorers::{Behaviour, Scores, Table, tidy_scores};
+use results::parquet::{Cell, Kind, Parquet};
+use scorers::Table;
 
-use self::parquet::{Cell, Kind, Parquet};
 use crate::failures;
 use crate::work::{Part, Work};
 
@@ -131,7 +129,7 @@ impl Write for Text {
 /// The rows of an output in the making.
 enum Sink {
     Text(Text),
-    Parquet(Box<Parquet>),
+    Parquet(Box<Parquet<File>>),
 }
 
 impl Sink {
@@ -351,18 +349,6 @@ fn copy(rows: impl Read, own: &[String], all: &[String], to: &mut Sink) -> Resul
         to.row(&fields)?;
         count += 1;
     }
-}
-
-/// The table of scores; nothing where they have no row, which 0.3.0 refuses, but which is nothing among other variants' rows.
-///
-/// # Errors
-/// Where scores do not fit each other.
-pub fn table(scores: &[Scores]) -> Result<Option<Table>> {
-    let options = Options {
-        behaviour: Behaviour::Corrected,
-        ..Options::default()
-    };
-    Ok(tidy_scores(scores, options)?)
 }
 
 /// Appends the rows of a table to a batch, whose columns grow where the table has others: rows before have none of those.

@@ -2,11 +2,8 @@
 //!
 //! What no bigWig and no long table has a place for, contacts and junctions, goes into an archive of arrays beside.
 
-mod archive;
 mod bigwig;
 mod run;
-mod spool;
-mod table;
 mod target;
 
 use std::collections::BTreeSet;
@@ -16,22 +13,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use genome::Interval;
 use genome::fasta::Fasta;
+use results::archive::{Archive, is_paired, key};
+use results::parquet::Parquet;
+use results::spool::{Piece, Spool};
+use results::{ALLELES, Selected, Selection, Subject, Window, table};
 use scorers::{OutputType, Predictions};
 
-use self::archive::Archive;
 use self::bigwig::{Segment, Sizes};
-use self::spool::{Piece, Spool};
-use crate::output::parquet::Parquet;
-use crate::regions::{Region, Window};
-use crate::selection::{Selected, Selection};
+use crate::regions::Region;
 
 pub use run::Run;
 pub use target::Target;
 
-/// What is appended to names for either allele of a variant.
-pub const ALLELES: [&str; 2] = ["ref", "alt"];
 /// The table of tracks.
 const TRACKS: &str = "tracks.tsv";
 /// Contacts and junctions, where the rest is no archive.
@@ -50,15 +44,6 @@ pub enum Form {
     Parquet,
 }
 
-/// A region, or the window of a variant, whose predictions are written.
-#[derive(Clone, Debug)]
-pub struct Subject {
-    /// Its name, which no other has.
-    pub name: String,
-    /// The bases that are kept.
-    pub interval: Interval,
-}
-
 /// Files in the making, in a folder of their own.
 pub struct Files {
     folder: PathBuf,
@@ -68,7 +53,7 @@ pub struct Files {
     spool: Spool,
     body: Body,
     /// Contacts and junctions.
-    pairs: Option<Archive>,
+    pairs: Option<Archive<BufWriter<File>>>,
     /// Pieces of the subject at hand.
     pieces: Vec<Piece>,
 }
@@ -77,7 +62,7 @@ enum Body {
     /// Of regions, which share files: all pieces before.
     Bigwig(Vec<Segment>),
     Npz,
-    Parquet(Box<Parquet>),
+    Parquet(Box<Parquet<File>>),
 }
 
 impl Files {
@@ -100,7 +85,7 @@ impl Files {
                 Body::Bigwig(Vec::new())
             }
             Form::Npz => {
-                pairs = Some(Archive::create(&folder.join("predictions"))?);
+                pairs = Some(archive(&folder.join("predictions"))?);
                 Body::Npz
             }
             Form::Parquet => {
@@ -141,12 +126,10 @@ impl Files {
                 if is_paired(*output) {
                     let archive = match &mut self.pairs {
                         Some(archive) => archive,
-                        None => self
-                            .pairs
-                            .insert(Archive::create(&self.folder.join(PAIRS))?),
+                        None => self.pairs.insert(archive(&self.folder.join(PAIRS))?),
                     };
                     let key = key(&subject.name, self.alleles, allele, *output);
-                    pair(archive, &key, window, predictions, (*output, selected))?;
+                    archive.pair(&key, window, predictions, (*output, selected))?;
                     continue;
                 }
                 let track = predictions.tracks.get(output).with_context(missing)?;
@@ -242,7 +225,7 @@ impl Files {
             Body::Parquet(table) => table.finish()?.sync_data()?,
         }
         if let Some(archive) = self.pairs.take() {
-            archive.finish()?;
+            archive.finish()?.into_inner()?.sync_data()?;
         }
         let path = self.folder.join(TRACKS);
         let file = File::create(&path).with_context(|| path.display().to_string())?;
@@ -275,35 +258,10 @@ impl Files {
     }
 }
 
-/// Whether an output's values belong to pairs of places.
-#[must_use]
-pub fn is_paired(output: OutputType) -> bool {
-    [OutputType::ContactMaps, OutputType::SpliceJunctions].contains(&output)
-}
-
-fn pair(
-    archive: &mut Archive,
-    key: &str,
-    window: &Window,
-    predictions: &Predictions,
-    (output, selected): (OutputType, &Selected),
-) -> Result<()> {
-    match (output, &predictions.contact_maps, &predictions.junctions) {
-        (OutputType::ContactMaps, Some(map), _) => archive.contacts(key, window, map, selected)?,
-        (OutputType::SpliceJunctions, _, Some(junctions)) => {
-            archive.junctions(key, window, junctions, selected)?
-        }
-        _ => bail!("the model gave no {output}"),
-    }
-    Ok(())
-}
-
-/// The key of an array: `region/ATAC`, `variant/ref/ATAC`.
-fn key(name: &str, alleles: &[&str], allele: usize, output: OutputType) -> String {
-    match alleles.get(allele) {
-        Some(allele) => format!("{name}/{allele}/{output}"),
-        None => format!("{name}/{output}"),
-    }
+/// An archive in the making, as a file.
+fn archive(path: &Path) -> Result<Archive<BufWriter<File>>> {
+    let file = File::create(path).with_context(|| path.display().to_string())?;
+    Ok(Archive::new(BufWriter::new(file)))
 }
 
 /// The name of a track's file: `rna_seq.3.UBERON_0001114_polyA_plus_RNA-seq.plus.bw`.

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use genome::fasta::Fasta;
 use genome::{Interval, Strand};
 use model::sequence::LENGTH_STEP;
+use results::Window;
 
 /// Bases that are wanted, and what they are called.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,29 +23,6 @@ impl Region {
     pub fn new(interval: Interval) -> Self {
         let name = interval.to_string();
         Self { name, interval }
-    }
-}
-
-/// What the model sees in one pass, and what is kept of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Window {
-    /// The bases that the model sees.
-    pub seen: Interval,
-    /// Those of them whose predictions are kept.
-    pub kept: Interval,
-}
-
-impl Window {
-    /// The bins of `resolution` base pairs that are kept: each that has a base of what is kept.
-    pub fn bins(&self, resolution: usize) -> std::ops::Range<usize> {
-        let offset = |base: i64| (base - self.seen.start) as usize;
-        let (from, to) = (offset(self.kept.start), offset(self.kept.end));
-        from / resolution..to.div_ceil(resolution)
-    }
-
-    /// The first base of a bin.
-    pub fn first_base(&self, resolution: usize, bin: usize) -> i64 {
-        self.seen.start + (bin * resolution) as i64
     }
 }
 

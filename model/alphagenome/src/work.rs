@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::failures::Failure;
-use crate::page::Entry;
+use results::page::Entry;
 
 /// Everything that a result depends on, by name. Runs with other settings do not share batches.
 pub type Settings = BTreeMap<String, String>;

@@ -12,9 +12,9 @@ use scorers::ism;
 use super::Outcome;
 use super::arguments::{OutputArguments, ScoringArguments, length, region, window};
 use super::score::Scored;
+use crate::mutagenesis::PictureArguments;
 use crate::output::Output;
-use crate::page::mutagenesis::PictureArguments;
-use crate::page::view::region as region_text;
+use results::page::view::region as region_text;
 
 /// What `--help` ends with.
 pub const EXAMPLES: &str = "\

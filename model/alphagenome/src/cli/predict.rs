@@ -12,16 +12,18 @@ use genome::{Error, Interval, Variant};
 use inference::predictor::described;
 use inference::tables::TableArguments;
 use model::sequence::{LENGTH_STEP, LONGEST};
+use results::archive::is_paired;
+use results::selection::TrackArguments;
+use results::{Selection, Window};
 use scorers::{Behaviour, OutputType};
 use serde_json::json;
 use terminal::{Progress, Speech, note};
 
 use super::Outcome;
 use super::arguments::{ModelArguments, behaviour, behaviour_text, length, region};
-use crate::page::{PageArguments, Pages};
-use crate::predicted::{Files, Form, Run, Target, check_overlaps, is_paired};
-use crate::regions::{Names, Region, Window, bed, check, windows};
-use crate::selection::{Selection, TrackArguments};
+use crate::pages::{PageArguments, Pages};
+use crate::predicted::{Files, Form, Run, Target, check_overlaps};
+use crate::regions::{Names, Region, bed, check, windows};
 use crate::variants::{RefMismatch, survey};
 
 /// What `--help` ends with.

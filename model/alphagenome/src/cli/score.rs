@@ -10,6 +10,8 @@ use genome::fasta::Fasta;
 use genome::variants::{Allele, Variants};
 use genome::{Error, Interval};
 use inference::scoring::{Scoring, refuses};
+use results::page::{Scene, Subject};
+use results::scores;
 use scorers::{Calibration, Table};
 
 use super::Outcome;
@@ -17,7 +19,7 @@ use super::arguments::{OutputArguments, ScoringArguments, WindowArguments};
 use crate::batches;
 use crate::failures::Failure;
 use crate::output::{self, Output, Summary};
-use crate::page::{PageArguments, Pages, Scene, Subject};
+use crate::pages::{PageArguments, Pages};
 use crate::variants::{RefMismatch, survey};
 use crate::work::{Part, Rows, Settings, Work, identity};
 
@@ -273,7 +275,7 @@ impl Open {
                 .iter_mut()
                 .try_for_each(|scores| calibration.apply(scores))?;
         }
-        let table = output::table(&scores)?;
+        let table = scores::table(&scores)?;
         if let (Some(pages), Some(predictions)) = (&mut self.pages, &predictions) {
             let scene = Scene {
                 genome: &self.scoring.genome,

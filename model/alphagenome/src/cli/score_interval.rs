@@ -121,7 +121,7 @@ pub fn run(arguments: &IntervalArguments) -> Result<Outcome> {
         intervals.iter(),
         |interval, part, rows| {
             let scores = intervals::score(&predictor, (&genome, &annotation), &scorers, interval);
-            match scores.and_then(|scores| output::table(&scores)) {
+            match scores.and_then(|scores| results::scores::table(&scores)) {
                 Ok(Some(table)) => output::append(&table, &mut part.columns, rows)?,
                 Ok(None) => {}
                 Err(error) if refuses(&error) => part.failures.push(Failure {

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use results::selection::{Selection, TrackArguments};
 use scorers::Organism;
 use serde_json::json;
 
 use super::Outcome;
 use super::arguments::organism;
-use crate::selection::{Selection, TrackArguments};
 use inference::predictor::described;
 
 /// What `--help` ends with.

@@ -13,7 +13,7 @@ use genome::Interval;
 use scorers::OutputType;
 use tokio::runtime::{Builder, Runtime};
 
-use super::spool::{Piece, Spool};
+use results::spool::{Piece, Spool};
 
 /// Lengths of the chromosomes.
 pub type Sizes = HashMap<String, u32>;

@@ -10,14 +10,15 @@ use inference::alleles::predict_variant;
 use inference::predictor::Predictor;
 use inference::scoring::refuses;
 use inference::tables::Tables;
+use results::page::{self, Scene};
+use results::{Selection, Subject, Window};
 use scorers::Behaviour;
 use terminal::Progress;
 
-use super::{Files, Subject, Target, safe_name};
+use super::{Files, Target, safe_name};
 use crate::failures::{self, Failure};
-use crate::page::{self, Pages, Scene};
-use crate::regions::{Names, Region, Window};
-use crate::selection::Selection;
+use crate::pages::Pages;
+use crate::regions::{Names, Region};
 
 /// Everything that is open.
 pub struct Run {

@@ -5,7 +5,6 @@ mod bigwig;
 mod others;
 mod pages;
 mod predict;
-mod profiles;
 mod refusals;
 mod score;
 mod subcommands;

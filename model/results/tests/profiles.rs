@@ -1,8 +1,8 @@
 //! What a page draws of a track: single bases among many, and alleles of indels over each other.
 
-use alphagenome::page::values::{Both, COLUMNS, Profile};
-use alphagenome::page::view::View;
 use genome::{Interval, Variant};
+use results::page::values::{Both, COLUMNS, Profile};
+use results::page::view::View;
 use scorers::{OutputType, Predictions, Track};
 
 const LENGTH: usize = 8192;

@@ -1,4 +1,4 @@
-//! Pages for people who look: one a variant, a list of them, and a picture of saturation mutagenesis.
+//! Pages for people who look: one a variant, and a list of them.
 //!
 //! | module | what it does |
 //! |---|---|
@@ -7,20 +7,15 @@
 //! | [`values`] | a track's values of both alleles, at REF's positions, in as many parts as a drawing is wide |
 //! | [`panel`], [`arcs`], [`genes`] | the drawings |
 //! | [`best`] | the strongest rows of a table of scores |
-//! | [`folder`] | the pages of a run: which are kept, and where |
 //! | [`index`] | the list of pages |
-//! | [`mutagenesis`], [`logo`] | the picture of saturation mutagenesis |
 //!
 //! A page loads nothing and reads without its script; its bytes depend on the results alone. What stands in it is escaped
 //! twice over: `maud` writes markup, and [`terminal::line`] what would turn the order of a text.
 
 pub mod arcs;
 pub mod best;
-pub mod folder;
 pub mod genes;
 pub mod index;
-pub mod logo;
-pub mod mutagenesis;
 pub mod panel;
 pub mod values;
 pub mod variant;
@@ -36,7 +31,6 @@ use scorers::{OutputType, Tracks};
 use serde::{Deserialize, Serialize};
 use terminal::line;
 
-pub use folder::{PageArguments, Pages};
 pub use variant::Subject;
 
 const STYLE: &str = include_str!("page/page.css");
@@ -110,19 +104,19 @@ impl Entry {
     }
 
     /// As [`best::size`].
-    fn size(&self) -> (f32, f32) {
+    pub fn size(&self) -> (f32, f32) {
         let score = self.change.as_ref().map_or(-1.0, |change| change.2.abs());
         (self.quantile.map_or(0.0, f32::abs), score)
     }
 }
 
 /// A whole page.
-fn document(title: &str, body: Markup) -> String {
+pub fn document(title: &str, body: Markup) -> String {
     shell::page(title, STYLE, &body.into_string())
 }
 
 /// The top of a page, with links.
-fn bar(links: &[(&str, &str)]) -> Markup {
+pub fn bar(links: &[(&str, &str)]) -> Markup {
     html! {
         div.bar {
             p.brand { "alphagenome" }
@@ -133,12 +127,12 @@ fn bar(links: &[(&str, &str)]) -> Markup {
 }
 
 /// A scorer's name, which may break where its parts end.
-fn breaking(name: &str) -> Markup {
+pub fn breaking(name: &str) -> Markup {
     html! { @for part in name.split_inclusive(['(', ',', '=', '_']) { (line(part)) wbr; } }
 }
 
 /// What a page depends on.
-fn settings(settings: &[(String, String)]) -> Markup {
+pub fn settings(settings: &[(String, String)]) -> Markup {
     html! {
         section #settings {
             h2 { "Settings" }

@@ -1,6 +1,6 @@
 //! Tables as Parquet: text as UTF-8 with a dictionary, real numbers as FLOAT, whole ones as INT64; what is missing is null.
 
-use std::fs::File;
+use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -14,8 +14,8 @@ use parquet::schema::types::{ColumnPath, Type};
 const GROUP: usize = 1 << 17;
 
 /// A file in the making.
-pub struct Parquet {
-    writer: SerializedFileWriter<File>,
+pub struct Parquet<W: Write + Send> {
+    writer: SerializedFileWriter<W>,
     columns: Vec<Column>,
     rows: usize,
 }
@@ -74,12 +74,12 @@ impl Column {
     }
 }
 
-impl Parquet {
+impl<W: Write + Send> Parquet<W> {
     /// A file with these columns.
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn new(file: File, columns: &[(&str, Kind)]) -> Result<Self> {
+    pub fn new(to: W, columns: &[(&str, Kind)]) -> Result<Self> {
         let mut properties =
             WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default()));
         let (mut fields, mut held) = (Vec::new(), Vec::new());
@@ -112,7 +112,7 @@ impl Parquet {
         let schema = Type::group_type_builder("table").with_fields(fields);
         let (schema, properties) = (Arc::new(schema.build()?), Arc::new(properties.build()));
         Ok(Self {
-            writer: SerializedFileWriter::new(file, schema, properties)?,
+            writer: SerializedFileWriter::new(to, schema, properties)?,
             columns: held,
             rows: 0,
         })
@@ -153,11 +153,11 @@ impl Parquet {
         Ok(())
     }
 
-    /// Writes what is left, and gives the file.
+    /// Writes what is left, and gives what it was written to.
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn finish(mut self) -> Result<File> {
+    pub fn finish(mut self) -> Result<W> {
         self.flush()?;
         Ok(self.writer.into_inner()?)
     }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use results::page::best::is_larger;
+use results::page::{Entry, Scene, Subject, index};
 use terminal::{Speech, note};
 
-use super::best::is_larger;
-use super::{Entry, Scene, Subject, index};
 use crate::work::{Settings, replace};
 
 /// Which pages are written.

@@ -1,29 +1,23 @@
 //! Predictions as arrays of an `.npz`, which `numpy.load` opens.
 
-use std::fs::File;
-use std::io::{self, BufWriter};
-use std::path::Path;
+use std::io::{self, Seek, Write};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use npyz::npz::NpzWriter;
 use parity::recording::{put_cells, start_array};
-use scorers::{ContactMap, Junctions};
+use scorers::{ContactMap, Junctions, OutputType, Predictions};
 
-use super::spool::{Piece, Spool};
-use crate::regions::Window;
+use crate::Window;
 use crate::selection::Selected;
+use crate::spool::{Piece, Spool};
 
 /// An archive in the making.
-pub struct Archive(NpzWriter<BufWriter<File>>);
+pub struct Archive<W: Write + Seek>(NpzWriter<W>);
 
-impl Archive {
+impl<W: Write + Seek> Archive<W> {
     /// An empty one.
-    ///
-    /// # Errors
-    /// Where the file cannot be made.
-    pub fn create(path: &Path) -> Result<Self> {
-        let writer = NpzWriter::create(path);
-        Ok(Self(writer.with_context(|| path.display().to_string())?))
+    pub fn new(to: W) -> Self {
+        Self(NpzWriter::new(to))
     }
 
     /// The array `[bins, tracks]` of pieces that follow each other, and where it starts.
@@ -39,6 +33,27 @@ impl Archive {
             put_cells(self.0.zip_writer(), &spool.rows(piece)?, f32::to_le_bytes)?;
         }
         self.place(name, first.start)
+    }
+
+    /// Contacts or junctions, whichever `output` is.
+    ///
+    /// # Errors
+    /// Where they were not predicted, or the archive cannot be written.
+    pub fn pair(
+        &mut self,
+        key: &str,
+        window: &Window,
+        predictions: &Predictions,
+        (output, selected): (OutputType, &Selected),
+    ) -> Result<()> {
+        match (output, &predictions.contact_maps, &predictions.junctions) {
+            (OutputType::ContactMaps, Some(map), _) => self.contacts(key, window, map, selected)?,
+            (OutputType::SpliceJunctions, _, Some(junctions)) => {
+                self.junctions(key, window, junctions, selected)?
+            }
+            _ => bail!("the model gave no {output}"),
+        }
+        Ok(())
     }
 
     /// The array `[bins, bins, tracks]` of contacts, rows and columns as far as the window keeps them.
@@ -105,12 +120,26 @@ impl Archive {
         put_cells(self.0.zip_writer(), &[start], i64::to_le_bytes)
     }
 
-    /// Writes what is left.
+    /// Writes what is left, and gives what it was written to.
     ///
     /// # Errors
     /// Where the archive cannot be written.
-    pub fn finish(mut self) -> Result<()> {
-        let file = self.0.zip_writer().finish()?;
-        Ok(file.into_inner()?.sync_data()?)
+    pub fn finish(mut self) -> Result<W> {
+        Ok(self.0.zip_writer().finish()?)
+    }
+}
+
+/// Whether an output's values belong to pairs of places.
+#[must_use]
+pub fn is_paired(output: OutputType) -> bool {
+    [OutputType::ContactMaps, OutputType::SpliceJunctions].contains(&output)
+}
+
+/// The key of an array: `region/ATAC`, `variant/ref/ATAC`.
+#[must_use]
+pub fn key(name: &str, alleles: &[&str], allele: usize, output: OutputType) -> String {
+    match alleles.get(allele) {
+        Some(allele) => format!("{name}/{allele}/{output}"),
+        None => format!("{name}/{output}"),
     }
 }

@@ -51,7 +51,11 @@ pub struct Filter {
     value: String,
 }
 
-fn output(text: &str) -> Result<OutputType, String> {
+/// An output by its name, in any case.
+///
+/// # Errors
+/// Where there is none; names one that is near.
+pub fn output(text: &str) -> Result<OutputType, String> {
     let name = text.trim().to_ascii_uppercase().replace('-', "_");
     OutputType::parse(&name).ok_or_else(|| {
         let known = OutputType::ALL.iter().map(|output| output.name());
@@ -66,7 +70,11 @@ fn output(text: &str) -> Result<OutputType, String> {
     })
 }
 
-fn filter(text: &str) -> Result<Filter, String> {
+/// A condition, as KEY=VALUE.
+///
+/// # Errors
+/// Where there is no such key; names one that is near.
+pub fn filter(text: &str) -> Result<Filter, String> {
     let keys = || KEYS.map(|(key, _)| key).join(", ");
     let Some((key, value)) = text.split_once('=') else {
         return Err(format!("expected KEY=VALUE with a key of {}", keys()));

@@ -8,8 +8,8 @@ use maud::{Markup, html};
 use parity::report::html::scale::Scale;
 use parity::report::html::text::count;
 
-use super::best::real;
-use super::view::number;
+use results::page::best::real;
+use results::page::view::number;
 
 /// The bases, in the order of rows and of the table.
 pub const BASES: [u8; 4] = *b"ACGT";

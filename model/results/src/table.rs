@@ -1,14 +1,14 @@
 //! Predictions as a long Parquet table: a row a bin and track.
 
-use std::fs::File;
+use std::io::Write;
 
 use anyhow::Result;
 use parquet::data_type::ByteArray;
 
-use super::Subject;
-use super::spool::{Piece, Spool};
-use crate::output::parquet::{Cell, Kind, Parquet};
+use crate::Subject;
+use crate::parquet::{Cell, Kind, Parquet};
 use crate::selection::Selection;
+use crate::spool::{Piece, Spool};
 
 /// Columns before the values.
 const COLUMNS: [(&str, Kind); 8] = [
@@ -23,7 +23,10 @@ const COLUMNS: [(&str, Kind); 8] = [
 ];
 
 /// A table in the making, with a column of values for each of `alleles`.
-pub fn create(file: File, alleles: &[&str]) -> Result<Parquet> {
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn create<W: Write + Send>(to: W, alleles: &[&str]) -> Result<Parquet<W>> {
     let mut columns = COLUMNS.to_vec();
     match alleles {
         [] => columns.push(("value", Kind::Real)),
@@ -32,12 +35,15 @@ pub fn create(file: File, alleles: &[&str]) -> Result<Parquet> {
             columns.extend(alleles.iter().map(|allele| (*allele, Kind::Real)));
         }
     }
-    Parquet::new(file, &columns)
+    Parquet::new(to, &columns)
 }
 
 /// Appends the rows of a region or variant: output by output, track by track, along the chromosome.
-pub fn append(
-    table: &mut Parquet,
+///
+/// # Errors
+/// Where pieces cannot be read, or the table cannot be written.
+pub fn append<W: Write + Send>(
+    table: &mut Parquet<W>,
     subject: &Subject,
     pieces: &[Piece],
     selection: &Selection,

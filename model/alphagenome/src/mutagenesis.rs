@@ -1,5 +1,7 @@
 //! The picture of saturation mutagenesis: of one scorer and track, read from the rows of finished batches.
 
+mod logo;
+
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
@@ -9,12 +11,12 @@ use genome::{Interval, Variant};
 use inference::scoring::Scoring;
 use maud::html;
 use parity::report::html::text::count;
+use results::page::best::{is_change, is_larger, is_signed, real};
+use results::page::view::region;
+use results::page::{bar, breaking, document, settings};
 use terminal::{Speech, line, note};
 
-use super::best::{is_change, is_larger, is_signed, real};
-use super::logo::{self, BASES, Matrix};
-use super::view::region;
-use super::{bar, breaking, document, settings};
+use self::logo::{BASES, Matrix};
 use crate::output::Output;
 use crate::work::{Work, replace};
 
@@ -41,7 +43,7 @@ struct Row {
     key: [String; 4],
     gene: String,
     score: f32,
-    /// As [`super::best::Row::size`].
+    /// As [`results::page::best::size`].
     size: (f32, f32),
 }
 

@@ -1,5 +1,5 @@
 //! Predictions on their way to files. They wait on disk, so that memory stays with one window: a bigWig needs all values of one
-//! track, and the model gives all tracks of one window.
+//! track, and the model gives all tracks of one window. Answers of a server are bounded, and wait in memory.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -8,16 +8,21 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use scorers::{OutputType, Track};
 
-use crate::regions::Window;
+use crate::Window;
 use crate::selection::Selected;
 
 /// Bins of a piece at most.
 const BINS: usize = 4096;
 
-/// A file of pieces.
+/// A store of pieces.
 pub struct Spool {
-    file: File,
+    store: Store,
     length: u64,
+}
+
+enum Store {
+    File(File),
+    Memory(Vec<u8>),
 }
 
 /// Values `[tracks, bins]` of one output.
@@ -50,7 +55,16 @@ impl Piece {
 }
 
 impl Spool {
-    /// An empty one.
+    /// An empty one in memory, for answers whose size is bounded.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self {
+            store: Store::Memory(Vec::new()),
+            length: 0,
+        }
+    }
+
+    /// An empty one on disk.
     ///
     /// # Errors
     /// Where the file cannot be made.
@@ -59,7 +73,7 @@ impl Spool {
         let options = options.read(true).write(true).create(true).truncate(true);
         let file = options.open(path);
         Ok(Self {
-            file: file.with_context(|| path.display().to_string())?,
+            store: Store::File(file.with_context(|| path.display().to_string())?),
             length: 0,
         })
     }
@@ -91,9 +105,7 @@ impl Spool {
             }
             let offset = self.length;
             self.length += (4 * values.len()) as u64;
-            self.file.seek(SeekFrom::Start(offset))?;
-            self.file
-                .write_all(values.as_flattened())
+            self.write(offset, values.as_flattened())
                 .context("a file of predictions in the making")?;
             pieces.push(Piece {
                 output,
@@ -126,11 +138,33 @@ impl Spool {
         Ok(places.map(|at| values[at]).collect())
     }
 
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.store {
+            Store::File(file) => {
+                file.seek(SeekFrom::Start(offset))?;
+                file.write_all(bytes)
+            }
+            Store::Memory(held) => {
+                held.truncate(offset as usize);
+                held.extend(bytes);
+                Ok(())
+            }
+        }
+    }
+
     fn read(&self, offset: u64, count: usize) -> io::Result<Vec<f32>> {
         let mut bytes = vec![[0; 4]; count];
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(offset))?;
-        file.read_exact(bytes.as_flattened_mut())?;
+        match &self.store {
+            Store::File(file) => {
+                let mut file = file;
+                file.seek(SeekFrom::Start(offset))?;
+                file.read_exact(bytes.as_flattened_mut())?;
+            }
+            Store::Memory(held) => {
+                let mut held = held.get(offset as usize..).unwrap_or_default();
+                held.read_exact(bytes.as_flattened_mut())?;
+            }
+        }
         Ok(bytes.into_iter().map(f32::from_le_bytes).collect())
     }
 
