@@ -73,6 +73,10 @@ bench-convert: build $(VENV)/.ready $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) 
 	$(VENV)/bin/python converter/bench/convert.py --snapshot $(SNAPSHOT) --convert $(BINARIES)/convert \
 		--scratch $(BUILD)/bench-convert
 
+.PHONY: bench-serve
+bench-serve: ## Time 2,000 requests of 64 clients, gRPC and HTTP, to a server of the tiny model on loopback
+	ALPHAGENOME_LOAD=2000 $(CARGO) test --workspace --release --locked --test load -- --nocapture many_clients
+
 .PHONY: bench-cpu
 bench-cpu: build $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Time the forward pass in float32 against JAX, side by side
 	$(CARGO) build --workspace --release --locked --example bench_cpu

@@ -74,7 +74,11 @@ impl<W: Write + Seek> Archive<W> {
             let missing = || io::Error::other(format!("{name}: row {row} was not predicted"));
             let row = map.row(row).ok_or_else(missing)?;
             let row = &row[bins.start * tracks..bins.end * tracks];
-            put_cells(self.0.zip_writer(), &selected.of(row), f32::to_le_bytes)?;
+            put_cells(
+                self.0.zip_writer(),
+                &selected.of(row, tracks),
+                f32::to_le_bytes,
+            )?;
         }
         self.place(name, window.first_base(2048, bins.start))
     }
@@ -100,7 +104,7 @@ impl<W: Write + Seek> Archive<W> {
                     1
                 };
                 places.extend([start, end, strand]);
-                counts.extend(selected.of(values));
+                counts.extend(selected.of(values, values.len()));
             }
         }
         let count = places.len() / 3;

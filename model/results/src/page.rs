@@ -51,7 +51,12 @@ pub struct Scene<'a> {
     pub settings: &'a [(String, String)],
     /// Base pairs that are drawn.
     pub width: i64,
+    /// Where a page leads back to, and what that is called.
+    pub home: (&'a str, &'a str),
 }
+
+/// The list of a run's pages.
+pub const LIST: (&str, &str) = ("index.html", "All variants");
 
 /// A page in the list of pages.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

@@ -104,9 +104,9 @@ pub struct Selected {
 }
 
 impl Selected {
-    /// `[rows, tracks]` of all tracks with those that are wanted alone.
-    pub fn of(&self, values: &[f32]) -> Vec<f32> {
-        let rows = values.chunks_exact(self.tracks.len().max(1));
+    /// `[rows, tracks]` of so many tracks with those that are wanted alone.
+    pub fn of(&self, values: &[f32], tracks: usize) -> Vec<f32> {
+        let rows = values.chunks_exact(tracks.max(1));
         rows.flat_map(|row| self.kept.iter().map(|at| row[*at]))
             .collect()
     }

@@ -10,7 +10,7 @@ use genome::fasta::Fasta;
 use genome::variants::{Allele, Variants};
 use genome::{Error, Interval};
 use inference::scoring::{Scoring, refuses};
-use results::page::{Scene, Subject};
+use results::page::{LIST, Scene, Subject};
 use results::scores;
 use scorers::{Calibration, Table};
 
@@ -285,6 +285,7 @@ impl Open {
                 scored: true,
                 settings: &self.settings,
                 width: self.width,
+                home: LIST,
             };
             let subject = Subject {
                 variant: &allele.variant,

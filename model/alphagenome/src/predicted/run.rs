@@ -100,6 +100,7 @@ impl Run {
                 scored: false,
                 settings,
                 width: *width,
+                home: page::LIST,
             };
             let subject = page::Subject {
                 variant,

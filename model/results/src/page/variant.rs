@@ -49,7 +49,7 @@ impl Subject<'_> {
         let nearest = genes::nearest(annotation, variant.chromosome(), place);
         let entry = Entry::new(self, file, nearest.as_ref().map(|gene| &*gene.0), change);
         let body = html! {
-            (self.header(&entry, nearest.as_ref(), (change, scene.scored)))
+            (self.header(&entry, nearest.as_ref(), (change, scene)))
             main {
                 section #tracks {
                     h2 { "Around the variant" }
@@ -75,10 +75,10 @@ impl Subject<'_> {
         &self,
         entry: &Entry,
         nearest: Option<&(String, String)>,
-        (change, scored): (Option<Row<'_>>, bool),
+        (change, scene): (Option<Row<'_>>, &Scene<'_>),
     ) -> Markup {
-        let mut links = vec![("index.html", "All variants"), ("#tracks", "Tracks")];
-        links.extend(scored.then_some(("#scores", "Scores")));
+        let mut links = vec![scene.home, ("#tracks", "Tracks")];
+        links.extend(scene.scored.then_some(("#scores", "Scores")));
         links.push(("#settings", "Settings"));
         let variant = self.variant;
         html! {

@@ -1,0 +1,7 @@
+//! The server as clients meet it, over HTTP and gRPC, on loopback: answers, access, pages, faults.
+
+mod access;
+mod answers;
+mod faults;
+mod pages;
+mod support;
