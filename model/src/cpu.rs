@@ -13,7 +13,7 @@ mod rounded;
 mod sequence;
 mod tf32;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use burn_flex::Flex;
 use kernels::activation;
 
@@ -25,6 +25,14 @@ use crate::precision::{Products, Rounding, Roundings};
 use floats::Floats;
 
 impl Operations for Flex {
+    fn take_rows(
+        from: Vec<Tensor<Self, 3>>,
+        rows: Tensor<Self, 1, Int>,
+        batch: usize,
+    ) -> Tensor<Self, 3> {
+        sequence::take_rows(from, rows, batch)
+    }
+
     fn normalise(x: Tensor<Self, 3>, norm: &Affine<Self>, roundings: Roundings) -> Tensor<Self, 3> {
         match Steps::of(roundings) {
             Steps::Float32 => layers::affine(x, norm, None),

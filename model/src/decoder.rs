@@ -1,6 +1,6 @@
 //! From the trunk back to 1 bp (`model.SequenceDecoder`).
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 
 use crate::config::Config;
 use crate::convolutions::{ConvolutionBlock, PointwiseBlock};
@@ -8,6 +8,7 @@ use crate::names::numbered;
 use crate::operations::Operations;
 use crate::parameters::Loader;
 use crate::precision::Roundings;
+use crate::regions::BLOCK;
 use crate::taps::{Taps, tap};
 
 /// `SequenceDecoder`.
@@ -34,14 +35,23 @@ impl<B: Operations> SequenceDecoder<B> {
     }
 
     /// The trunk `[B, S / 128, C]` and the encoder's outputs at 1, 2, ... 64 bp to `[B, S, C']`.
+    ///
+    /// With `blocks` `[B * n]` the stages below [`BLOCK`] base pairs run for these alone, on skips that are cut to them, and the
+    /// result is `[B, n * BLOCK, C']`.
     pub fn forward(
         &self,
         mut x: Tensor<B, 3>,
         mut skips: Vec<Tensor<B, 3>>,
+        mut blocks: Option<Tensor<B, 1, Int>>,
         taps: &mut dyn Taps,
     ) -> Tensor<B, 3> {
         for stage in &self.stages {
             let Some(skip) = skips.pop() else { break };
+            let resolution = 2 << skips.len();
+            if let Some(blocks) = blocks.take_if(|_| resolution == BLOCK) {
+                let batch = x.dims()[0];
+                x = B::take_rows(vec![x], blocks, batch);
+            }
             x = stage.forward(x, skip, taps);
         }
         x

@@ -1,6 +1,6 @@
 //! The embeddings that the heads read (`embeddings.py`).
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 
 use crate::layers::{Affine, LayerNorm, Linear};
 use crate::operations::{Activation, Gelu, Operations, Organisms, Source};
@@ -105,11 +105,12 @@ impl<B: Operations> OutputEmbedder<B> {
         }
     }
 
-    /// `[B, S, in]` to `[B, S, out]`; `coarse` `[B, S / n, skip]` joins where the embedder has a layer for it.
+    /// `[B, S, in]` to `[B, S, out]`; `coarse` `[B, S / n, skip]`, or those `rows` of it, joins where the embedder has a layer for it.
     pub fn forward(
         &self,
         x: Tensor<B, 3>,
         coarse: Option<Tensor<B, 3>>,
+        rows: Option<Tensor<B, 1, Int>>,
         organisms: &Organisms<B>,
         taps: &mut dyn Taps,
     ) -> Tensor<B, 3> {
@@ -118,7 +119,13 @@ impl<B: Operations> OutputEmbedder<B> {
         let project = |x, linear| B::project(x, linear, Activation::Identity, roundings);
         let x = project(x, &self.linear);
         let skip = self.skip.as_ref().zip(coarse);
-        let skip = skip.map(|(linear, coarse)| project(coarse, linear));
+        let skip = skip.map(|(linear, coarse)| {
+            let (batch, skip) = (coarse.dims()[0], project(coarse, linear));
+            match rows {
+                Some(rows) => B::take_rows(vec![skip], rows, batch),
+                None => skip,
+            }
+        });
         let organism = self.organisms.clone().select(0, organisms.indices.clone());
         let y = B::output_embedding(x, skip, &self.norm, organism, roundings);
         tap(taps, &self.path, &y);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 
 use crate::attention::AttentionForm;
 use crate::batch::Batch;
-use crate::config::Config;
+use crate::config::{Config, TRUNK_RESOLUTION};
 use crate::decoder::SequenceDecoder;
 use crate::embeddings::{Embeddings, OutputEmbedder, OutputPair};
 use crate::encoder::SequenceEncoder;
@@ -21,10 +21,11 @@ use crate::parameters::{Loader, Parameters};
 use crate::parts::Form;
 use crate::plan::{ForwardError, Plan, check_shape};
 use crate::precision::Arithmetic;
+use crate::regions::{BLOCK, Rows};
 use crate::request::{Embedding, Request};
 use crate::stages::EMBED;
 use crate::store::Store;
-use crate::taps::{Taps, tap};
+use crate::taps::{NoTaps, Taps, tap};
 use crate::tower::TransformerTower;
 
 /// What embeddings are made of.
@@ -173,8 +174,9 @@ impl<B: Operations> AlphaGenome<B> {
         let organisms = &Organisms::new(batch.organisms(), &self.device);
         let mut embeddings = Embeddings::given(request, &self.device);
         if !plan.computed.is_empty() {
-            let trunk = self.run_trunk(&plan, batch, organisms, taps);
-            self.run_embedders(&plan, trunk, &mut embeddings, organisms, taps);
+            let trunk = self.run_trunk(&plan, (batch, request), organisms, taps);
+            let of = (batch, request);
+            self.run_embedders(&plan, of, trunk, &mut embeddings, organisms, taps);
         }
         Ok(self.run_heads(&plan, embeddings, organisms, request, taps))
     }
@@ -184,9 +186,10 @@ impl<B: Operations> AlphaGenome<B> {
     /// # Errors
     /// [`ForwardError`] when the batch does not fit the model.
     pub fn trunk(&self, batch: &Batch, taps: &mut dyn Taps) -> Result<Trunk<B>, ForwardError> {
-        let plan = Plan::new(&self.config, batch, &Request::embeddings(Embedding::ALL))?;
+        let request = Request::embeddings(Embedding::ALL);
+        let plan = Plan::new(&self.config, batch, &request)?;
         let organisms = &Organisms::new(batch.organisms(), &self.device);
-        Ok(self.run_trunk(&plan, batch, organisms, taps))
+        Ok(self.run_trunk(&plan, (batch, &request), organisms, taps))
     }
 
     /// All embeddings on a trunk of this batch.
@@ -199,10 +202,12 @@ impl<B: Operations> AlphaGenome<B> {
         trunk: Trunk<B>,
         taps: &mut dyn Taps,
     ) -> Result<Embeddings<B>, ForwardError> {
-        let plan = Plan::new(&self.config, batch, &Request::embeddings(Embedding::ALL))?;
+        let request = Request::embeddings(Embedding::ALL);
+        let plan = Plan::new(&self.config, batch, &request)?;
         let organisms = &Organisms::new(batch.organisms(), &self.device);
         let mut embeddings = Embeddings::default();
-        self.run_embedders(&plan, trunk, &mut embeddings, organisms, taps);
+        let of = (batch, &request);
+        self.run_embedders(&plan, of, trunk, &mut embeddings, organisms, taps);
         Ok(embeddings)
     }
 
@@ -235,13 +240,11 @@ impl<B: Operations> AlphaGenome<B> {
     fn run_trunk(
         &self,
         plan: &Plan,
-        batch: &Batch,
+        of: (&Batch, &Request),
         organisms: &Organisms<B>,
         taps: &mut dyn Taps,
     ) -> Trunk<B> {
-        let shape = [batch.size(), batch.length(), 4];
-        let bases = B::floats(Source::Bases, shape, || batch.one_hot(), &self.device);
-        let (x, skips) = self.encoder.forward(bases, plan.decoder(), taps);
+        let (x, skips) = self.encode(of, plan.decoder(), taps);
         let organism = self.organism(organisms, taps);
         let x = B::add(x, organism.unsqueeze_dim(1), self.arithmetic().roundings());
         let (sequence, pair) = self.tower.forward(x, plan.trunk(), taps);
@@ -252,9 +255,61 @@ impl<B: Operations> AlphaGenome<B> {
         }
     }
 
+    /// What the encoder gives: the trunk `[B, S / 128, C]` and, if `keep`, what the decoder takes at 1, 2, ... 64 bp. With a
+    /// patch it runs on the first sequence, which taps see, and on every sequence's window.
+    fn encode(
+        &self,
+        of @ (batch, request): (&Batch, &Request),
+        keep: bool,
+        taps: &mut dyn Taps,
+    ) -> (Tensor<B, 3>, Vec<Tensor<B, 3>>) {
+        let shape = [batch.size(), batch.length(), 4];
+        let bases = B::floats(Source::Bases, shape, || batch.one_hot(), &self.device);
+        let mut given = Vec::new();
+        let mut bases = vec![bases];
+        if request.patch.is_some() {
+            let window = self.taken(Rows::Patch, vec![bases[0].clone()], of);
+            given.push(self.encoder.forward(window, keep, &mut NoTaps));
+            bases[0] = bases[0].clone().narrow(0, 0, 1);
+        }
+        given.insert(0, self.encoder.forward(bases.remove(0), keep, taps));
+        let (x, skips): (Vec<_>, Vec<_>) = given.into_iter().unzip();
+        let x = self.taken(Rows::Encoded(TRUNK_RESOLUTION), x, of);
+        let mut skips: Vec<_> = skips.into_iter().map(Vec::into_iter).collect();
+        let next = |resolution: usize| {
+            let parts: Vec<_> = skips.iter_mut().filter_map(Iterator::next).collect();
+            (!parts.is_empty()).then(|| self.taken(Rows::Encoded(resolution), parts, of))
+        };
+        let resolutions = std::iter::successors(Some(1), |finer| Some(2 * finer));
+        (x, resolutions.map_while(next).collect())
+    }
+
+    /// Rows of what was computed of the sequences of a batch; all of it where nothing is left out.
+    fn taken(
+        &self,
+        rows: Rows,
+        mut from: Vec<Tensor<B, 3>>,
+        of @ (batch, _): (&Batch, &Request),
+    ) -> Tensor<B, 3> {
+        match self.rows(rows, of) {
+            Some(rows) => B::take_rows(from, rows, batch.size()),
+            None => from.remove(0),
+        }
+    }
+
+    /// Which rows are taken; nothing where all are.
+    fn rows(&self, rows: Rows, (batch, request): (&Batch, &Request)) -> Option<Tensor<B, 1, Int>> {
+        let shape @ [size, length] = [batch.size(), batch.length()];
+        let count = [size * rows.each(request, length)];
+        let places = || rows.places(request, shape);
+        (!rows.is_all(request))
+            .then(|| B::integers(Source::Rows(rows), count, places, &self.device))
+    }
+
     fn run_embedders(
         &self,
         plan: &Plan,
+        of: (&Batch, &Request),
         trunk: Trunk<B>,
         embeddings: &mut Embeddings<B>,
         organisms: &Organisms<B>,
@@ -270,13 +325,15 @@ impl<B: Operations> AlphaGenome<B> {
         if plan.computed.contains(&Embedding::Bins) {
             let bins = self
                 .embedder_128bp
-                .forward(x.clone(), None, organisms, taps);
+                .forward(x.clone(), None, None, organisms, taps);
             embeddings.bins = Some(bins);
         }
         if plan.decoder() {
-            let x = self.decoder.forward(x, trunk.skips, taps);
+            let rows = self.rows(Rows::Windows(BLOCK), of);
+            let x = self.decoder.forward(x, trunk.skips, rows, taps);
             let bins = embeddings.bins.clone();
-            let fine = self.embedder_1bp.forward(x, bins, organisms, taps);
+            let rows = self.rows(Rows::Windows(TRUNK_RESOLUTION), of);
+            let fine = self.embedder_1bp.forward(x, bins, rows, organisms, taps);
             embeddings.one_base_pair = Some(fine);
         }
     }

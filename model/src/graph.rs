@@ -111,6 +111,7 @@ pub enum Operation {
     Cat(usize),
     Select(usize),
     Cast(DType),
+    TakeRows,
     Add,
     Normalise,
     Activate(Gelu),
@@ -153,7 +154,10 @@ pub enum Operation {
         k: usize,
         threshold: f32,
     },
-    JunctionCounts(JunctionShape),
+    JunctionCounts {
+        shape: JunctionShape,
+        rows: bool,
+    },
     /// An operation of Burn's that no module uses.
     Foreign(String),
 }
@@ -195,14 +199,6 @@ impl Graph {
     /// The node that gives a value.
     pub fn node(&self, value: ValueId) -> &Node {
         &self.nodes[self.values[value].node]
-    }
-
-    /// The value that comes from a source.
-    pub(crate) fn source(&self, source: &Source) -> Option<ValueId> {
-        let mut nodes = self.nodes.iter();
-        let node = nodes
-            .find(|node| matches!(&node.operation, Operation::Source(its, _) if its == source));
-        node.map(|node| node.outputs[0])
     }
 
     /// What a value becomes on the host where it is an output.

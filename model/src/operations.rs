@@ -13,10 +13,12 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::attention::AttentionForm;
+use crate::heads::junctions::SpliceSitePositions;
 use crate::heads::{self, JunctionHead};
 use crate::layers::{Affine, Convolution, LayerNorm, Linear, Rotation};
 use crate::plain::{self, Sites};
 use crate::precision::{Rounding, Roundings};
+use crate::regions::Rows;
 use crate::request::Embedding;
 
 /// The two forms of gelu that AlphaGenome uses.
@@ -67,6 +69,10 @@ pub enum Source {
     SpliceSites,
     /// An embedding that a request hands in.
     Embedding(Embedding),
+    /// Rows that are taken, `[B * n]`.
+    Rows(Rows),
+    /// Rows of the embedding at 1 bp where splice sites stand, `[B, 4, K]`.
+    SiteRows,
     /// A parameter by its key; what is a part of a stored tensor has indices behind the key, as `w[0]`.
     Parameter(String),
     /// A table that follows from the configuration and the length.
@@ -135,6 +141,15 @@ pub trait Operations: Backend {
 
     /// Names the output of the module at a Haiku path.
     fn output_of<const D: usize>(_path: &str, _x: &Tensor<Self, D>) {}
+
+    /// Rows of `[.., n, C]` in some order, as `[batch, rows / batch, C]`; those of several tensors are counted on.
+    fn take_rows(
+        from: Vec<Tensor<Self, 3>>,
+        rows: Tensor<Self, 1, Int>,
+        batch: usize,
+    ) -> Tensor<Self, 3> {
+        plain::take_rows(from, rows, batch)
+    }
 
     /// `r(x + y)`, in any shapes that broadcast: residuals and the embeddings of organisms.
     fn add<const D: usize>(
@@ -385,14 +400,21 @@ pub trait Operations: Backend {
     }
 
     /// Junction counts `[B, K, K, 2 * tissues]` between `sites` `[B, 4, K]`, zero where there is none; `x` is the embedding at
-    /// 1 bp, `[B, S, C]`.
+    /// 1 bp, `[B, S, C]`, or that of some positions, and then `rows` `[B, 4, K]` says which rows the sites have.
     fn junction_counts(
         x: Tensor<Self, 3>,
         sites: Tensor<Self, 3, Int>,
+        rows: Option<Tensor<Self, 3, Int>>,
         head: &JunctionHead<Self>,
         organisms: &Organisms<Self>,
     ) -> Tensor<Self, 4> {
-        head.between(x, &sites.into(), &organisms.host)
+        let sites = sites.into();
+        let rows = rows.map(SpliceSitePositions::from);
+        head.between(
+            x,
+            (&sites, rows.as_ref().unwrap_or(&sites)),
+            &organisms.host,
+        )
     }
 
     /// Junction counts of every donor with every acceptor in every tissue of one strand.

@@ -382,6 +382,22 @@ pub fn softplus<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
     x.clone().clamp_min(0.0) + x.abs().neg().exp().log1p()
 }
 
+/// Rows in another order.
+pub fn take_rows<B: Backend>(
+    from: Vec<Tensor<B, 3>>,
+    rows: Tensor<B, 1, Int>,
+    batch: usize,
+) -> Tensor<B, 3> {
+    let flat = from.into_iter().map(|x| {
+        let [sequences, length, channels] = x.dims();
+        x.reshape([sequences * length, channels])
+    });
+    let all: Tensor<B, 2> = Tensor::cat(flat.collect(), 0);
+    let ([channels], [count]) = ([all.dims()[1]], rows.dims());
+    all.select(0, rows)
+        .reshape([batch, count / batch, channels])
+}
+
 /// The best positions of each kind of splice site, chosen on the host.
 pub fn best_positions<B: Backend>(
     probabilities: Tensor<B, 3>,

@@ -157,7 +157,7 @@ impl Plan {
         if chooses_positions && !classifies {
             return Err(ForwardError::NoClassification);
         }
-        check_regions(batch, request, chooses_positions).map_err(ForwardError::Regions)?;
+        check_regions(config, batch, request, chooses_positions).map_err(ForwardError::Regions)?;
         let embeds = |embedding| request.embeddings.contains(&embedding);
         let given = |embedding| given.contains(&embedding);
         let fine = at(1) || embeds(Embedding::OneBasePair);
@@ -232,7 +232,12 @@ pub(crate) fn check_shape(
     })
 }
 
-fn check_regions(batch: &Batch, request: &Request, chooses_positions: bool) -> Result<(), String> {
+fn check_regions(
+    config: &Config,
+    batch: &Batch,
+    request: &Request,
+    chooses_positions: bool,
+) -> Result<(), String> {
     let (length, sequences) = (batch.length(), batch.size());
     if let Some(windows) = &request.windows {
         let [found, of] = [windows.sequences(), windows.length()];
@@ -259,7 +264,7 @@ fn check_regions(batch: &Batch, request: &Request, chooses_positions: bool) -> R
             }
         }
     }
-    let Some(Patch { window, changed }) = &request.patch else {
+    let Some(patch @ Patch { window, changed }) = &request.patch else {
         return Ok(());
     };
     let whole = |at: &usize| at % TRUNK_RESOLUTION == 0;
@@ -268,6 +273,12 @@ fn check_regions(batch: &Batch, request: &Request, chooses_positions: bool) -> R
     if !fits || window.is_empty() {
         return Err(format!(
             "the patch {window:?} around {changed:?} must lie on whole positions of {TRUNK_RESOLUTION} bp within {length} bp"
+        ));
+    }
+    if !patch.holds(config, batch) {
+        return Err(format!(
+            "the patch {window:?} around {changed:?} is too small: where sequences differ from the first one, all that the \
+             encoder's convolutions reach must lie within"
         ));
     }
     Ok(())

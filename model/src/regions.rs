@@ -5,9 +5,14 @@
 //! values of a whole pass: each stretch is computed with a margin as wide as the convolutions reach, and ends without one
 //! only where the sequence does.
 
+mod rows;
+
 use std::ops::Range;
 
+use crate::batch::Batch;
 use crate::config::{Config, TRUNK_RESOLUTION};
+
+pub use rows::Rows;
 
 /// Base pairs of a block.
 pub const BLOCK: usize = 16;
@@ -192,6 +197,23 @@ impl Patch {
         Self { window, changed }
     }
 
+    /// The patch of a batch, at least `width` base pairs wide; nothing where its sequences are the same.
+    pub fn between(config: &Config, batch: &Batch, width: usize) -> Option<Self> {
+        let differ = differing(batch)?;
+        Some(Self::new(config, batch.length(), differ, width))
+    }
+
+    /// Whether all that differs between the sequences of a batch changes nothing outside, and the window reaches as far as what
+    /// it changes sees.
+    pub(crate) fn holds(&self, config: &Config, batch: &Batch) -> bool {
+        let within = |inner: &Range<usize>, outer: &Range<usize>| {
+            inner.is_empty() || (outer.start <= inner.start && inner.end <= outer.end)
+        };
+        let seen = Self::new(config, batch.length(), self.changed.clone(), 0).changed;
+        let changed = Self::between(config, batch, 0).map_or(0..0, |least| least.changed);
+        within(&changed, &self.changed) && (self.changed.is_empty() || within(&seen, &self.window))
+    }
+
     /// The same wherever it lies: what the steps of a pass depend on.
     pub(crate) fn shape(&self) -> Self {
         Self {
@@ -207,6 +229,20 @@ impl Patch {
         // A pool joins two positions, so what differs grows by one position at most on the way to each stage.
         stem + reach + stages.sum::<usize>() + (1 << config.encoder.channels.len())
     }
+}
+
+/// From the first to the last base that some sequence has otherwise than the first one.
+fn differing(batch: &Batch) -> Option<Range<usize>> {
+    let [first, others @ ..] = batch.sequences() else {
+        return None;
+    };
+    let runs = others.iter().filter_map(|other| {
+        let mut pairs = first.indices().iter().zip(other.indices());
+        let start = pairs.position(|(a, b)| a != b)?;
+        let mut pairs = first.indices().iter().zip(other.indices());
+        Some(start..pairs.rposition(|(a, b)| a != b)? + 1)
+    });
+    runs.reduce(|all, run| all.start.min(run.start)..all.end.max(run.end))
 }
 
 /// Ascending runs apart from each other that hold the same places.

@@ -8,7 +8,8 @@ use crate::operations::Operations;
 /// Receives the outputs of modules while a forward pass runs.
 ///
 /// A path is Haiku's, as in `alphagenome/transformer_tower/mha_block_3`. A module that a request leaves out is not
-/// computed for a tap. The output of an attention-bias block is `[B, H, P, P]`, without the repetition that follows.
+/// computed for a tap. Where a pass does not run on whole sequences, taps see the rows of its windows, and in the encoder the first
+/// sequence of a patched batch. The output of an attention-bias block is `[B, H, P, P]`, without the repetition that follows.
 pub trait Taps {
     /// Whether the output of this module is wanted. Asked once a module and pass.
     fn wants(&self, path: &str) -> bool;

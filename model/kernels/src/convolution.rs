@@ -6,7 +6,7 @@
 use crate::activation::Function;
 use crate::linear::{Epilogue, finish};
 use crate::norm::{Affine, affine};
-use crate::product::{Matrix, MatrixMut, Threads, multiply};
+use crate::product::{Matrix, MatrixMut, multiply_rows};
 
 /// Positions that are convolved at once: bounds the padded copy, and is long enough for the product's full rate.
 const POSITIONS: usize = 1 << 14;
@@ -58,12 +58,7 @@ pub fn convolve(
             None => inside.copy_from_slice(x),
         }
         let windows = Matrix::strided(padded, count, width * inputs, inputs);
-        multiply(
-            MatrixMut::new(destination, count, outputs),
-            windows,
-            kernel,
-            Threads::All,
-        );
+        multiply_rows(MatrixMut::new(destination, count, outputs), windows, kernel);
     }
     finish(destination, outputs, epilogue);
 }

@@ -1,7 +1,7 @@
 //! Linear layers, and what follows a product.
 
 use crate::parallel::{for_pieces, vectorised};
-use crate::product::{Matrix, MatrixMut, Threads, multiply};
+use crate::product::{Matrix, MatrixMut, Threads, multiply, multiply_rows};
 
 /// What follows the product of a layer, in this order.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,7 +23,8 @@ pub struct Residual<'a> {
     pub channels: usize,
 }
 
-/// `destination = epilogue(x * weight)`: `x` `[rows, I]`, `weight` `[I, O]`, result `[rows, O]`.
+/// `destination = epilogue(x * weight)`: `x` `[rows, I]`, `weight` `[I, O]`, result `[rows, O]`. Of two rows or more, none depends
+/// on how many others there are; one alone is summed in the order that suits it.
 ///
 /// # Panics
 /// If the lengths contradict `rows`, `I` and `O`.
@@ -38,12 +39,11 @@ pub fn linear(
         Matrix::new(x, rows, inputs),
         Matrix::new(weight, inputs, outputs),
     );
-    multiply(
-        MatrixMut::new(destination, rows, outputs),
-        x,
-        weight,
-        Threads::All,
-    );
+    let product = MatrixMut::new(destination, rows, outputs);
+    match rows {
+        1 => multiply(product, x, weight, Threads::All),
+        _ => multiply_rows(product, x, weight),
+    }
     finish(destination, outputs, epilogue);
 }
 

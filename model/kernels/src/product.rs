@@ -68,6 +68,44 @@ pub fn multiply(destination: MatrixMut<'_>, left: Matrix<'_>, right: Matrix<'_>,
     }
 }
 
+/// The fewest rows, two or more, whose sums run as those of any more do. `gemm` has other ways for few: one for a single row or
+/// column, and one that does not balance its blocks along a long inner dimension.
+pub(crate) fn fewest_rows(inputs: usize, outputs: usize) -> usize {
+    match outputs {
+        1 => 257,
+        2..=64 if inputs > 512 => 65,
+        _ => 2,
+    }
+}
+
+/// `destination = left * right` on all threads, where a row's sums do not depend on how many others there are.
+///
+/// # Panics
+/// As [`multiply`].
+pub(crate) fn multiply_rows(destination: MatrixMut<'_>, left: Matrix<'_>, right: Matrix<'_>) {
+    let (rows, inputs, outputs) = (left.rows, left.columns, right.columns);
+    let fewest = fewest_rows(inputs, outputs);
+    if rows >= fewest || rows * inputs * outputs == 0 {
+        return multiply(destination, left, right, Threads::All);
+    }
+    let mut padded = vec![0.0; fewest * inputs];
+    for (row, to) in padded.chunks_exact_mut(inputs).take(rows).enumerate() {
+        for (column, to) in to.iter_mut().enumerate() {
+            *to = left.values[row * left.row_stride + column * left.column_stride];
+        }
+    }
+    let mut products = vec![0.0; fewest * outputs];
+    multiply(
+        MatrixMut::new(&mut products, fewest, outputs),
+        Matrix::new(&padded, fewest, inputs),
+        right,
+        Threads::All,
+    );
+    for (row, product) in products.chunks_exact(outputs).take(rows).enumerate() {
+        destination.values[row * destination.row_stride..][..outputs].copy_from_slice(product);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +159,40 @@ mod tests {
                 on_threads(2, run) == alone && on_threads(3, run) == alone,
                 "{m} x {n} x {k}"
             );
+        }
+    }
+
+    /// Shapes where `gemm` changes its way with the number of rows, and widths of the model.
+    #[test]
+    fn rows_do_not_depend_on_their_company() {
+        let (most, counts) = (600, [1, 2, 3, 15, 16, 64, 65, 130, 256, 257, 599]);
+        for (inputs, outputs) in [
+            (600, 1),
+            (600, 64),
+            (1536, 5),
+            (520, 65),
+            (40, 7),
+            (3, 2),
+            (700, 96),
+        ] {
+            let (a, b) = (numbers(1, most * inputs), numbers(2, inputs * outputs));
+            let product = |first: usize, rows: usize| {
+                let mut c = vec![f32::NAN; rows * outputs];
+                let left = Matrix::new(&a[first * inputs..][..rows * inputs], rows, inputs);
+                let right = Matrix::new(&b, inputs, outputs);
+                multiply_rows(MatrixMut::new(&mut c, rows, outputs), left, right);
+                c
+            };
+            let whole = product(0, most);
+            for rows in counts {
+                for first in [0, 1, most - rows] {
+                    let expected = &whole[first * outputs..][..rows * outputs];
+                    assert!(
+                        product(first, rows) == expected,
+                        "{first}, {rows} x {inputs} x {outputs}"
+                    );
+                }
+            }
         }
     }
 

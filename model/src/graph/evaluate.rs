@@ -129,7 +129,9 @@ impl<B: Operations> Evaluation<'_, B> {
                 return parameter.map(Held::Float).ok_or_else(missing);
             }
             Source::Organisms => return Ok(self.organisms.indices.clone().into()),
-            Source::SpliceSites | Source::Embedding(_) => return Err(missing()),
+            Source::SpliceSites | Source::Embedding(_) | Source::Rows(_) | Source::SiteRows => {
+                return Err(missing());
+            }
             Source::Bases => {
                 let shape = [self.batch.size(), self.batch.length(), 4];
                 TensorData::new(self.batch.one_hot(), shape)
@@ -163,6 +165,11 @@ impl<B: Operations> Evaluation<'_, B> {
                 let x = i.primitive();
                 let indices = i.integers::<1>().into_primitive();
                 Held::Float(B::float_select(x, *axis, indices))
+            }
+            Operation::TakeRows => {
+                let from = node.inputs[1..].iter().map(|_| i.floats());
+                let from = from.collect();
+                B::take_rows(from, i.integers(), shape()[0]).into()
             }
             Operation::Cast(dtype) => Held::Float(B::float_cast(i.primitive(), (*dtype).into())),
             Operation::Add if shape().len() == 4 => B::add::<4>(i.floats(), i.floats(), r).into(),
@@ -235,11 +242,12 @@ impl<B: Operations> Evaluation<'_, B> {
             Operation::BestPositions { k, threshold } => {
                 B::best_positions(i.floats(), *k, *threshold).into()
             }
-            Operation::JunctionCounts(shape) => {
+            Operation::JunctionCounts { shape, rows } => {
                 let (x, sites) = (i.floats(), i.integers());
+                let rows = rows.then(|| i.integers());
                 i.integers::<1>();
                 let head = i.junctions(shape);
-                B::junction_counts(x, sites, &head, self.organisms).into()
+                B::junction_counts(x, sites, rows, &head, self.organisms).into()
             }
             Operation::Foreign(name) => return Err(StageError::Unknown(name.clone())),
         };

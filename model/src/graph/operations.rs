@@ -84,6 +84,17 @@ impl Operations for Recorded {
         output_of(path, float_value(x));
     }
 
+    fn take_rows(
+        from: Vec<Tensor<Self, 3>>,
+        rows: Tensor<Self, 1, Int>,
+        batch: usize,
+    ) -> Tensor<Self, 3> {
+        let shape = [batch, rows.dims()[0] / batch, from[0].dims()[2]];
+        let mut inputs: Vec<&dyn Read> = from.iter().map(|x| x as &dyn Read).collect();
+        inputs.push(&rows);
+        record(Operation::TakeRows, None, &inputs, shape)
+    }
+
     fn add<const D: usize>(
         x: Tensor<Self, D>,
         y: Tensor<Self, D>,
@@ -311,16 +322,20 @@ impl Operations for Recorded {
     fn junction_counts(
         x: Tensor<Self, 3>,
         sites: Tensor<Self, 3, Int>,
+        rows: Option<Tensor<Self, 3, Int>>,
         head: &JunctionHead<Self>,
         organisms: &Organisms<Self>,
     ) -> Tensor<Self, 4> {
         let [batch, _, count] = sites.dims();
-        let mut inputs: Vec<&dyn Read> = vec![&x, &sites, organisms];
+        let mut inputs: Vec<&dyn Read> = vec![&x, &sites, &rows, organisms];
         for sides in &head.organisms {
             inputs.push(&sides.linear);
             inputs.extend(sides.kinds.iter().map(|kind| kind as &dyn Read));
         }
-        let operation = Operation::JunctionCounts(head.shape.clone());
+        let operation = Operation::JunctionCounts {
+            shape: head.shape.clone(),
+            rows: rows.is_some(),
+        };
         let shape = [batch, count, count, 2 * head.shape.tissues];
         record(operation, head.shape.roundings, &inputs, shape)
     }

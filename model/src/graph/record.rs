@@ -84,9 +84,12 @@ pub(super) fn leave() {
     TAPE.with_borrow_mut(|tape| drop(tape.scopes.pop()));
 }
 
-/// Notes the output of a module.
+/// Notes the output of a module; of one that runs twice, the last.
 pub(super) fn output_of(path: &str, value: ValueId) {
-    TAPE.with_borrow_mut(|tape| tape.graph.modules.push((path.to_owned(), value)));
+    TAPE.with_borrow_mut(|tape| {
+        tape.graph.modules.retain(|(its, _)| its != path);
+        tape.graph.modules.push((path.to_owned(), value));
+    });
 }
 
 /// A tensor that stands for a value.

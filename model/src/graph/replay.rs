@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::TensorData;
 
 use super::edit::chosen;
-use super::{Between, Evaluation, Graph, Held, ValueId, describe};
+use super::{Between, Evaluation, Graph, Held, Node, Operation, ValueId, describe};
 use crate::array::Array;
 use crate::batch::Batch;
 use crate::forward::AlphaGenome;
@@ -56,30 +56,13 @@ impl<B: Operations> AlphaGenome<B> {
         if let Some(edit) = chosen() {
             edit(&mut graph);
         }
-        let given = graph
-            .source(&Source::SpliceSites)
-            .zip(request.splice_site_positions.as_ref());
-        let held = given.map(|(value, given)| {
-            let shape = [batch.size(), 4, given.count];
-            let places = || given.places.clone();
-            (
-                value,
-                B::integers(Source::SpliceSites, shape, places, &self.device).into(),
-            )
-        });
         let modules = graph.modules.iter().filter(|(path, _)| taps.wants(path));
         let modules: Vec<_> = modules.collect();
         let wanted = graph.outputs.iter().map(|(_, value, _)| *value);
         let wanted: Vec<_> = wanted
             .chain(modules.iter().map(|(_, value)| *value))
             .collect();
-        let mut held: BTreeMap<ValueId, Held<B>> = held.into_iter().collect();
-        for (&embedding, array) in &request.given {
-            if let Some(value) = graph.source(&Source::Embedding(embedding)) {
-                let data = TensorData::new(array.values.to_f32(), array.shape.clone());
-                held.insert(value, Held::Float(B::float_from_data(data, &self.device)));
-            }
-        }
+        let held = self.asked(&graph, batch, request);
         let values = self.evaluate(&graph, batch, held, &wanted, None, taps);
         let mut values = values
             .expect("a whole pass needs nothing that is not there")
@@ -95,6 +78,35 @@ impl<B: Operations> AlphaGenome<B> {
             taps.take(path, value.into_array());
         }
         Ok(outputs)
+    }
+
+    /// What the request hands in, by the values of the graph.
+    fn asked(&self, graph: &Graph, batch: &Batch, request: &Request) -> BTreeMap<ValueId, Held<B>> {
+        let integers = |value: ValueId, numbers: Vec<i32>| {
+            let data = TensorData::new(numbers, graph.values[value].shape.clone());
+            Held::Integer(B::int_from_data(data, &self.device))
+        };
+        let sites = request.splice_site_positions.as_ref();
+        let shape = [batch.size(), batch.length()];
+        let held = |node: &Node| {
+            let value = *node.outputs.first()?;
+            let Operation::Source(source, _) = &node.operation else {
+                return None;
+            };
+            let held = match source {
+                Source::SpliceSites => integers(value, sites?.places.clone()),
+                Source::SiteRows => integers(value, request.windows.as_ref()?.site_rows(sites?)),
+                Source::Rows(rows) => integers(value, rows.places(request, shape)),
+                Source::Embedding(embedding) => {
+                    let array = request.given.get(embedding)?;
+                    let data = TensorData::new(array.values.to_f32(), array.shape.clone());
+                    Held::Float(B::float_from_data(data, &self.device))
+                }
+                _ => return None,
+            };
+            Some((value, held))
+        };
+        graph.nodes.iter().filter_map(held).collect()
     }
 
     /// Computes what is wanted from what is held.

@@ -214,32 +214,33 @@ impl<B: Operations> JunctionHead<B> {
 
     /// Counts `[B, K, K, 2 * tissues]` of donors with acceptors at `sites` `[B, 4, K]`, zero where there is no site.
     ///
-    /// `x` is the embedding at 1 bp, `[B, S, C]`.
+    /// `x` is the embedding at 1 bp, `[B, S, C]`; where it has some positions alone, `rows` `[B, 4, K]` are those of the sites.
     pub fn forward(
         &self,
         x: Tensor<B, 3>,
         sites: Tensor<B, 3, Int>,
+        rows: Option<Tensor<B, 3, Int>>,
         organisms: &Organisms<B>,
     ) -> Tensor<B, 4> {
-        B::junction_counts(x, sites, self, organisms)
+        B::junction_counts(x, sites, rows, self, organisms)
     }
 
-    /// The same for sites on the host: what no site needs is not computed.
+    /// The same for sites and their rows on the host: what no site needs is not computed.
     pub(crate) fn between(
         &self,
         x: Tensor<B, 3>,
-        positions: &SpliceSitePositions,
+        sites: (&SpliceSitePositions, &SpliceSitePositions),
         organisms: &[usize],
     ) -> Tensor<B, 4> {
         let counts = organisms.iter().enumerate().map(|(sequence, &organism)| {
             let [_, length, channels] = x.dims();
             let x = x.clone().narrow(0, sequence, 1).reshape([length, channels]);
             let organism = &self.organisms[organism];
-            let (count, tracks) = (positions.count, 2 * self.shape.tissues);
+            let (count, tracks) = (sites.0.count, 2 * self.shape.tissues);
             // Burn's CPU backend makes `zeros` of bytes, which come to the host by a copy only; `full` of floats.
             let zeros = Tensor::full([count, count, tracks], 0.0, &x.device());
             let counts = [0, 1].into_iter().fold(zeros, |counts, strand| {
-                self.strand(counts, strand, &x, (positions, sequence), organism)
+                self.strand(counts, strand, &x, (sites, sequence), organism)
             });
             counts.unsqueeze::<4>()
         });
@@ -257,7 +258,7 @@ impl<B: Operations> JunctionHead<B> {
         counts: Tensor<B, 3>,
         strand: usize,
         x: &Tensor<B, 2>,
-        (positions, sequence): (&SpliceSitePositions, usize),
+        ((positions, rows), sequence): ((&SpliceSitePositions, &SpliceSitePositions), usize),
         organism: &Sides<B>,
     ) -> Tensor<B, 3> {
         let (shape, device) = (&self.shape, x.device());
@@ -268,13 +269,13 @@ impl<B: Operations> JunctionHead<B> {
                 .iter()
                 .rposition(|&place| place >= 0)
                 .map_or(0, |last| last + 1);
-            &places[..used]
+            (&places[..used], &rows.kind(sequence, kind)[..used])
         });
-        if sides.iter().any(|side| side.is_empty()) || organism.tissues == 0 {
+        if sides.iter().any(|(side, _)| side.is_empty()) || organism.tissues == 0 {
             return counts;
         }
-        let [donors, acceptors] = sides.map(|side| {
-            let index = side.iter().map(|&place| place.max(0)).collect::<Vec<_>>();
+        let [donors, acceptors] = sides.map(|(side, rows)| {
+            let index = rows.iter().map(|&row| row.max(0)).collect::<Vec<_>>();
             let index =
                 Tensor::<B, 1, Int>::from_data(TensorData::new(index, [side.len()]), &device);
             let chosen = x.clone().select(0, index).unsqueeze::<3>();
@@ -291,6 +292,7 @@ impl<B: Operations> JunctionHead<B> {
                 rotation::<B>(angles, &shape.inverse_frequencies, Rounding::None, &device),
             )
         });
+        let sides = sides.map(|(side, _)| side);
         let [count, partners] = sides.map(<[i32]>::len);
         let first = strand * shape.tissues;
         let donors = (donors.0, &organism.kinds[kind], &donors.1);

@@ -143,7 +143,20 @@ impl<B: Operations> AlphaGenome<B> {
                 }
                 (None, None) => continue,
             };
-            let counts = head.forward(x.clone(), sites.clone(), organisms);
+            let rows = request
+                .windows
+                .as_ref()
+                .zip(request.splice_site_positions.as_ref());
+            let rows = rows.map(|(windows, given)| {
+                let shape = [organisms.host.len(), 4, given.count];
+                B::integers(
+                    Source::SiteRows,
+                    shape,
+                    || windows.site_rows(given),
+                    &self.device,
+                )
+            });
+            let counts = head.forward(x.clone(), sites.clone(), rows, organisms);
             let mask = Output::Mask(sites.clone(), head.tissues(), organisms.clone());
             outputs.insert(format!("{name}/predictions"), Output::Pair(counts));
             outputs.insert(

@@ -130,7 +130,7 @@ impl Fault {
                 }
             }
             Self::ExchangedStrands => {
-                for place in places(&|op| matches!(op, Op::JunctionCounts(_))) {
+                for place in places(&|op| matches!(op, Op::JunctionCounts { .. })) {
                     graph.after(place, Op::Slice(vec![Slice::full(); 4]));
                     let counts = graph.nodes[place].outputs[0];
                     let tracks = graph.values[counts].shape[3];
