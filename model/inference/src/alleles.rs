@@ -16,8 +16,9 @@ use scorers::alignment::{Alignment, Source, merged};
 use scorers::stitching::{From, Stitch};
 use scorers::{Allele, Behaviour, Junctions, MOST_SITES, OutputType, Predictions, Track, sites};
 
+use crate::fine::{self, Fine};
 use crate::kept::{Embeddings, Rearranged};
-use crate::predictor::{Pass, Places, Predictor, Raw, embedding};
+use crate::predictor::{Asked, Pass, Places, Predictor, Raw, embedding};
 use crate::scoring::Scoring;
 use crate::tables::Tables;
 
@@ -25,6 +26,7 @@ use crate::tables::Tables;
 struct Both {
     raw: [Raw; 2],
     embeddings: Embeddings,
+    fine: Fine,
 }
 
 impl Scoring {
@@ -164,7 +166,10 @@ impl Predictor {
         let mut raw = both.raw;
         if counts {
             let junctions = match sited {
-                true => self.count(&raw, both.embeddings, (interval, &alignment()?), request)?,
+                true => {
+                    let on = (both.embeddings, &both.fine);
+                    self.count(&raw, on, (interval, &alignment()?), request)?
+                }
                 false => vec![self.no_junctions(); 2],
             };
             for (raw, junctions) in raw.iter_mut().zip(junctions) {
@@ -184,7 +189,7 @@ impl Predictor {
     fn count(
         &self,
         raw: &[Raw; 2],
-        embeddings: Embeddings,
+        (embeddings, fine): (Embeddings, &Fine),
         (interval, alignment): (&Interval, &Alignment),
         request: &AllelesRequest<'_>,
     ) -> Result<Vec<Junctions>> {
@@ -203,28 +208,34 @@ impl Predictor {
         let runs: Vec<_> = moved.iter().map(|&at| at..at + 1).collect();
         let reads = alignment.reads(&runs);
         // ALT is the second sequence.
-        let rows: Vec<_> = reads
-            .iter()
-            .map(|run| width + run.start..width + run.end)
-            .collect();
+        let rows = fine.runs(1, &reads).with_context(|| outside(&reads))?;
+        let first = fine.rows();
+        let rows = rows.iter().map(|run| first + run.start..first + run.end);
+        let rows: Vec<_> = rows.collect();
         let channels = self.channels_at_1bp();
         let alternate = Track::partial(channels, reads, self.rows_of(&embeddings, &rows)?);
         let aligned = moved.into_iter().map(|at| {
             let row = |from| alternate.row(from).ok_or_else(|| missing(from));
             let mut aligned = Vec::with_capacity(channels);
             alignment.gather(at, row, &mut aligned, channels)?;
-            Ok((width + at, aligned))
+            let row = fine.row(1, at).with_context(|| outside(&[at..at + 1]))?;
+            Ok((row, aligned))
         });
         let replaced = aligned.collect::<Result<_>>()?;
-        self.junctions(embeddings, replaced, (2, width), &sites)
+        self.junctions(embeddings, fine, replaced, (2, width), &sites)
     }
 
     /// Both alleles in one pass.
     fn plain(&self, bases: &alleles::Alleles, (outputs, places, sited): What<'_>) -> Result<Both> {
         let wanted = sited.then_some(Embedding::OneBasePair);
         let sequences = [&bases.reference[..], &bases.alternate];
-        let pass = self.run(&sequences, outputs, wanted.into_iter().collect(), places)?;
-        Both::of(pass)
+        let length = bases.reference.len();
+        let asked = Asked {
+            outputs,
+            places,
+            fine: self.around(length, vec![fine::bases(outputs, places, length); 2]),
+        };
+        Both::of(self.run(&sequences, wanted.into_iter().collect(), asked)?)
     }
 
     /// One pass of the plain allele and both sequences that the other is stitched from; then the heads.
@@ -242,13 +253,37 @@ impl Predictor {
         let mut wanted: BTreeSet<_> = outputs.iter().map(|output| embedding(*output)).collect();
         wanted.extend(sited.then_some(Embedding::OneBasePair));
         let length = plain.len();
-        let given = wanted
-            .iter()
-            .map(|which| (*which, rearranged(stitch, *which, length)));
-        let given = given.collect();
+        let read = fine::bases(outputs, places, length);
+        let side = |right: bool| {
+            let sources = read.iter().cloned().flatten();
+            runs(sources.filter_map(|base| match stitch.base(length, base) {
+                From::Left(at) => (!right).then_some(at),
+                From::Right(at) => right.then_some(at),
+            }))
+        };
+        let from = self.around(length, vec![read.clone(), side(false), side(true)]);
+        let fine = self.at(length, vec![read.clone(); 2]);
+        let given = wanted.iter().map(|which| {
+            let rearranged = match which {
+                Embedding::OneBasePair => rearranged_bases(stitch, (&from, &fine), &read, length)?,
+                _ => rearranged(stitch, *which, length),
+            };
+            Ok((*which, rearranged))
+        });
+        let given = given.collect::<Result<_>>()?;
         let sequences = [&plain[..], &parts.left, &parts.right];
-        let pass = self.run(&sequences, &BTreeSet::new(), wanted, &Places::new())?;
-        Both::of(self.run_on(pass.embeddings, given, (2, length), outputs, places)?)
+        let first = Asked {
+            outputs: &BTreeSet::new(),
+            places: &Places::new(),
+            fine: from,
+        };
+        let pass = self.run(&sequences, wanted, first)?;
+        let asked = Asked {
+            outputs,
+            places,
+            fine,
+        };
+        Both::of(self.run_on(pass.embeddings, given, (2, length), asked)?)
     }
 
     /// No sites, so no junctions.
@@ -275,6 +310,7 @@ impl Both {
         Ok(Self {
             raw,
             embeddings: pass.embeddings,
+            fine: pass.fine,
         })
     }
 }
@@ -287,12 +323,48 @@ fn missing(position: usize) -> scorers::Error {
     }
 }
 
+fn outside(bases: &[Range<usize>]) -> String {
+    format!("embeddings at the bases {bases:?} were not computed")
+}
+
+/// The embeddings at 1 bp of REF and ALT, as [`rearranged`]: rows of a pass of the plain allele and both sequences in the order
+/// of the rows that heads are given, which have what they `read`.
+fn rearranged_bases(
+    stitch: Stitch,
+    (from, to): (&Fine, &Fine),
+    read: &[Range<usize>],
+    length: usize,
+) -> Result<Rearranged> {
+    let alleles = match stitch.allele {
+        Allele::Reference => [true, false],
+        Allele::Alternate => [false, true],
+    };
+    let last = 3 * from.rows() - 1;
+    // Rows that no base has come from anywhere.
+    let mut rows: Vec<_> = (0..2 * to.rows()).map(|row| row.min(last)).collect();
+    for (sequence, stitched) in alleles.into_iter().enumerate() {
+        for base in read.iter().cloned().flatten() {
+            let (source, at) = match stitched.then(|| stitch.base(length, base)) {
+                None => (0, base),
+                Some(From::Left(at)) => (1, at),
+                Some(From::Right(at)) => (2, at),
+            };
+            let row = to.row(sequence, base).zip(from.row(source, at));
+            let (row, source) = row.with_context(|| outside(&[base..base + 1]))?;
+            rows[row] = source;
+        }
+    }
+    Ok(Rearranged {
+        rows: runs(rows),
+        replaced: Vec::new(),
+    })
+}
+
 /// The embeddings of REF and ALT, from those of the plain allele and of the two sequences that the other one is stitched from.
 fn rearranged(stitch: Stitch, which: Embedding, length: usize) -> Rearranged {
     let bins = match which {
-        Embedding::OneBasePair => length,
-        Embedding::Bins => length / 128,
         Embedding::Pair => length / 2048,
+        _ => length / 128,
     };
     let each = match which {
         Embedding::Pair => bins * bins,
@@ -303,8 +375,7 @@ fn rearranged(stitch: Stitch, which: Embedding, length: usize) -> Rearranged {
         From::Right(at) => 2 * each + at,
     };
     let source = |at: usize| match which {
-        Embedding::OneBasePair => side(stitch.base(bins, at)),
-        Embedding::Bins => side(stitch.bin(128, bins, at)),
+        Embedding::OneBasePair | Embedding::Bins => side(stitch.bin(128, bins, at)),
         Embedding::Pair => {
             let (right, row, column) = stitch.pair(2048, bins, at / bins, at % bins);
             (1 + usize::from(right)) * each + row * bins + column

@@ -145,13 +145,6 @@ pub struct Rearranged {
     pub replaced: Vec<(usize, Vec<f32>)>,
 }
 
-impl Embeddings {
-    /// Whether they are here.
-    pub fn on_host(&self) -> bool {
-        matches!(self, Self::Host(_))
-    }
-}
-
 impl Rearranged {
     /// All of an embedding, `rows` long, but for some rows.
     pub fn whole(rows: usize, replaced: Vec<(usize, Vec<f32>)>) -> Self {
@@ -175,6 +168,9 @@ impl Rearranged {
             values.get_mut(place)?.copy_from_slice(row);
         }
         shape[0] = sequences;
+        // Of embeddings at 1 bp as many rows as windows have.
+        let others = sequences * shape[2..].iter().product::<usize>();
+        shape[1] = values.len() / others;
         Some(Array {
             shape,
             values: Values::F32(values),

@@ -5,6 +5,7 @@
 //! | [`machine`] | the model on any device |
 //! | [`kept`] | passes whose embeddings stay on the device, and heads on what is put together of them |
 //! | [`predictor`] | a model with its tracks: a batch of sequences in, [`scorers::Predictions`] out |
+//! | [`fine`] | which bases a pass computes at 1 bp |
 //! | [`channels`] | which channels of an output are tracks, and what is known of each |
 //! | [`alleles`] | the predictions of both alleles of a variant: stitched indels, splice sites, junctions |
 //! | [`intervals`] | the scores of an interval |
@@ -19,6 +20,7 @@
 
 pub mod alleles;
 pub mod channels;
+pub mod fine;
 pub mod intervals;
 pub mod kept;
 pub mod machine;

@@ -143,6 +143,26 @@ impl Machine {
         }
     }
 
+    /// Whether requests may name windows and a patch.
+    pub fn takes_regions(&self) -> bool {
+        match &self.form {
+            Form::Cpu(_) => true,
+            #[cfg(feature = "cuda")]
+            Form::Cuda(_) => false,
+            #[cfg(feature = "burn-cuda")]
+            Form::BurnCuda(_) => true,
+        }
+    }
+
+    /// Whether a pass is planned for its shapes, so that few different ones are better.
+    pub fn plans(&self) -> bool {
+        match &self.form {
+            #[cfg(feature = "cuda")]
+            Form::Cuda(_) => true,
+            _ => false,
+        }
+    }
+
     /// From now on, how many planned passes are kept beside the one that runs, where the device plans.
     pub fn keep_passes(&self, spares: usize) {
         #[cfg(feature = "cuda")]

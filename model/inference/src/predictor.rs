@@ -12,12 +12,14 @@ use genome::alleles::{Bases, reverse_complement};
 use model::config::Head;
 use model::metadata::Metadata;
 use model::{
-    Arithmetic, Array, Batch, Config, Embedding, Request, Sequence, SpliceSitePositions, Values,
+    Arithmetic, Array, Batch, Config, Embedding, Patch, Request, Sequence, SpliceSitePositions,
+    Values, Windows,
 };
 use scorers::{ContactMap, Junctions, Organism, OutputType, Predictions, Track, Tracks, strands};
 use terminal::Device;
 
 use crate::channels::Channels;
+use crate::fine::{self, Fine};
 use crate::kept::{Embeddings, Ran, Rearranged, Wanted};
 use crate::machine::Machine;
 
@@ -38,6 +40,9 @@ pub type Places = BTreeMap<OutputType, Vec<Range<usize>>>;
 /// numbers of sites.
 const SPARES: usize = 6;
 
+/// Base pairs of a patch where passes are planned: those of all substitutions have one.
+const PATCH: usize = 4096;
+
 /// Outputs of one sequence as the model gives them: on the strand that it read, with channels that are no tracks.
 #[derive(Clone, Debug, Default)]
 pub struct Raw {
@@ -55,6 +60,19 @@ pub struct Pass {
     pub raw: Vec<Raw>,
     /// Where the model runs.
     pub embeddings: Embeddings,
+    /// The rows at 1 bp.
+    pub fine: Fine,
+}
+
+/// What a pass computes.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// Outputs; junctions between the sites that the model finds ([`Predictor::junctions`] counts them between others).
+    pub outputs: &'a BTreeSet<OutputType>,
+    /// The only bins of some of them that come to the host, in the frame that the model reads.
+    pub places: &'a Places,
+    /// The rows at 1 bp; those of `places` at least.
+    pub fine: Fine,
 }
 
 impl Predictor {
@@ -100,7 +118,8 @@ impl Predictor {
     }
 
     /// Predictions for an interval on the positive strand, as `predict_interval` makes them: junctions are counted between the
-    /// sites that the model itself finds.
+    /// sites that the model itself finds. Of outputs in `places` only those bins are wanted; for intervals on the other strand
+    /// whole outputs come.
     ///
     /// # Errors
     /// Where the genome lacks the interval, and as [`Predictor::run`].
@@ -109,12 +128,18 @@ impl Predictor {
         genome: &impl Bases,
         interval: &Interval,
         outputs: &BTreeSet<OutputType>,
+        places: &Places,
     ) -> Result<Predictions> {
         let mut bases = genome.bases(interval)?;
+        let none = Places::new();
+        let places = match interval.negative_strand() {
+            true => &none,
+            false => places,
+        };
         if interval.negative_strand() {
             reverse_complement(&mut bases);
         }
-        self.predict_sequence(&bases, interval, outputs)
+        self.predict_sequence(&bases, interval, outputs, places)
     }
 
     /// The same for the bases themselves, as the model reads them: turned to the strand of the interval that they stand for.
@@ -126,34 +151,77 @@ impl Predictor {
         bases: &[u8],
         interval: &Interval,
         outputs: &BTreeSet<OutputType>,
+        places: &Places,
     ) -> Result<Predictions> {
-        let mut pass = self.run(&[bases], outputs, BTreeSet::new(), &Places::new())?;
+        // The sites are the likeliest of the whole sequence.
+        let fine = match outputs.contains(&OutputType::SpliceJunctions) {
+            true => Fine::whole(bases.len()),
+            false => {
+                let read = fine::bases(outputs, places, bases.len());
+                self.around(bases.len(), vec![read])
+            }
+        };
+        let asked = Asked {
+            outputs,
+            places,
+            fine,
+        };
+        let mut pass = self.run(&[bases], BTreeSet::new(), asked)?;
         let raw = pass.raw.pop().context("one sequence came back")?;
         Ok(self.finished(raw, interval))
     }
 
-    /// Runs sequences of one length together, and computes `outputs` (junctions between the sites that the model finds;
-    /// [`Predictor::junctions`] counts them between others) and `embeddings`. Of outputs in `places` only those bins come to the
-    /// host, in the frame that the model reads.
+    /// The rows at 1 bp for the bases `wanted` of each sequence, and around them as far as the model sees; all of them where
+    /// the device takes nothing less.
+    pub fn around(&self, length: usize, wanted: Vec<Vec<Range<usize>>>) -> Fine {
+        self.fine(length, wanted, Windows::margin(&self.config))
+    }
+
+    /// The same without what lies around them, for heads on embeddings that are there.
+    pub fn at(&self, length: usize, wanted: Vec<Vec<Range<usize>>>) -> Fine {
+        self.fine(length, wanted, 0)
+    }
+
+    fn fine(&self, length: usize, wanted: Vec<Vec<Range<usize>>>, margin: usize) -> Fine {
+        match self.machine.takes_regions() {
+            true => Fine::new(length, wanted, margin, self.machine.plans()),
+            false => Fine::whole(length),
+        }
+    }
+
+    /// Runs sequences of one length together, and computes what is asked and `embeddings`. What sequences have in common with
+    /// the first one is encoded once.
     ///
     /// # Errors
     /// Where a sequence has a length that the model does not take, an output has no such bins, or the device fails.
     pub fn run(
         &self,
         sequences: &[&[u8]],
-        outputs: &BTreeSet<OutputType>,
         embeddings: BTreeSet<Embedding>,
-        places: &Places,
+        asked: Asked<'_>,
     ) -> Result<Pass> {
         let batch = self.batch(sequences)?;
         let request = Request {
             embeddings,
-            ..self.request(outputs)?
+            patch: self.patch(&batch),
+            ..self.request(&asked)?
         };
-        let ran = self
-            .machine
-            .run_kept(&batch, &request, &self.wanted(outputs, places)?)?;
-        self.pass(ran, outputs, sequences.len(), places)
+        let wanted = self.wanted(&asked)?;
+        let ran = self.machine.run_kept(&batch, &request, &wanted)?;
+        self.pass(ran, sequences.len(), asked)
+    }
+
+    /// Where the sequences of a batch differ, if that is little enough.
+    fn patch(&self, batch: &Batch) -> Option<Patch> {
+        let width = match self.machine.plans() {
+            true => PATCH,
+            false => 0,
+        };
+        let patch = Patch::between(&self.config, batch, width);
+        patch.filter(|patch| {
+            let encoded = batch.length() + batch.size() * patch.window.len();
+            self.machine.takes_regions() && encoded < batch.size() * batch.length()
+        })
     }
 
     /// Runs the heads of `outputs` on embeddings that are put together from those of another pass, of `sequences` of `length`
@@ -166,25 +234,27 @@ impl Predictor {
         embeddings: Embeddings,
         given: BTreeMap<Embedding, Rearranged>,
         (sequences, length): (usize, usize),
-        outputs: &BTreeSet<OutputType>,
-        places: &Places,
+        asked: Asked<'_>,
     ) -> Result<Pass> {
         let batch = self.blank(sequences, length)?;
         // What is not given would be computed, of bases that are none.
-        let resolutions = outputs.iter().map(|output| output.resolution() as u32);
+        let resolutions = asked
+            .outputs
+            .iter()
+            .map(|output| output.resolution() as u32);
         let resolutions = resolutions.filter(|resolution| [1, 128].contains(resolution));
         let request = Request {
             resolutions: resolutions.collect(),
-            ..self.request(outputs)?
+            ..self.request(&asked)?
         };
-        let wanted = self.wanted(outputs, places)?;
+        let wanted = self.wanted(&asked)?;
         let ran = self
             .machine
             .run_on(embeddings, given, &batch, &request, &wanted)?;
-        self.pass(ran, outputs, sequences, places)
+        self.pass(ran, sequences, asked)
     }
 
-    /// Rows of embeddings at 1 bp, each a sequence's base: `[rows, C]`.
+    /// Rows of embeddings at 1 bp, where those of all sequences are counted on: `[rows, C]`.
     ///
     /// # Errors
     /// Where they were not kept, or the device fails.
@@ -207,26 +277,28 @@ impl Predictor {
         Track::partial(classes, runs, raw.values[&output].clone())
     }
 
-    /// Counts of junctions between `sites` on embeddings at 1 bp of `sequences` of `length` base pairs, some of whose rows are
-    /// `replaced`; one [`Junctions`] a sequence.
+    /// Counts of junctions between `sites` on embeddings at 1 bp of `sequences` of `length` base pairs, with rows as in `fine`,
+    /// some of which are `replaced`; one [`Junctions`] a sequence.
     ///
     /// # Errors
     /// As [`Predictor::run_on`].
     pub fn junctions(
         &self,
         embeddings: Embeddings,
+        fine: &Fine,
         replaced: Vec<(usize, Vec<f32>)>,
         (sequences, length): (usize, usize),
         sites: &[Vec<usize>; 4],
     ) -> Result<Vec<Junctions>> {
         let (head, _) = self.head(OutputType::SpliceJunctions)?;
-        let positions = positions(sites, sequences, !embeddings.on_host());
+        let positions = positions(sites, sequences, self.machine.plans());
         let request = Request {
+            windows: fine.windows().cloned(),
             splice_site_positions: Some(positions.clone()),
             resolutions: [1].into(),
             ..Request::heads([head.clone()])
         };
-        let whole = Rearranged::whole(sequences * length, replaced);
+        let whole = Rearranged::whole(sequences * fine.rows(), replaced);
         let given = [(Embedding::OneBasePair, whole)].into();
         let batch = self.blank(sequences, length)?;
         let wanted = [(format!("{head}/predictions"), None)].into();
@@ -236,34 +308,45 @@ impl Predictor {
         self.counted(&head, &mut ran?.outputs, &positions)
     }
 
-    fn request(&self, outputs: &BTreeSet<OutputType>) -> Result<Request> {
-        let heads = outputs.iter().map(|output| Ok(self.head(*output)?.0));
-        Ok(Request::heads(heads.collect::<Result<Vec<_>>>()?))
+    fn request(&self, asked: &Asked<'_>) -> Result<Request> {
+        let heads = asked.outputs.iter();
+        let heads = heads.map(|output| Ok(self.head(*output)?.0));
+        Ok(Request {
+            windows: asked.fine.windows().cloned(),
+            ..Request::heads(heads.collect::<Result<Vec<_>>>()?)
+        })
     }
 
-    fn wanted(&self, outputs: &BTreeSet<OutputType>, places: &Places) -> Result<Wanted> {
+    fn wanted(&self, asked: &Asked<'_>) -> Result<Wanted> {
         let mut wanted = Wanted::new();
-        for output in outputs {
+        for output in asked.outputs {
             if *output == OutputType::SpliceJunctions {
                 let (head, _) = self.head(*output)?;
                 wanted.insert(format!("{head}/splice_site_positions"), None);
             }
-            wanted.insert(self.named(*output)?, places.get(output).cloned());
+            let places = asked.places.get(output);
+            let rows = places.map(|bins| match output.resolution() {
+                // All sequences have the same bases wanted where they come to the host.
+                1 => asked.fine.runs(0, bins).with_context(|| {
+                    format!("{output} was asked for at bases that are not computed")
+                }),
+                _ => Ok(bins.clone()),
+            });
+            wanted.insert(self.named(*output)?, rows.transpose()?);
         }
         Ok(wanted)
     }
 
-    fn pass(
-        &self,
-        ran: Ran,
-        outputs: &BTreeSet<OutputType>,
-        sequences: usize,
-        places: &Places,
-    ) -> Result<Pass> {
-        let mut raw = self.raw(ran.outputs, outputs, sequences)?;
-        raw.iter_mut().for_each(|raw| raw.places = places.clone());
-        let embeddings = ran.embeddings;
-        Ok(Pass { raw, embeddings })
+    fn pass(&self, ran: Ran, sequences: usize, asked: Asked<'_>) -> Result<Pass> {
+        let mut raw = self.raw(ran.outputs, asked.outputs, sequences)?;
+        for raw in &mut raw {
+            raw.places = asked.places.clone();
+        }
+        Ok(Pass {
+            raw,
+            embeddings: ran.embeddings,
+            fine: asked.fine,
+        })
     }
 
     /// Turns outputs of `interval` to the positive strand, without padding.

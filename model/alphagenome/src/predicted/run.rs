@@ -7,7 +7,7 @@ use genome::fasta::Fasta;
 use genome::variants::Variants;
 use genome::{Error, Variant};
 use inference::alleles::predict_variant;
-use inference::predictor::Predictor;
+use inference::predictor::{Places, Predictor};
 use inference::scoring::refuses;
 use inference::tables::Tables;
 use results::page::{self, Scene};
@@ -67,7 +67,7 @@ impl Run {
         for window in windows {
             let predictions = self
                 .predictor
-                .predict_interval(&self.genome, &window.seen, &outputs)
+                .predict_interval(&self.genome, &window.seen, &outputs, &Places::new())
                 .with_context(|| subject.name.clone())?;
             self.files.take(&subject, window, [&predictions])?;
             self.progress.add(1);

@@ -11,7 +11,7 @@ use genome::{Annotation, Interval, Strand};
 use inference::alleles::predict_variant;
 use inference::intervals;
 use inference::machine::Machine;
-use inference::predictor::Predictor;
+use inference::predictor::{Places, Predictor};
 use inference::scoring::{Scoring, refuses};
 use scorers::{Organism, Predictions, Scores};
 use terminal::{Device, Speech, note};
@@ -74,6 +74,7 @@ impl Model {
             bases.as_bytes(),
             &interval,
             &outputs.keys().copied().collect(),
+            &Places::new(),
         )?;
         Ok(vec![found])
     }
@@ -103,9 +104,12 @@ impl Model {
             Task::PredictSequence { .. } => {}
             Task::PredictInterval { interval, outputs } => {
                 let outputs = outputs.keys().copied().collect();
-                let found = scoring
-                    .predictor
-                    .predict_interval(genome, interval, &outputs)?;
+                let found = scoring.predictor.predict_interval(
+                    genome,
+                    interval,
+                    &outputs,
+                    &Places::new(),
+                )?;
                 answered.predictions.push(found);
             }
             Task::PredictVariant {

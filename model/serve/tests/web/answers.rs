@@ -146,7 +146,7 @@ fn predictions_are_the_librarys_in_every_format() {
     let own = library(None);
     let own = own
         .predictor
-        .predict_interval(&*own.genome, &seen, &outputs)
+        .predict_interval(&*own.genome, &seen, &outputs, &Default::default())
         .unwrap();
     let ask = |outputs: &[&str], format: &str| {
         let body = json!({
