@@ -6,6 +6,8 @@
 //!
 //! [`scores::FAULTS`] are single faults of scorers, held to recorded scores.
 //!
+//! [`regions::Regions`] makes faults of passes that do not run on whole sequences.
+//!
 //! [`parts::faults`] puts faults of one track or one window into recorded outputs.
 //!
 //! ```no_run
@@ -26,6 +28,7 @@ pub mod hunt;
 pub mod judge;
 pub mod mutation;
 pub mod parts;
+pub mod regions;
 pub mod scores;
 pub mod table;
 pub mod tally;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use mutations::regions::Regions;
 use mutations::scores::{FAULTS, Scorers};
 use mutations::table::Findings;
 use mutations::{Judge, Mutation, Tiny, parts};
@@ -72,7 +73,19 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     for fault in FAULTS.iter().filter(|fault| fault.name.contains(only)) {
         scores.push(scorers.seen(fault).context(fault.name)?);
     }
-    let findings = Findings::new(sound, broken, parts, scores);
+    let on_regions = Regions::open(&tiny)?;
+    let mut regions = Vec::new();
+    for fault in on_regions.faults()? {
+        if fault.name.contains(only) {
+            regions.push(on_regions.seen(&fault)?);
+        }
+    }
+    let findings = Findings {
+        parts,
+        scores,
+        regions,
+        ..Findings::new(sound, broken)
+    };
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&findings)?);
     } else {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::Finding;
 use crate::mutation::Kind;
 use crate::parts::PartFault;
+use crate::regions::SeenRegion;
 use crate::scores::Seen;
 
 /// Everything that was found.
@@ -25,6 +26,8 @@ pub struct Findings {
     pub parts: Vec<PartFault>,
     /// Faults of scorers.
     pub scores: Vec<Seen>,
+    /// Faults of passes that do not run on whole sequences.
+    pub regions: Vec<SeenRegion>,
 }
 
 const HEAD: &str = "# Mutations
@@ -49,19 +52,15 @@ edits, is [`tests/mutations/mutations.toml`](../tests/mutations/mutations.toml).
 
 impl Findings {
     /// Of a sound model and broken ones.
-    pub fn new(
-        sound: Finding,
-        broken: Vec<Finding>,
-        parts: Vec<PartFault>,
-        scores: Vec<Seen>,
-    ) -> Self {
+    pub fn new(sound: Finding, broken: Vec<Finding>) -> Self {
         Self {
             schema: "mutations",
             schema_version: 1,
             sound,
             broken,
-            parts,
-            scores,
+            parts: Vec::new(),
+            scores: Vec::new(),
+            regions: Vec::new(),
         }
     }
 
@@ -80,6 +79,8 @@ impl Findings {
         faults.extend(missed.map(|fault| format!("level 2 misses {}", sentence(fault))));
         let missed = self.scores.iter().filter(|seen| !seen.caught);
         faults.extend(missed.map(|seen| format!("scores miss `{}`", seen.name)));
+        let missed = self.regions.iter().filter(|seen| !seen.caught);
+        faults.extend(missed.map(|seen| format!("bits of a whole pass miss `{}`", seen.name)));
         faults
     }
 
@@ -99,6 +100,21 @@ impl Findings {
                 "| {} | {caught} of {of} | {} |",
                 seen.name, seen.first
             );
+        }
+        text
+    }
+
+    fn regions_section(&self) -> String {
+        let caught = self.regions.iter().filter(|seen| seen.caught).count();
+        let mut text = format!(
+            "\n## Regions\n\nFaults of [what is computed](scores.md#what-is-computed) where a pass does not run on whole sequences \
+             ([`regions.rs`](../tests/mutations/src/regions.rs)), on two alleles of 4,096 bp: {caught} of {} are caught. Without the \
+             fault `embeddings_1bp` and `embeddings_128bp` have the bits of the whole pass; with it they have others, or the pass is \
+             refused.\n\n| fault | seen by |\n|---|---|\n",
+            self.regions.len()
+        );
+        for seen in &self.regions {
+            let _ = writeln!(text, "| {} | {} |", seen.name, seen.by);
         }
         text
     }
@@ -142,6 +158,7 @@ impl Findings {
         }
         page.push_str(&self.parts_section());
         page.push_str(&self.scores_section());
+        page.push_str(&self.regions_section());
         page.push_str(
             "\n## Every fault\n\nRatio: the distance of the output that is farthest beyond its limit, in units of the floor, and its limit. \
              First: the first output or tap, in the order that the model computes them, that leaves the floor. L1 to L4: levels of the \

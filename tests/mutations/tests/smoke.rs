@@ -1,5 +1,6 @@
 //! A handful of mutations, and the sound model; `make mutate` runs all of them.
 
+use mutations::regions::Regions;
 use mutations::scores::{FAULTS, Scorers};
 use mutations::table::row_start;
 use mutations::{Judge, Mutation, Tiny, parts};
@@ -24,6 +25,17 @@ fn the_floor_catches_faults_and_passes_the_sound_model() {
         let finding = judge.broken(&tiny, mutation).unwrap();
         assert!(finding.floor.caught, "{name}: {:?}", finding.floor);
         assert!(finding.changed > 0);
+    }
+}
+
+#[test]
+fn faults_of_regions_are_caught() {
+    let regions = Regions::open(&Tiny::convert().unwrap()).unwrap();
+    let faults = regions.faults().unwrap();
+    assert_eq!(faults.len(), 25);
+    for fault in faults {
+        let seen = regions.seen(&fault).unwrap();
+        assert!(seen.caught, "{}", seen.name);
     }
 }
 
