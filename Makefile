@@ -56,15 +56,22 @@ $(VENV)/.multiqc: parity/tests/data/multiqc.txt | $(VENV)/.ready
 	$(VENV)/bin/python -m pip install --quiet --requirement $<
 	touch $@
 
+# Apart from the other: each pins what it needs.
+$(VENV)-sdk/.ready: tests/sdk/requirements.txt
+	$(PYTHON) -m venv $(VENV)-sdk
+	$(VENV)-sdk/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
 $(STANDIN): | $(VENV)/.ready
 	$(VENV)/bin/python tests/standin/make_checkpoint.py --out $(STANDIN)
 
 .PHONY: integration
-integration: $(VENV)/.ready $(VENV)/.multiqc $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Run the gated tests on ALPHAGENOME_MODEL_PATH, or on the stand-in
+integration: $(VENV)/.ready $(VENV)/.multiqc $(VENV)-sdk/.ready $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Run the gated tests on ALPHAGENOME_MODEL_PATH, or on the stand-in
 	ALPHAGENOME_RUN_INTEGRATION_TESTS=1 \
 	ALPHAGENOME_MODEL_PATH="$(abspath $(SNAPSHOT))" \
 	ALPHAGENOME_PYTHON="$(abspath $(VENV)/bin/python)" \
 	ALPHAGENOME_MULTIQC="$(abspath $(VENV)/bin/multiqc)" \
+	ALPHAGENOME_SDK="$(abspath $(VENV)-sdk/bin/python)" \
 	ALPHAGENOME_STANDIN="$(if $(ALPHAGENOME_MODEL_PATH),,full)" \
 		$(CARGO) test --workspace --release --locked --test integration
 

@@ -8,6 +8,7 @@ pub mod ism;
 pub mod predict;
 pub mod score;
 pub mod score_interval;
+pub mod serve;
 pub mod tracks;
 
 use std::process::ExitCode;
@@ -60,6 +61,9 @@ pub enum Command {
     /// Predict tracks of regions, sequences, or both alleles of variants: bigWig, npz or Parquet
     #[command(after_help = predict::EXAMPLES)]
     Predict(predict::PredictArguments),
+    /// Answer AlphaGenome's SDK and HTTP: predictions and scores for many clients
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(serve::ServeArguments),
     /// Print the table of the model's tracks
     #[command(after_help = tracks::EXAMPLES)]
     Tracks(tracks::TracksArguments),
@@ -89,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::ScoreInterval(arguments) => score_interval::run(&arguments),
         Command::Ism(arguments) => ism::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Tracks(arguments) => tracks::run(&arguments),
         Command::Manual(manual) => manual.run::<Program>().map(|()| Outcome::Done),
     };

@@ -90,7 +90,7 @@ pub enum Error {
     NoJunction(Box<Variant>),
     /// Tracks that cannot be merged.
     #[error(
-        "the tracks of + and - do not have the same names in the same order, so that they cannot be merged; ask for scores of stranded tracks"
+        "the tracks of + and - do not have the same names in the same order, so that they cannot be merged; ask for scores of stranded tracks: merge_stranded_gene_tracks=False"
     )]
     Unpaired,
     /// A target that is wider than its interval.

@@ -23,6 +23,26 @@ pub struct Scores {
 }
 
 impl Scores {
+    /// What a scorer gives of an output of which the organism has no track.
+    #[must_use]
+    pub fn without_tracks(scorer: Scorer, interval: &Interval, variant: &Variant) -> Self {
+        let rows = match scorer {
+            Scorer::CenterMask { .. } | Scorer::ContactMap => vec![Row::default()],
+            _ => Vec::new(),
+        };
+        Self {
+            by: ScoredBy::Variant {
+                scorer,
+                variant: variant.clone(),
+            },
+            interval: interval.as_unstranded(),
+            rows,
+            tracks: Arc::new(Tracks::new(Vec::new(), Vec::new())),
+            values: Vec::new(),
+            quantiles: None,
+        }
+    }
+
     /// Scores of genes with one track for those of `+` and `-` that share a name: each gene has its own strand's
     /// (`merge_stranded_gene_tracks` of the SDK). A track without strand of that name is dropped. Others stay as they are.
     ///
@@ -172,4 +192,65 @@ impl Row {
 /// Whether values of a track count for a gene: both on one strand, or the track on none.
 pub(crate) fn same_strand(gene: Strand, track: Strand) -> bool {
     gene == track || track == Strand::Unstranded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{IntervalAggregation, OutputType};
+
+    fn scores(tracks: &[(&str, Strand)], strands: &[Strand]) -> Scores {
+        let of = |start, strand| Interval::new("chr1", start, start + 9, strand).unwrap();
+        let row = |strand: &Strand| Row {
+            gene: Some(GeneRow {
+                id: "gene".into(),
+                name: String::new(),
+                biotype: String::new(),
+                interval: of(5, *strand),
+                interval_start: 0,
+            }),
+            ..Row::default()
+        };
+        let names = tracks.iter().map(|track| track.0.into()).collect();
+        let table = Tracks::new(names, tracks.iter().map(|track| track.1).collect());
+        let places = tracks.iter().map(|track| Some(format!("{track:?}")));
+        let count = (strands.len() * tracks.len()) as u16;
+        Scores {
+            by: ScoredBy::Interval(IntervalScorer {
+                output: OutputType::RnaSeq,
+                width: None,
+                aggregation: IntervalAggregation::Sum,
+            }),
+            interval: of(0, Strand::Unstranded),
+            rows: strands.iter().map(row).collect(),
+            tracks: Arc::new(table.with("place", places.collect())),
+            values: (0..count).map(f32::from).collect(),
+            quantiles: Some((0..count).map(|at| -f32::from(at)).collect()),
+        }
+    }
+
+    #[test]
+    fn a_gene_has_the_tracks_of_its_strand() {
+        use Strand::{Negative as N, Positive as P, Unstranded as U};
+        let tracks = [("a", N), ("c", U), ("a", P), ("b", P), ("a", U), ("b", N)];
+        let merged = scores(&tracks, &[P, N]).merged().unwrap();
+        assert_eq!(merged.tracks.names(), ["c", "a", "b"]);
+        assert_eq!(merged.tracks.strands(), [U; 3]);
+        let first = merged.tracks.column("place").unwrap()[1].as_deref();
+        assert_eq!(first, Some("(\"a\", Positive)"));
+        // Of the gene on `-` in the order of its own tracks, as the SDK has it.
+        assert_eq!(merged.values, [1.0, 2.0, 3.0, 6.0, 7.0, 11.0]);
+        let quantiles = merged.quantiles.unwrap();
+        assert_eq!(quantiles, [-1.0, -2.0, -3.0, -6.0, -7.0, -11.0]);
+    }
+
+    #[test]
+    fn tracks_without_a_partner_are_refused() {
+        let tracks = [("a", Strand::Positive), ("b", Strand::Negative)];
+        let error = scores(&tracks, &[Strand::Positive]).merged().unwrap_err();
+        assert!(error.to_string().contains("do not have the same names"));
+        // Without genes there is nothing to merge.
+        let none = scores(&tracks, &[]).merged().unwrap();
+        assert_eq!(none.tracks.len(), 2);
+    }
 }

@@ -129,9 +129,7 @@ impl Library {
             }
             Task::ScoreVariant { scorers, .. } => {
                 check_list(scorers, limits)?;
-                scorers
-                    .iter()
-                    .try_for_each(|scorer| assembly.check_scorer(*scorer))?;
+                assembly.check_scorers(scorers)?;
             }
         }
         let bytes = self.answer_bytes(request);
@@ -344,13 +342,18 @@ impl Assembly {
         format!("the model has no track of {output} for {}", self.organism)
     }
 
-    fn check_scorer(&self, scorer: Scorer) -> Result<(), Error> {
-        scorer.checked()?;
-        let has_output = self.channels.contains_key(&scorer.output());
-        match lack(scorer, self.organism, has_output, &self.tables) {
-            None => Ok(()),
-            Some(lack) => Err(Error::Invalid(format!("scorer {scorer} {lack}"))),
+    /// Fails where a scorer lacks something, or none has tracks: the SDK's recommended ones of mouse are more than it has outputs.
+    fn check_scorers(&self, scorers: &[Scorer]) -> Result<(), Error> {
+        let has = |scorer: &Scorer| self.channels.contains_key(&scorer.output());
+        let some = scorers.iter().any(has);
+        for scorer in scorers {
+            scorer.checked()?;
+            let lack = lack(*scorer, self.organism, some || has(scorer), &self.tables);
+            if let Some(lack) = lack {
+                return Err(Error::Invalid(format!("scorer {scorer} {lack}")));
+            }
         }
+        Ok(())
     }
 
     fn check_interval_scorer(&self, scorer: IntervalScorer) -> Result<(), Error> {

@@ -13,7 +13,7 @@ use inference::intervals;
 use inference::machine::Machine;
 use inference::predictor::{Places, Predictor};
 use inference::scoring::{Scoring, refuses};
-use scorers::{Organism, Predictions, Scores};
+use scorers::{Organism, Predictions, Scorer, Scores};
 use terminal::{Device, Speech, note};
 
 use super::{Answered, Error, Library, Opener, Task, Wanted, Work};
@@ -138,7 +138,17 @@ impl Model {
                 scorers,
                 whole,
             } => {
-                scoring.scorers.clone_from(scorers);
+                let channels = &self.library.get(organism)?.channels;
+                let there = |scorer: &Scorer| channels.contains_key(&scorer.output());
+                scoring.scorers = scorers.iter().copied().filter(there).collect();
+                // As in 0.3.0, of an output without tracks there is a result without tracks.
+                let lacking = scorers
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, scorer)| !there(scorer));
+                let lacking: Vec<_> = lacking
+                    .map(|(at, scorer)| (at, Scores::without_tracks(*scorer, interval, variant)))
+                    .collect();
                 let scores = match whole {
                     false => scoring.score(interval, variant)?,
                     true => {
@@ -148,6 +158,9 @@ impl Model {
                     }
                 };
                 answered.scores = self.quantified(organism, scores)?;
+                for (at, scores) in lacking {
+                    answered.scores.insert(at, scores);
+                }
             }
         }
         Ok(answered)

@@ -40,11 +40,11 @@ fn chosen(table: &Described, kept: Option<&Vec<usize>>) -> Vec<Encoded> {
     }
 }
 
-/// The outputs of one sequence, each with its tensor; `seen` is what the model saw of the genome, where it did.
+/// The outputs of one sequence of `length` base pairs, each with its tensor; `seen` is where they stand in the genome, if they do.
 pub fn outputs(
     mut predictions: Predictions,
     wanted: &Wanted,
-    seen: Option<&Interval>,
+    (seen, length): (Option<&Interval>, i64),
     describe: impl Fn(OutputType) -> Described,
     compress: bool,
 ) -> Vec<Announced<m::Output>> {
@@ -68,9 +68,7 @@ pub fn outputs(
             }),
             _ => predictions.tracks.remove(output).map(|track| {
                 let (width, values) = (track.tracks(), track.into_values());
-                let bins = values.len().checked_div(width);
-                let all = seen.map_or(0, |seen| seen.width() as usize / output.resolution());
-                let shape = [bins.unwrap_or(all), width];
+                let shape = [length as usize / output.resolution(), width];
                 tracks(*output, values, &shape, (metadata(), seen), compress)
             }),
         };

@@ -204,7 +204,7 @@ impl Inner {
         &self,
         organism: Organism,
         (predictions, wanted): (Predictions, &Wanted),
-        seen: Option<&Interval>,
+        seen: (Option<&Interval>, i64),
         (sender, made): (&Sender<M>, Made<M>),
     ) -> Result<(), Error> {
         let channels = &self.engine.library().get(organism)?.channels;
@@ -229,13 +229,18 @@ impl Inner {
         (organism, task, wanted): (Organism, Task, &Wanted),
         made: [Made<M>; 2],
     ) -> Result<(), Error> {
-        let seen = task.interval().cloned();
+        let (seen, length) = (task.interval().cloned(), task.length());
         let Answer {
             predictions, held, ..
         } = self.run(call, (organism, task), sender).await?;
         for (found, made) in predictions.into_iter().zip(made) {
-            self.outputs(organism, (found, wanted), seen.as_ref(), (sender, made))
-                .await?;
+            self.outputs(
+                organism,
+                (found, wanted),
+                (seen.as_ref(), length),
+                (sender, made),
+            )
+            .await?;
         }
         drop(held);
         Ok(())
