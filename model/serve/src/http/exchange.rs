@@ -135,7 +135,10 @@ impl Service {
         let read = tokio::time::timeout(SLOWEST, to_bytes(body, most)).await;
         match read {
             Ok(Ok(bytes)) => Ok(bytes),
-            Ok(Err(_)) => Err(Exceeded::Message(most).into()),
+            Ok(Err(error)) if error.to_string().contains("length limit") => {
+                Err(Exceeded::Message(most).into())
+            }
+            Ok(Err(_)) => Err(Failure::invalid("the request broke off or cannot be read")),
             Err(_) => {
                 let text = "the request did not come to its end in time";
                 Err(Failure::new(StatusCode::REQUEST_TIMEOUT, text))

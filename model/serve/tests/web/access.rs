@@ -48,7 +48,9 @@ fn both_protocols_ask_for_the_key_and_never_say_it() {
             .await
             .unwrap();
         let ask = |key: Option<&str>| {
-            let mut request = tonic::Request::new(messages::MetadataRequest::default());
+            let mut request = tonic::Request::new(messages::MetadataRequest {
+                organism: messages::Organism::HomoSapiens.into(),
+            });
             if let Some(key) = key {
                 request
                     .metadata_mut()
