@@ -23,7 +23,7 @@ static SERVER: LazyLock<Running> = LazyLock::new(|| {
         message: 64 << 10,
         length: 32_768,
         variants: 8,
-        values: 1 << 20,
+        values: 1 << 18,
         ..Limits::default()
     };
     Running::tiny(access)
