@@ -135,7 +135,7 @@ impl Metrics {
             metrics.tasks.get_or_create(&labels).inc();
             let observed = |family: &Family<Labels<1>, Histogram>, took: Duration| {
                 family
-                    .get_or_create(&[kind.clone()])
+                    .get_or_create(std::array::from_ref(&kind))
                     .observe(took.as_secs_f64());
             };
             observed(&metrics.waited, event.waited);

@@ -339,12 +339,12 @@ pub fn answer(stream: &mut impl Read) -> io::Result<Answer> {
     });
     let headers: BTreeMap<_, _> = headers.collect();
     let mut body = bytes.split_off(end + 4);
-    if headers.get("transfer-encoding").is_some() {
+    if headers.contains_key("transfer-encoding") {
         body = unchunked(&body);
-    } else if let Some(length) = headers.get("content-length") {
-        if body.len() != length.parse::<usize>().unwrap() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
+    } else if let Some(length) = headers.get("content-length")
+        && body.len() != length.parse::<usize>().unwrap()
+    {
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(Answer {
         status: status.ok_or(io::ErrorKind::InvalidData)?,
