@@ -80,7 +80,7 @@ impl Alignment {
             .ok_or_else(fail)
     }
 
-    fn identity(width: usize) -> Self {
+    pub(crate) fn identity(width: usize) -> Self {
         let whole = 0..width;
         Self {
             pieces: vec![whole],
@@ -154,6 +154,12 @@ impl Alignment {
                 mirrored: None,
             }
         }
+    }
+
+    /// Whether every position takes its own value.
+    pub(crate) fn moves_nothing(&self) -> bool {
+        let indel = [&self.inserted, &self.zeroed, &self.cropped];
+        self.pieces.len() == 1 && indel.into_iter().all(Range::is_empty)
     }
 
     /// Where aligned position `at` takes its value from.

@@ -2,8 +2,9 @@ use std::ops::Range;
 
 use genome::{Interval, Variant};
 
-use crate::predictions::Rows;
-use crate::{Aggregation, Error, OutputType};
+use crate::alignment::Alignment;
+use crate::folds::{Fold, Folding};
+use crate::{Aggregation, OutputType};
 
 /// A window of bins around the variant's first base.
 #[derive(Clone, Debug)]
@@ -26,37 +27,30 @@ impl CenterMask {
         }
     }
 
-    /// One value a track. Sums run in float64; an empty window sums to zero and has no mean.
-    pub(crate) fn score(
-        &self,
-        reference: Rows<'_>,
-        alternate: Rows<'_>,
-    ) -> Result<Vec<f32>, Error> {
+    pub(crate) fn fold(&self, output: OutputType) -> Fold {
         use Aggregation::{
             ActiveMean, ActiveSum, DiffLog2Sum, DiffMean, DiffSum, DiffSumLog2, L2Diff, L2DiffLog1p,
         };
-        let mut sums = vec![[0.0f64; 2]; reference.tracks()];
-        for at in self.window.clone() {
-            for ((sums, own), other) in sums
-                .iter_mut()
-                .zip(reference.row(at)?)
-                .zip(alternate.row(at)?)
-            {
-                let (own, other) = (f64::from(*own), f64::from(*other));
-                match self.aggregation {
-                    DiffSumLog2 => {
-                        sums[0] += (own + 1.0).log2();
-                        sums[1] += (other + 1.0).log2();
-                    }
-                    L2Diff => sums[1] += (other - own).powi(2),
-                    L2DiffLog1p => sums[1] += (other.ln_1p() - own.ln_1p()).powi(2),
-                    DiffMean | DiffSum | DiffLog2Sum | ActiveMean | ActiveSum => {
-                        sums[0] += own;
-                        sums[1] += other;
-                    }
-                }
-            }
-        }
+        let folding = match self.aggregation {
+            DiffSumLog2 => Folding::SumsOfLog2,
+            L2Diff => Folding::Squares,
+            L2DiffLog1p => Folding::SquaresOfLog1p,
+            DiffMean | DiffSum | DiffLog2Sum | ActiveMean | ActiveSum => Folding::Sums,
+        };
+        let groups = vec![vec![self.window.clone()]];
+        Fold::new(
+            output,
+            folding,
+            groups,
+            &Alignment::identity(self.window.end),
+        )
+    }
+
+    /// One value a track. An empty window sums to zero and has no mean.
+    pub(crate) fn scores(&self, folded: &[[f64; 2]]) -> Vec<f32> {
+        use Aggregation::{
+            ActiveMean, ActiveSum, DiffLog2Sum, DiffMean, DiffSum, DiffSumLog2, L2Diff, L2DiffLog1p,
+        };
         let bins = self.window.len() as f64;
         let one = |[own, other]: [f64; 2]| match self.aggregation {
             DiffMean => other / bins - own / bins,
@@ -66,7 +60,7 @@ impl CenterMask {
             ActiveMean => largest(other / bins, own / bins),
             ActiveSum => largest(other, own),
         };
-        Ok(sums.into_iter().map(|sums| one(sums) as f32).collect())
+        folded.iter().map(|sums| one(*sums) as f32).collect()
     }
 }
 

@@ -4,10 +4,10 @@ use genome::{Annotation, Interval, Variant};
 
 use crate::alignment::Alignment;
 use crate::center_mask::largest;
+use crate::folds::{Fold, Folding};
 use crate::genes::{with_bodies, with_exons};
-use crate::predictions::Rows;
 use crate::scores::{Row, same_strand};
-use crate::{Error, Scorer, Tracks};
+use crate::{Error, OutputType, Scorer, Tracks};
 
 /// Genes that 0.3.0 scores at most.
 const MOST_GENES: usize = 256;
@@ -73,71 +73,38 @@ impl GenePlan {
         (0..tracks.len()).filter(counts).collect()
     }
 
-    /// `[genes, tracks]`; NaN where gene and track are on different strands.
-    pub(crate) fn score(
-        &self,
-        reference: Rows<'_>,
-        alternate: Rows<'_>,
-        tracks: &Tracks,
-    ) -> Result<Vec<f32>, Error> {
-        let mut values = Vec::with_capacity(self.rows.len() * tracks.len());
-        for (row, mask) in self.rows.iter().zip(&self.masks) {
-            let scores = match self.scorer {
-                Scorer::GeneMaskSplicing { .. } => {
-                    self.largest_difference(mask, reference, alternate)?
-                }
-                _ => self.of_means(mask, reference, alternate)?,
-            };
-            let gene = row
-                .gene
-                .as_ref()
-                .map(|gene| gene.strand())
-                .unwrap_or_default();
-            let counted = scores.into_iter().zip(tracks.strands());
-            values.extend(counted.map(|(score, track)| {
-                if same_strand(gene, *track) {
-                    score as f32
-                } else {
-                    f32::NAN
-                }
-            }));
-        }
-        Ok(values)
-    }
-
-    /// Means divide by the mask's length, also where aligned ALT has zeros: an empty mask gives NaN.
-    fn of_means(
-        &self,
-        mask: &[Range<usize>],
-        reference: Rows<'_>,
-        alternate: Rows<'_>,
-    ) -> Result<Vec<f64>, Error> {
-        let mut sums = vec![[0.0f64; 2]; reference.tracks()];
-        self.alignment
-            .each(mask, reference, alternate, |track, own, other| {
-                sums[track][0] += own;
-                sums[track][1] += other;
-            })?;
-        let length = mask.iter().map(ExactSizeIterator::len).sum::<usize>() as f64;
-        let one = |[own, other]: [f64; 2]| match self.scorer {
-            Scorer::GeneMaskActive { .. } => largest(other / length, own / length),
-            _ => (other / length + OFFSET).ln() - (own / length + OFFSET).ln(),
+    /// Of a splicing scorer, a deleted base compares with zero, and an empty mask gives zero.
+    pub(crate) fn fold(&self, output: OutputType) -> Fold {
+        let folding = match self.scorer {
+            Scorer::GeneMaskSplicing { .. } => Folding::Largest,
+            _ => Folding::Sums,
         };
-        Ok(sums.into_iter().map(one).collect())
+        Fold::new(output, folding, self.masks.clone(), &self.alignment)
     }
 
-    /// A deleted base compares with zero, and an empty mask gives zero.
-    fn largest_difference(
-        &self,
-        mask: &[Range<usize>],
-        reference: Rows<'_>,
-        alternate: Rows<'_>,
-    ) -> Result<Vec<f64>, Error> {
-        let mut most = vec![0.0f64; reference.tracks()];
-        self.alignment
-            .each(mask, reference, alternate, |track, own, other| {
-                most[track] = largest(most[track], (other - own).abs())
-            })?;
-        Ok(most)
+    /// `[genes, tracks]`; NaN where gene and track are on different strands.
+    ///
+    /// Means divide by the mask's length, also where aligned ALT has zeros: an empty mask gives NaN.
+    pub(crate) fn scores(&self, folded: &[[f64; 2]], tracks: &Tracks) -> Vec<f32> {
+        let mut values = Vec::with_capacity(folded.len());
+        let genes = folded.chunks(tracks.len().max(1));
+        for ((row, mask), folded) in self.rows.iter().zip(&self.masks).zip(genes) {
+            let length = mask.iter().map(ExactSizeIterator::len).sum::<usize>() as f64;
+            let one = |[own, other]: [f64; 2]| match self.scorer {
+                Scorer::GeneMaskSplicing { .. } => other,
+                Scorer::GeneMaskActive { .. } => largest(other / length, own / length),
+                _ => (other / length + OFFSET).ln() - (own / length + OFFSET).ln(),
+            };
+            let gene = row.gene.as_ref();
+            let gene = gene.map(|gene| gene.strand()).unwrap_or_default();
+            let counted = folded.iter().zip(tracks.strands());
+            values.extend(
+                counted.map(|(sums, track)| match same_strand(gene, *track) {
+                    true => one(*sums) as f32,
+                    false => f32::NAN,
+                }),
+            );
+        }
+        values
     }
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use genome::{Interval, Strand, Variant};
@@ -23,11 +24,35 @@ pub(crate) struct JunctionPlan {
     behaviour: Behaviour,
 }
 
-/// A pair of sites: where its intron lies, and the score of each tissue.
-struct Junction {
+/// A pair of sites, which donor and which acceptor, and where its intron lies.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    donor: usize,
+    acceptor: usize,
     start: i64,
     end: i64,
-    scores: Vec<f32>,
+}
+
+/// A gene within which the junctions that change most are looked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JunctionGene {
+    /// Its strand.
+    pub strand: Strand,
+    /// Its first base, before which no intron may start.
+    pub start: i64,
+    /// Its end, beyond which none may end.
+    pub end: i64,
+}
+
+/// Junctions that a device has chosen: of every gene and tissue the one that changes most, and their counts.
+#[derive(Clone, Debug, Default)]
+pub struct Strongest {
+    /// As in [`Junctions`].
+    pub positions: [Vec<i32>; 4],
+    /// By gene, for each tissue a donor and an acceptor; nothing where the gene has no junction.
+    pub chosen: BTreeMap<JunctionGene, Option<Vec<[usize; 2]>>>,
+    /// By strand, donor and acceptor: the counts of REF's and of ALT's tissues.
+    pub counts: BTreeMap<(Strand, [usize; 2]), [Vec<f32>; 2]>,
 }
 
 impl JunctionPlan {
@@ -47,6 +72,17 @@ impl JunctionPlan {
         }
     }
 
+    /// The genes in which junctions are looked for.
+    pub(crate) fn genes(&self) -> impl Iterator<Item = JunctionGene> {
+        let known = self.genes.iter();
+        let known = known.filter(|gene| gene.interval.chromosome == self.interval.chromosome);
+        known.map(|gene| JunctionGene {
+            strand: gene.strand(),
+            start: gene.interval.start,
+            end: gene.interval.end,
+        })
+    }
+
     /// Rows and their values `[rows, tissues]`: for each gene and tissue the junction within the gene that changes most,
     /// doubles left out, with the scores of all tissues.
     pub(crate) fn score(
@@ -55,47 +91,97 @@ impl JunctionPlan {
         alternate: &Predictions,
         tissues: usize,
         variant: &Variant,
-    ) -> Result<(Vec<Row>, Vec<f32>), Error> {
+    ) -> Result<Scored, Error> {
         if self.genes.is_empty() {
             return Ok(Default::default());
         }
         let own = junctions(reference, Allele::Reference, tissues)?;
         let other = junctions(alternate, Allele::Alternate, tissues)?;
+        let scores = |strand, pair: &Pair| Self::scores((own, other), strand, pair);
+        let choose = |gene: &JunctionGene, within: &[Pair]| {
+            let scored = within.par_iter().map(|pair| scores(gene.strand, pair));
+            let scored: Vec<_> = scored.collect::<Result<_, Error>>()?;
+            Ok((0..tissues)
+                .map(|tissue| strongest(&scored, tissue))
+                .collect())
+        };
+        self.rows(&own.positions, choose, scores, variant)
+    }
+
+    /// The same of junctions that were chosen already.
+    pub(crate) fn score_strongest(
+        &self,
+        strongest: &Strongest,
+        variant: &Variant,
+    ) -> Result<Scored, Error> {
+        let missing = |position| Error::NotPredicted {
+            output: OutputType::SpliceJunctions,
+            allele: Allele::Reference,
+            position,
+        };
+        let choose = |gene: &JunctionGene, within: &[Pair]| {
+            let chosen = strongest.chosen.get(gene).and_then(Option::as_ref);
+            let chosen = chosen.ok_or_else(|| missing(0))?;
+            let place = |[donor, acceptor]: &[usize; 2]| {
+                let is = |pair: &Pair| (pair.donor, pair.acceptor) == (*donor, *acceptor);
+                within.iter().position(is).ok_or_else(|| missing(*donor))
+            };
+            chosen.iter().map(place).collect()
+        };
+        let scores = |strand, pair: &Pair| {
+            let counts = strongest.counts.get(&(strand, [pair.donor, pair.acceptor]));
+            let [own, other] = counts.ok_or_else(|| missing(pair.donor))?;
+            Ok(own.iter().zip(other).map(change).collect())
+        };
+        self.rows(&strongest.positions, choose, scores, variant)
+    }
+
+    /// Rows of the pairs that `choose` gives for a gene: for each tissue one of the pairs within it.
+    fn rows(
+        &self,
+        positions: &[Vec<i32>; 4],
+        choose: impl Fn(&JunctionGene, &[Pair]) -> Result<Vec<usize>, Error>,
+        scores: impl Fn(Strand, &Pair) -> Result<Vec<f32>, Error>,
+        variant: &Variant,
+    ) -> Result<Scored, Error> {
         let (mut rows, mut values, mut touched) = (Vec::new(), Vec::new(), false);
         for strand in [Strand::Positive, Strand::Negative] {
             if !self.genes.iter().any(|gene| self.holds(gene, strand)) {
                 continue;
             }
-            let listed = self.listed(own, other, strand)?;
+            let listed = pairs(positions, strand, self.interval.start, MOST_SITES);
             let mut found = Vec::new();
             for gene in self.genes.iter().filter(|gene| self.holds(gene, strand)) {
-                touched |= listed.iter().any(|junction| {
-                    junction.start < gene.interval.end && junction.end > gene.interval.start
-                });
-                let within: Vec<_> = (0..listed.len())
-                    .filter(|at| {
-                        listed[*at].start > gene.interval.start
-                            && listed[*at].end < gene.interval.end
-                    })
-                    .collect();
-                if let Some(first) = within.first() {
-                    found.push((
-                        *first,
-                        gene.interval.start,
-                        gene,
-                        strongest(&listed, &within, tissues),
-                    ));
+                let (from, to) = (gene.interval.start, gene.interval.end);
+                touched |= listed.iter().any(|pair| pair.start < to && pair.end > from);
+                let inside = |pair: &Pair| pair.start > from && pair.end < to;
+                let within: Vec<_> = listed.iter().copied().filter(inside).collect();
+                let Some(first) = listed.iter().position(inside) else {
+                    continue;
+                };
+                let key = JunctionGene {
+                    strand,
+                    start: from,
+                    end: to,
+                };
+                let mut best: Vec<usize> = Vec::new();
+                for place in choose(&key, &within)? {
+                    if !best.contains(&place) {
+                        best.push(place);
+                    }
                 }
+                let best: Vec<_> = best.into_iter().map(|at| within[at]).collect();
+                found.push((first, from, gene, best));
             }
             found.sort_by_key(|(first, start, ..)| (*first, *start));
             for (_, _, gene, best) in found {
-                for junction in best.into_iter().map(|at| &listed[at]) {
+                for pair in best {
                     rows.push(Row {
                         gene: Some(gene.clone()),
-                        junction: Some((junction.start, junction.end)),
+                        junction: Some((pair.start, pair.end)),
                         polyadenylation: None,
                     });
-                    values.extend_from_slice(&junction.scores);
+                    values.extend(scores(strand, &pair)?);
                 }
             }
         }
@@ -120,10 +206,10 @@ impl JunctionPlan {
             if !wanted.iter().any(|(of, ..)| *of == strand) {
                 continue;
             }
-            for junction in self.listed(own, other, strand)? {
-                let known = (strand, junction.start, junction.end);
+            for pair in pairs(&own.positions, strand, self.interval.start, MOST_SITES) {
+                let known = (strand, pair.start, pair.end);
                 if let Some(at) = wanted.iter().position(|wanted| *wanted == known) {
-                    found[at] = Some(junction.scores);
+                    found[at] = Some(Self::scores((own, other), strand, &pair)?);
                 }
             }
         }
@@ -134,55 +220,58 @@ impl JunctionPlan {
         gene.strand() == strand && gene.interval.chromosome == self.interval.chromosome
     }
 
-    /// Junctions of a strand in the order donor by donor.
-    fn listed(
-        &self,
-        own: &Junctions,
-        other: &Junctions,
+    /// The scores of a pair's tissues.
+    fn scores(
+        (own, other): (&Junctions, &Junctions),
         strand: Strand,
-    ) -> Result<Vec<Junction>, Error> {
-        let pairs = own.pairs(strand, self.interval.start, MOST_SITES);
-        let listed = pairs.into_par_iter().map(|(d, a, start, end)| {
-            let missing = |allele| Error::NotPredicted {
+        pair: &Pair,
+    ) -> Result<Vec<f32>, Error> {
+        let of = |junctions: &'_ Junctions, allele| {
+            let counts = junctions.counts(pair.donor, pair.acceptor, strand);
+            let counts = counts.map(<[f32]>::to_vec);
+            counts.ok_or(Error::NotPredicted {
                 output: OutputType::SpliceJunctions,
                 allele,
-                position: d.max(a),
-            };
-            let own = own.counts(d, a, strand);
-            let own = own.ok_or_else(|| missing(Allele::Reference))?;
-            let other = other.counts(d, a, strand);
-            let other = other.ok_or_else(|| missing(Allele::Alternate))?;
-            let change = |(own, other): (&f32, &f32)| {
-                f16::from_f32((other + OFFSET).ln() - (own + OFFSET).ln())
-                    .to_f32()
-                    .abs()
-            };
-            Ok(Junction {
-                start,
-                end,
-                scores: own.iter().zip(other).map(change).collect(),
+                position: pair.donor.max(pair.acceptor),
             })
-        });
-        listed.collect()
+        };
+        let (own, other) = (of(own, Allele::Reference)?, of(other, Allele::Alternate)?);
+        Ok(own.iter().zip(&other).map(change).collect())
     }
 }
 
-/// For each tissue the junction of `within` with the largest score, of equal ones the first; each only once.
-fn strongest(listed: &[Junction], within: &[usize], tissues: usize) -> Vec<usize> {
-    let mut best: Vec<usize> = Vec::new();
-    for tissue in 0..tissues {
-        let mut most = within[0];
-        for at in within {
-            let (score, largest) = (listed[*at].scores[tissue], listed[most].scores[tissue]);
-            if score > largest || (score.is_nan() && !largest.is_nan()) {
-                most = *at;
-            }
-        }
-        if !best.contains(&most) {
-            best.push(most);
+/// Rows of scores, and the scores.
+type Scored = (Vec<Row>, Vec<f32>);
+
+/// How a count changes: in float16, as DeepMind's code keeps it.
+fn change((own, other): (&f32, &f32)) -> f32 {
+    f16::from_f32((other + OFFSET).ln() - (own + OFFSET).ln())
+        .to_f32()
+        .abs()
+}
+
+/// Pairs of the first `most` sites of a strand with an intron between them, donor by donor.
+fn pairs(positions: &[Vec<i32>; 4], strand: Strand, start: i64, most: usize) -> Vec<Pair> {
+    let pairs = crate::predictions::pairs(positions, strand, start, most).into_iter();
+    let pairs = pairs.map(|(donor, acceptor, start, end)| Pair {
+        donor,
+        acceptor,
+        start,
+        end,
+    });
+    pairs.collect()
+}
+
+/// Where a tissue's score is largest, of equal ones the first.
+fn strongest(scored: &[Vec<f32>], tissue: usize) -> usize {
+    let mut most = 0;
+    for (at, scores) in scored.iter().enumerate() {
+        let (score, largest) = (scores[tissue], scored[most][tissue]);
+        if score > largest || (score.is_nan() && !largest.is_nan()) {
+            most = at;
         }
     }
-    best
+    most
 }
 
 fn junctions(

@@ -8,10 +8,11 @@ use genome::{Annotation, Interval, Strand, Variant};
 use crate::alignment::{Alignment, merged};
 use crate::center_mask::CenterMask;
 use crate::contact_map::ContactRow;
+use crate::folds::Fold;
 use crate::gene_mask::GenePlan;
-use crate::junctions::JunctionPlan;
+use crate::junctions::{JunctionGene, JunctionPlan, Strongest};
 use crate::polyadenylation::PolyadenylationPlan;
-use crate::scores::{ScoredBy, Scores};
+use crate::scores::{Row, ScoredBy, Scores};
 use crate::{Behaviour, Error, Organism, OutputType, Predictions, Scorer, Tracks};
 
 /// One of the two alleles of a variant.
@@ -87,11 +88,35 @@ pub struct Plan {
 
 #[derive(Clone, Debug)]
 enum Kind {
-    CenterMask(CenterMask),
+    Folds(Folds),
     ContactMap(ContactRow),
-    Gene(GenePlan),
     Junctions(JunctionPlan),
+}
+
+/// Scorers of sums over positions.
+#[derive(Clone, Debug)]
+enum Folds {
+    CenterMask(CenterMask),
+    Gene(GenePlan),
     Polyadenylation(PolyadenylationPlan),
+}
+
+impl Folds {
+    fn fold(&self, output: OutputType) -> Fold {
+        match self {
+            Self::CenterMask(mask) => mask.fold(output),
+            Self::Gene(plan) => plan.fold(output),
+            Self::Polyadenylation(plan) => plan.fold(output),
+        }
+    }
+
+    fn scores(&self, folded: &[[f64; 2]], tracks: &Tracks) -> (Vec<Row>, Vec<f32>) {
+        match self {
+            Self::CenterMask(mask) => (vec![Row::default()], mask.scores(folded)),
+            Self::Gene(plan) => (plan.rows.clone(), plan.scores(folded, tracks)),
+            Self::Polyadenylation(plan) => (plan.rows.clone(), plan.scores(folded, tracks.len())),
+        }
+    }
 }
 
 impl Scorer {
@@ -121,27 +146,27 @@ impl Scorer {
                 output,
                 width,
                 aggregation,
-            } => Kind::CenterMask(CenterMask::new(
+            } => Kind::Folds(Folds::CenterMask(CenterMask::new(
                 &interval,
                 variant,
                 output,
                 width,
                 aggregation,
-            )),
+            ))),
             Self::ContactMap => Kind::ContactMap(ContactRow::new(&interval, variant)?),
             Self::GeneMaskLfc { .. }
             | Self::GeneMaskActive { .. }
-            | Self::GeneMaskSplicing { .. } => Kind::Gene(GenePlan::new(
+            | Self::GeneMaskSplicing { .. } => Kind::Folds(Folds::Gene(GenePlan::new(
                 scorer,
                 &interval,
                 variant,
                 setting.annotation,
                 alignment,
-            )?),
+            )?)),
             Self::SpliceJunction => Kind::Junctions(JunctionPlan::new(&interval, variant, setting)),
-            Self::Polyadenylation => Kind::Polyadenylation(PolyadenylationPlan::new(
+            Self::Polyadenylation => Kind::Folds(Folds::Polyadenylation(PolyadenylationPlan::new(
                 scorer, &interval, variant, setting, alignment,
-            )?),
+            )?)),
         };
         Ok(Plan {
             scorer,
@@ -172,7 +197,9 @@ impl Plan {
             vec![read(Allele::Reference), read(Allele::Alternate)]
         };
         match &self.kind {
-            Kind::CenterMask(mask) => same(Places::Bins(vec![mask.window.clone()]), all()),
+            Kind::Folds(Folds::CenterMask(mask)) => {
+                same(Places::Bins(vec![mask.window.clone()]), all())
+            }
             Kind::ContactMap(row) => same(Places::Row(row.row), all()),
             Kind::Junctions(plan) => same(
                 Places::Junctions {
@@ -181,13 +208,13 @@ impl Plan {
                 },
                 all(),
             ),
-            Kind::Gene(plan) => aligned(
+            Kind::Folds(Folds::Gene(plan)) => aligned(
                 output,
                 plan.positions(),
                 &plan.alignment,
                 plan.tracks(tracks),
             ),
-            Kind::Polyadenylation(plan) => {
+            Kind::Folds(Folds::Polyadenylation(plan)) => {
                 aligned(output, plan.positions(), &plan.alignment, all())
             }
         }
@@ -208,6 +235,23 @@ impl Plan {
         }
     }
 
+    /// What the scorer sums up of its output; nothing where it reads single values.
+    pub fn fold(&self) -> Option<Fold> {
+        match &self.kind {
+            Kind::Folds(folds) => Some(folds.fold(self.scorer.output())),
+            Kind::ContactMap(_) | Kind::Junctions(_) => None,
+        }
+    }
+
+    /// The scores from what [`Plan::fold`] asks for, `[groups, tracks, 2]`; nothing where it asks for nothing.
+    pub fn score_folded(&self, folded: &[[f64; 2]], tracks: &Arc<Tracks>) -> Option<Scores> {
+        let Kind::Folds(folds) = &self.kind else {
+            return None;
+        };
+        let (rows, values) = folds.scores(folded, tracks);
+        Some(self.scores(tracks.clone(), rows, values))
+    }
+
     /// The scores. `tracks` is the table of the output's tracks.
     pub fn score(
         &self,
@@ -215,45 +259,19 @@ impl Plan {
         alternate: &Predictions,
         tracks: &Arc<Tracks>,
     ) -> Result<Scores, Error> {
-        let output = self.scorer.output();
-        let rows = || -> Result<_, Error> {
-            let pair = (
-                reference.track(output, Allele::Reference)?,
-                alternate.track(output, Allele::Alternate)?,
-            );
-            pair.0.check(tracks.len())?;
-            pair.1.check(tracks.len())?;
-            Ok(pair)
-        };
         let (table, rows, values) = match &self.kind {
-            Kind::CenterMask(mask) => {
-                let (reference, alternate) = rows()?;
-                (
-                    tracks.clone(),
-                    vec![Default::default()],
-                    mask.score(reference, alternate)?,
-                )
+            Kind::Folds(folds) => {
+                let fold = folds.fold(self.scorer.output());
+                let reference = reference.track(fold.output, Allele::Reference)?;
+                let alternate = alternate.track(fold.output, Allele::Alternate)?;
+                reference.check(tracks.len())?;
+                alternate.check(tracks.len())?;
+                let (rows, values) = folds.scores(&fold.of(reference, alternate)?, tracks);
+                (tracks.clone(), rows, values)
             }
-            Kind::ContactMap(row) => (
-                tracks.clone(),
-                vec![Default::default()],
-                row.score(reference, alternate, tracks.len())?,
-            ),
-            Kind::Gene(plan) => {
-                let (reference, alternate) = rows()?;
-                (
-                    tracks.clone(),
-                    plan.rows.clone(),
-                    plan.score(reference, alternate, tracks)?,
-                )
-            }
-            Kind::Polyadenylation(plan) => {
-                let (reference, alternate) = rows()?;
-                (
-                    tracks.clone(),
-                    plan.rows.clone(),
-                    plan.score(reference, alternate)?,
-                )
+            Kind::ContactMap(row) => {
+                let values = row.score(reference, alternate, tracks.len())?;
+                (tracks.clone(), vec![Row::default()], values)
             }
             Kind::Junctions(plan) => {
                 let (rows, values) =
@@ -261,17 +279,49 @@ impl Plan {
                 (Arc::new(tracks.for_junctions()), rows, values)
             }
         };
-        Ok(Scores {
+        Ok(self.scores(table, rows, values))
+    }
+
+    /// The genes in which [`Plan::score_strongest`] wants to know the junctions that change most; nothing for other scorers.
+    pub fn junction_genes(&self) -> Option<Vec<JunctionGene>> {
+        match &self.kind {
+            Kind::Junctions(plan) => Some(plan.genes().collect()),
+            _ => None,
+        }
+    }
+
+    /// The scores of junctions that were chosen already; nothing where the scorer reads none.
+    ///
+    /// # Errors
+    /// As [`Plan::score`].
+    pub fn score_strongest(
+        &self,
+        strongest: &Strongest,
+        tracks: &Tracks,
+    ) -> Result<Option<Scores>, Error> {
+        let Kind::Junctions(plan) = &self.kind else {
+            return Ok(None);
+        };
+        let (rows, values) = plan.score_strongest(strongest, &self.variant)?;
+        Ok(Some(self.scores(
+            Arc::new(tracks.for_junctions()),
+            rows,
+            values,
+        )))
+    }
+
+    fn scores(&self, tracks: Arc<Tracks>, rows: Vec<Row>, values: Vec<f32>) -> Scores {
+        Scores {
             by: ScoredBy::Variant {
                 scorer: self.scorer,
                 variant: self.variant.clone(),
             },
             interval: self.interval.clone(),
             rows,
-            tracks: table,
+            tracks,
             values,
             quantiles: None,
-        })
+        }
     }
 }
 

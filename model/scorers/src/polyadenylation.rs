@@ -4,10 +4,10 @@ use genome::polya::Site;
 use genome::{Interval, Strand, Variant};
 
 use crate::alignment::Alignment;
+use crate::folds::{Fold, Folding};
 use crate::genes::{overlapping, within};
-use crate::predictions::Rows;
 use crate::scores::Row;
-use crate::{Behaviour, Error, Scorer, Setting};
+use crate::{Behaviour, Error, OutputType, Scorer, Setting};
 
 /// Genes that 0.3.0 scores at most.
 const MOST_GENES: usize = 22;
@@ -100,44 +100,28 @@ impl PolyadenylationPlan {
         self.sites.iter().flatten().flatten().cloned().collect()
     }
 
-    /// `[genes, tracks]`: the largest `|log2|` of proximal over distal change, over all cuts between sites.
-    pub(crate) fn score(
-        &self,
-        reference: Rows<'_>,
-        alternate: Rows<'_>,
-    ) -> Result<Vec<f32>, Error> {
-        let tracks = reference.tracks();
-        let mut values = Vec::with_capacity(self.rows.len() * tracks);
-        for sites in &self.sites {
-            let ratios = sites
-                .iter()
-                .map(|site| self.ratio(site.as_ref(), reference, alternate));
-            let ratios = ratios.collect::<Result<Vec<_>, _>>()?;
-            values.extend((0..tracks).map(|track| {
-                let ratios: Vec<_> = ratios.iter().map(|site| site[track]).collect();
-                largest_shift(sites, &ratios) as f32
-            }));
-        }
-        Ok(values)
+    /// Coverage of each site of each gene, one after another.
+    pub(crate) fn fold(&self, output: OutputType) -> Fold {
+        let sites = self.sites.iter().flatten();
+        let groups = sites.map(|site| site.iter().cloned().collect()).collect();
+        Fold::new(output, Folding::Sums, groups, &self.alignment)
     }
 
-    /// Coverage of ALT over coverage of REF at a site, one a track; zero where it is not finite.
-    fn ratio(
-        &self,
-        site: Option<&Range<usize>>,
-        reference: Rows<'_>,
-        alternate: Rows<'_>,
-    ) -> Result<Vec<f64>, Error> {
-        let mut sums = vec![[0.0f64; 2]; reference.tracks()];
-        self.alignment
-            .each(site, reference, alternate, |track, own, other| {
-                sums[track][0] += own;
-                sums[track][1] += other;
-            })?;
-        Ok(sums
-            .into_iter()
-            .map(|[own, other]| finite(other / own))
-            .collect())
+    /// `[genes, tracks]`: the largest `|log2|` of proximal over distal change, over all cuts between sites. The change at a site
+    /// is coverage of ALT over coverage of REF, zero where it is not finite.
+    pub(crate) fn scores(&self, folded: &[[f64; 2]], tracks: usize) -> Vec<f32> {
+        let mut values = Vec::with_capacity(self.rows.len() * tracks);
+        let mut coverages = folded.chunks(tracks.max(1));
+        for sites in &self.sites {
+            let of_gene: Vec<_> = coverages.by_ref().take(sites.len()).collect();
+            values.extend((0..tracks).map(|track| {
+                let ratios = of_gene
+                    .iter()
+                    .map(|site| finite(site[track][1] / site[track][0]));
+                largest_shift(sites, &ratios.collect::<Vec<_>>()) as f32
+            }));
+        }
+        values
     }
 }
 

@@ -269,39 +269,11 @@ impl Junctions {
     pub fn listed(&self, start: i64) -> impl Iterator<Item = (Strand, i64, i64, &[f32])> {
         let strands = [Strand::Positive, Strand::Negative].into_iter();
         strands.flat_map(move |strand| {
-            let pairs = self.pairs(strand, start, self.sites).into_iter();
+            let pairs = pairs(&self.positions, strand, start, self.sites).into_iter();
             pairs.filter_map(move |(donor, acceptor, from, to)| {
                 Some((strand, from, to, self.counts(donor, acceptor, strand)?))
             })
         })
-    }
-
-    /// Pairs of the first `most` donors and acceptors of a strand with an intron between them: which they are, and where it lies.
-    pub(crate) fn pairs(
-        &self,
-        strand: Strand,
-        start: i64,
-        most: usize,
-    ) -> Vec<(usize, usize, i64, i64)> {
-        let first = 2 * usize::from(strand == Strand::Negative);
-        let sites = |kind: usize| {
-            let places = self.positions[kind].iter().take(most).enumerate();
-            let there = places.filter(|(_, place)| **place >= 0);
-            there.map(move |(at, place)| (at, i64::from(*place) + start))
-        };
-        let mut pairs = Vec::new();
-        for (donor, from) in sites(first) {
-            for (acceptor, to) in sites(first + 1) {
-                let (from, to) = match strand {
-                    Strand::Negative => (to + 1, from),
-                    _ => (from + 1, to),
-                };
-                if 0 < from && from < to {
-                    pairs.push((donor, acceptor, from, to));
-                }
-            }
-        }
-        pairs
     }
 
     /// The tissues' counts of a pair of sites on a strand; `None` where it is not held.
@@ -313,4 +285,32 @@ impl Junctions {
         let from = ((donor * self.sites + acceptor) * 2 + strand) * self.tissues;
         self.values.get(from..from + self.tissues)
     }
+}
+
+/// Pairs of the first `most` donors and acceptors of a strand with an intron between them: which they are, and where it lies.
+pub(crate) fn pairs(
+    positions: &[Vec<i32>; 4],
+    strand: Strand,
+    start: i64,
+    most: usize,
+) -> Vec<(usize, usize, i64, i64)> {
+    let first = 2 * usize::from(strand == Strand::Negative);
+    let sites = |kind: usize| {
+        let places = positions[kind].iter().take(most).enumerate();
+        let there = places.filter(|(_, place)| **place >= 0);
+        there.map(move |(at, place)| (at, i64::from(*place) + start))
+    };
+    let mut pairs = Vec::new();
+    for (donor, from) in sites(first) {
+        for (acceptor, to) in sites(first + 1) {
+            let (from, to) = match strand {
+                Strand::Negative => (to + 1, from),
+                _ => (from + 1, to),
+            };
+            if 0 < from && from < to {
+                pairs.push((donor, acceptor, from, to));
+            }
+        }
+    }
+    pairs
 }

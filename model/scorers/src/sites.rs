@@ -97,13 +97,16 @@ pub fn union(
 
 /// The `most` likeliest of `(probability, position)` with at least `threshold`, by position; of equal ones the first.
 pub fn likeliest(mut candidates: Vec<(f32, usize)>, most: usize, threshold: f32) -> Vec<usize> {
-    candidates.sort_by(|(p, at), (q, other)| q.total_cmp(p).then(at.cmp(other)));
-    candidates.truncate(most);
-    let mut positions: Vec<_> = candidates
-        .into_iter()
-        .filter(|(p, _)| *p >= threshold)
-        .map(|(_, at)| at)
-        .collect();
+    // NaN stands before all numbers, and is no site.
+    candidates.retain(|(p, _)| p.is_nan() || *p >= threshold);
+    if candidates.len() > most {
+        let order =
+            |(p, at): &(f32, usize), (q, other): &(f32, usize)| q.total_cmp(p).then(at.cmp(other));
+        candidates.select_nth_unstable_by(most, order);
+        candidates.truncate(most);
+    }
+    let sites = candidates.into_iter().filter(|(p, _)| *p >= threshold);
+    let mut positions: Vec<_> = sites.map(|(_, at)| at).collect();
     positions.sort_unstable();
     positions
 }
