@@ -7,6 +7,7 @@
 
 mod decoder;
 mod error;
+mod folds;
 mod forward;
 mod heads;
 mod kernels;
@@ -15,9 +16,11 @@ mod pair;
 mod pass;
 mod plans;
 mod prepare;
+mod regions;
 mod resident;
 mod rows;
 mod steps;
+mod strongest;
 mod timing;
 mod tower;
 mod weights;
@@ -26,10 +29,11 @@ mod widths;
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use ::cuda::Device;
+use ::cuda::{Device, Span};
 use burn::backend::Flex;
 
 use crate::attention::AttentionForm;
@@ -70,6 +74,8 @@ pub struct CudaAlphaGenome {
     spare: Vec<(Key, Pass)>,
     /// How many of them are kept.
     spares: usize,
+    /// What is made of outputs lies here.
+    scratch: RefCell<Option<Span>>,
 }
 
 impl CudaAlphaGenome {
@@ -108,6 +114,7 @@ impl CudaAlphaGenome {
             pass: None,
             spare: Vec::new(),
             spares: 0,
+            scratch: RefCell::default(),
         };
         model.taps = model.all_taps()?;
         Ok(model)

@@ -29,6 +29,7 @@ pub mod cuda;
 pub mod decoder;
 pub mod embeddings;
 pub mod encoder;
+pub mod folds;
 pub mod forward;
 pub mod graph;
 pub mod heads;

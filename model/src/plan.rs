@@ -267,7 +267,7 @@ fn check_regions(
     let Some(patch @ Patch { window, changed }) = &request.patch else {
         return Ok(());
     };
-    let whole = |at: &usize| at % TRUNK_RESOLUTION == 0;
+    let whole = |at: &usize| at.is_multiple_of(TRUNK_RESOLUTION);
     let ends = [&window.start, &changed.start, &changed.end, &window.end];
     let fits = ends.is_sorted() && ends.into_iter().all(whole) && window.end <= length;
     if !fits || window.is_empty() {

@@ -14,7 +14,10 @@ use genome::{Annotation, Interval, Variant};
 use model::{Embedding, runs};
 use scorers::alignment::{Alignment, Source, merged};
 use scorers::stitching::{From, Stitch};
-use scorers::{Allele, Behaviour, Junctions, MOST_SITES, OutputType, Predictions, Track, sites};
+use scorers::{
+    Allele, Behaviour, Fold, JunctionGene, Junctions, MOST_SITES, OutputType, Predictions,
+    Strongest, Track, sites,
+};
 
 use crate::fine::{self, Fine};
 use crate::kept::{Embeddings, Rearranged};
@@ -27,30 +30,42 @@ struct Both {
     raw: [Raw; 2],
     embeddings: Embeddings,
     fine: Fine,
+    folded: Vec<Vec<[f64; 2]>>,
+}
+
+/// What a device gives of both alleles.
+pub struct Alleles {
+    /// REF and ALT on the positive strand.
+    pub predictions: [Predictions; 2],
+    /// `[groups, tracks, 2]` of each fold.
+    pub folded: Vec<Vec<[f64; 2]>>,
+    /// In place of the predictions' junctions, where genes were asked for.
+    pub strongest: Option<Strongest>,
 }
 
 impl Scoring {
     /// Predictions of REF and ALT as `score_variant` makes them; splice sites are taken from the bodies of `annotation`'s genes.
     ///
     /// # Errors
-    /// As [`Predictor::predict_variant`].
+    /// As [`Predictor::alleles`].
     pub fn predict(
         &self,
         interval: &Interval,
         variant: &Variant,
         annotation: &Annotation,
     ) -> Result<[Predictions; 2]> {
-        self.predict_at(interval, variant, annotation, Places::new())
+        let all = self.alleles(interval, variant, annotation, Read::default())?;
+        Ok(all.predictions)
     }
 
-    /// The same, of the outputs in `places` for those bins alone.
-    pub(crate) fn predict_at(
+    /// The same, of the outputs in `places` for those bins alone, and what the device makes of them.
+    pub(crate) fn alleles(
         &self,
         interval: &Interval,
         variant: &Variant,
         annotation: &Annotation,
-        places: Places,
-    ) -> Result<[Predictions; 2]> {
+        read: Read,
+    ) -> Result<Alleles> {
         let outputs: BTreeSet<_> = self.outputs().collect();
         let bodies = match outputs.contains(&OutputType::SpliceJunctions) {
             true => sites::gene_bodies(annotation, interval, variant, self.behaviour),
@@ -63,10 +78,10 @@ impl Scoring {
             most_sites: MOST_SITES,
             behaviour: self.behaviour,
             stitching: self.stitching,
-            places,
+            read,
         };
         self.predictor
-            .predict_variant(&self.genome, interval, variant, &alleles)
+            .alleles(&self.genome, interval, variant, &alleles)
     }
 }
 
@@ -74,7 +89,7 @@ impl Scoring {
 /// between the sites of the genes that overlap the variant, or anywhere where none does.
 ///
 /// # Errors
-/// As [`Predictor::predict_variant`].
+/// As [`Predictor::alleles`].
 pub fn predict_variant(
     predictor: &Predictor,
     (genome, tables): (&Fasta, &Tables),
@@ -96,9 +111,11 @@ pub fn predict_variant(
         most_sites: sites::MOST,
         behaviour,
         stitching: true,
-        places: Places::new(),
+        read: Read::default(),
     };
-    predictor.predict_variant(genome, interval, variant, &request)
+    Ok(predictor
+        .alleles(genome, interval, variant, &request)?
+        .predictions)
 }
 
 /// What is predicted for both alleles of a variant, and how.
@@ -115,22 +132,33 @@ pub struct AllelesRequest<'a> {
     pub behaviour: Behaviour,
     /// Whether indels are stitched.
     pub stitching: bool,
+    /// What is read of them; nothing for all.
+    pub read: Read,
+}
+
+/// What is read of both alleles.
+#[derive(Clone, Debug, Default)]
+pub struct Read {
     /// The only bins that are wanted of some outputs, on the positive strand. For intervals on the other one whole outputs come.
     pub places: Places,
+    /// What is made of those where the model runs; of intervals on the positive strand, on a machine that folds.
+    pub folds: Vec<Fold>,
+    /// Genes of which the junctions that change most are wanted, likewise; nothing for all junctions.
+    pub junctions: Option<Vec<JunctionGene>>,
 }
 
 impl Predictor {
-    /// Predictions of REF and ALT on the positive strand.
+    /// Predictions of REF and ALT on the positive strand, and what the device makes of them.
     ///
     /// # Errors
     /// Where the genome lacks the interval, the variant cannot be aligned, or the device cannot do what it takes.
-    pub fn predict_variant(
+    pub fn alleles(
         &self,
         genome: &Fasta,
         interval: &Interval,
         variant: &Variant,
         request: &AllelesRequest<'_>,
-    ) -> Result<[Predictions; 2]> {
+    ) -> Result<Alleles> {
         let bases = alleles::alleles(genome, interval, variant)?;
         let mut outputs = request.outputs.clone();
         let counts = outputs.remove(&OutputType::SpliceJunctions);
@@ -140,7 +168,7 @@ impl Predictor {
         let stitch = stitch.filter(|_| request.stitching);
         let mut places = match interval.negative_strand() {
             true => Places::new(),
-            false => request.places.clone(),
+            false => request.read.places.clone(),
         };
         let alignment = || Alignment::new(variant, interval, request.behaviour);
         if sited
@@ -154,7 +182,12 @@ impl Predictor {
         places
             .values_mut()
             .for_each(|runs| *runs = merged(std::mem::take(runs)));
-        let what = (&outputs, &places, sited);
+        let what = What {
+            outputs: &outputs,
+            places: &places,
+            folds: &request.read.folds,
+            sited,
+        };
         let both = match stitch {
             None => self.plain(&bases, what)?,
             Some(stitch) => {
@@ -164,35 +197,53 @@ impl Predictor {
             }
         };
         let mut raw = both.raw;
-        if counts {
-            let junctions = match sited {
-                true => {
-                    let on = (both.embeddings, &both.fine);
-                    self.count(&raw, on, (interval, &alignment()?), request)?
+        let mut strongest = None;
+        if counts && sited {
+            let (fine, interval) = (&both.fine, (interval, &alignment()?));
+            let (sites, aligned) = self.sites(&raw, (&both.embeddings, fine), interval, request)?;
+            let interval = interval.0;
+            match &request.read.junctions {
+                Some(genes) if genes.is_empty() => strongest = Some(Strongest::default()),
+                Some(genes) => {
+                    let read = (&sites, genes.as_slice());
+                    let on = both.embeddings;
+                    strongest = Some(self.strongest(on, fine, aligned, interval, read)?);
                 }
-                false => vec![self.no_junctions(); 2],
-            };
-            for (raw, junctions) in raw.iter_mut().zip(junctions) {
-                raw.junctions = Some(junctions);
+                None => {
+                    let shape = (2, interval.width() as usize);
+                    let counted = self.junctions(both.embeddings, fine, aligned, shape, &sites)?;
+                    for (raw, junctions) in raw.iter_mut().zip(counted) {
+                        raw.junctions = Some(junctions);
+                    }
+                }
+            }
+        } else if counts {
+            for raw in &mut raw {
+                raw.junctions = Some(self.no_junctions());
             }
         }
-        Ok(raw.map(|mut raw| {
+        let predictions = raw.map(|mut raw| {
             if added {
                 raw.values.remove(&OutputType::SpliceSites);
             }
             self.finished(raw, interval)
-        }))
+        });
+        Ok(Alleles {
+            predictions,
+            folded: both.folded,
+            strongest,
+        })
     }
 
-    /// Junctions of both alleles between their splice sites, on the strand that the model read. ALT's embeddings are aligned to
-    /// REF's positions at those sites.
-    fn count(
+    /// The splice sites of both alleles on the strand that the model read, and the embeddings at 1 bp with ALT's aligned to REF's
+    /// positions there.
+    fn sites(
         &self,
         raw: &[Raw; 2],
-        (embeddings, fine): (Embeddings, &Fine),
+        (embeddings, fine): (&Embeddings, &Fine),
         (interval, alignment): (&Interval, &Alignment),
         request: &AllelesRequest<'_>,
-    ) -> Result<Vec<Junctions>> {
+    ) -> Result<Sites> {
         let width = interval.width() as usize;
         let [own, other] = raw.each_ref().map(|raw| self.splice_sites(raw, width));
         let (table, bodies) = (request.splice_sites, &request.bodies);
@@ -203,38 +254,47 @@ impl Predictor {
         let mut wanted: Vec<_> = sites.iter().flatten().copied().collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let stays = |at: &usize| matches!(alignment.source(*at), Source::At(from) if from == *at);
-        let moved: Vec<_> = wanted.into_iter().filter(|at| !stays(at)).collect();
-        let runs: Vec<_> = moved.iter().map(|&at| at..at + 1).collect();
-        let reads = alignment.reads(&runs);
-        // ALT is the second sequence.
-        let rows = fine.runs(1, &reads).with_context(|| outside(&reads))?;
+        // ALT is the second sequence, whose rows come after those of the first.
+        let row = |at| {
+            fine.row(1, at)
+                .with_context(|| outside(std::slice::from_ref(&(at..at + 1))))
+        };
+        let mut rows: Vec<_> = (0..2 * fine.rows()).collect();
+        let mut made = Vec::new();
+        for at in wanted {
+            match alignment.source(at) {
+                Source::At(from) => rows[row(at)?] = row(from)?,
+                // One row of an insertion, and those that a deletion leaves empty.
+                Source::Largest(_) | Source::Zero => made.push(at..at + 1),
+            }
+        }
+        let reads = alignment.reads(&made);
+        let from = fine.runs(1, &reads).with_context(|| outside(&reads))?;
         let first = fine.rows();
-        let rows = rows.iter().map(|run| first + run.start..first + run.end);
-        let rows: Vec<_> = rows.collect();
+        let from = from.iter().map(|run| first + run.start..first + run.end);
+        let from: Vec<_> = from.collect();
         let channels = self.channels_at_1bp();
-        let alternate = Track::partial(channels, reads, self.rows_of(&embeddings, &rows)?);
-        let aligned = moved.into_iter().map(|at| {
-            let row = |from| alternate.row(from).ok_or_else(|| missing(from));
+        let alternate = Track::partial(channels, reads, self.rows_of(embeddings, &from)?);
+        let replaced = made.into_iter().map(|at| {
+            let value = |from| alternate.row(from).ok_or_else(|| missing(from));
             let mut aligned = Vec::with_capacity(channels);
-            alignment.gather(at, row, &mut aligned, channels)?;
-            let row = fine.row(1, at).with_context(|| outside(&[at..at + 1]))?;
-            Ok((row, aligned))
+            alignment.gather(at.start, value, &mut aligned, channels)?;
+            Ok((row(at.start)?, aligned))
         });
-        let replaced = aligned.collect::<Result<_>>()?;
-        self.junctions(embeddings, fine, replaced, (2, width), &sites)
+        let aligned = Rearranged {
+            rows: runs(rows),
+            replaced: replaced.collect::<Result<_>>()?,
+        };
+        Ok((sites, aligned))
     }
 
     /// Both alleles in one pass.
-    fn plain(&self, bases: &alleles::Alleles, (outputs, places, sited): What<'_>) -> Result<Both> {
-        let wanted = sited.then_some(Embedding::OneBasePair);
+    fn plain(&self, bases: &alleles::Alleles, what: What<'_>) -> Result<Both> {
+        let wanted = what.sited.then_some(Embedding::OneBasePair);
         let sequences = [&bases.reference[..], &bases.alternate];
         let length = bases.reference.len();
-        let asked = Asked {
-            outputs,
-            places,
-            fine: self.around(length, vec![fine::bases(outputs, places, length); 2]),
-        };
+        let read = fine::bases(what.outputs, what.places, length);
+        let asked = what.asked(self.around(length, vec![read; 2]));
         Both::of(self.run(&sequences, wanted.into_iter().collect(), asked)?)
     }
 
@@ -244,16 +304,17 @@ impl Predictor {
         bases: &alleles::Alleles,
         parts: &alleles::StitchedAlleles,
         stitch: Stitch,
-        (outputs, places, sited): What<'_>,
+        what: What<'_>,
     ) -> Result<Both> {
         let plain = match stitch.allele {
             Allele::Reference => &bases.alternate,
             Allele::Alternate => &bases.reference,
         };
-        let mut wanted: BTreeSet<_> = outputs.iter().map(|output| embedding(*output)).collect();
-        wanted.extend(sited.then_some(Embedding::OneBasePair));
+        let outputs = what.outputs.iter();
+        let mut wanted: BTreeSet<_> = outputs.map(|output| embedding(*output)).collect();
+        wanted.extend(what.sited.then_some(Embedding::OneBasePair));
         let length = plain.len();
-        let read = fine::bases(outputs, places, length);
+        let read = fine::bases(what.outputs, what.places, length);
         let side = |right: bool| {
             let sources = read.iter().cloned().flatten();
             runs(sources.filter_map(|base| match stitch.base(length, base) {
@@ -276,13 +337,10 @@ impl Predictor {
             outputs: &BTreeSet::new(),
             places: &Places::new(),
             fine: from,
+            folds: &[],
         };
         let pass = self.run(&sequences, wanted, first)?;
-        let asked = Asked {
-            outputs,
-            places,
-            fine,
-        };
+        let asked = what.asked(fine);
         Both::of(self.run_on(pass.embeddings, given, (2, length), asked)?)
     }
 
@@ -298,8 +356,30 @@ impl Predictor {
     }
 }
 
-/// The outputs, the bins that are wanted of some of them, and whether embeddings at 1 bp are kept for junctions.
-type What<'a> = (&'a BTreeSet<OutputType>, &'a Places, bool);
+/// Splice sites of each kind, and embeddings of both alleles that are aligned there.
+type Sites = ([Vec<usize>; 4], Rearranged);
+
+/// What both alleles are asked for.
+#[derive(Clone, Copy)]
+struct What<'a> {
+    outputs: &'a BTreeSet<OutputType>,
+    /// The bins that are wanted of some of them.
+    places: &'a Places,
+    folds: &'a [Fold],
+    /// Whether embeddings at 1 bp are kept for junctions.
+    sited: bool,
+}
+
+impl<'a> What<'a> {
+    fn asked(self, fine: Fine) -> Asked<'a> {
+        Asked {
+            outputs: self.outputs,
+            places: self.places,
+            folds: self.folds,
+            fine,
+        }
+    }
+}
 
 impl Both {
     fn of(pass: Pass) -> Result<Self> {
@@ -311,6 +391,7 @@ impl Both {
             raw,
             embeddings: pass.embeddings,
             fine: pass.fine,
+            folded: pass.folded,
         })
     }
 }
@@ -343,15 +424,29 @@ fn rearranged_bases(
     // Rows that no base has come from anywhere.
     let mut rows: Vec<_> = (0..2 * to.rows()).map(|row| row.min(last)).collect();
     for (sequence, stitched) in alleles.into_iter().enumerate() {
+        // Of neighbours the rows are neighbours, too.
+        let mut last: Option<(usize, [usize; 2], [usize; 2])> = None;
         for base in read.iter().cloned().flatten() {
-            let (source, at) = match stitched.then(|| stitch.base(length, base)) {
-                None => (0, base),
-                Some(From::Left(at)) => (1, at),
-                Some(From::Right(at)) => (2, at),
+            let [source, at] = match stitched.then(|| stitch.base(length, base)) {
+                None => [0, base],
+                Some(From::Left(at)) => [1, at],
+                Some(From::Right(at)) => [2, at],
             };
-            let row = to.row(sequence, base).zip(from.row(source, at));
-            let (row, source) = row.with_context(|| outside(&[base..base + 1]))?;
-            rows[row] = source;
+            let found = match last {
+                Some((before, of, [row, from]))
+                    if before + 1 == base && of == [source, at.wrapping_sub(1)] =>
+                {
+                    Some([row + 1, from + 1])
+                }
+                _ => {
+                    let rows = to.row(sequence, base).zip(from.row(source, at));
+                    rows.map(|(row, from)| [row, from])
+                }
+            };
+            let [row, from] =
+                found.with_context(|| outside(std::slice::from_ref(&(base..base + 1))))?;
+            rows[row] = from;
+            last = Some((base, [source, at], [row, from]));
         }
     }
     Ok(Rearranged {

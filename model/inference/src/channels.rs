@@ -50,7 +50,7 @@ impl Channels {
     }
 
     /// `[rows, channels]` without the channels that are no tracks.
-    pub fn without_padding(&self, values: Vec<f32>) -> Vec<f32> {
+    pub fn without_padding<T: Copy>(&self, values: Vec<T>) -> Vec<T> {
         let channels = self.reindex.len();
         if self.kept.len() == channels {
             return values;

@@ -1,9 +1,12 @@
 //! Passes whose embeddings stay where the model runs, and heads on embeddings that are put together there.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "cuda")]
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use anyhow::{Context, Result, bail};
+use model::folds::{Fold, Within};
 use model::{Array, Batch, Embedding, NoTaps, Request, Values};
 
 #[cfg(feature = "cuda")]
@@ -20,11 +23,10 @@ impl Machine {
         if let Form::Cuda(model) = &self.form {
             let mut model = model.borrow_mut();
             let outputs = model.forward(batch, request, &mut NoTaps)?;
-            let outputs = brought(&outputs, wanted)?;
-            let embeddings = Embeddings::Device(model.resident()?);
+            let ran = brought(&outputs, wanted)?;
             return Ok(Ran {
-                outputs,
-                embeddings,
+                embeddings: Embeddings::Device(model.resident()?),
+                ..ran
             });
         }
         on_host(self.run(batch, request, &mut NoTaps)?, wanted)
@@ -58,11 +60,10 @@ impl Machine {
                     Some((which, taken))
                 });
                 let given = given.collect();
-                let outputs = brought(&model.forward_on(batch, request, &given)?, wanted)?;
-                let embeddings = Embeddings::Device(model.resident()?);
+                let ran = brought(&model.forward_on(batch, request, &given)?, wanted)?;
                 Ok(Ran {
-                    outputs,
-                    embeddings,
+                    embeddings: Embeddings::Device(model.resident()?),
+                    ..ran
                 })
             }
             Embeddings::Host(mut held) => {
@@ -85,6 +86,11 @@ impl Machine {
                 Ok(ran)
             }
         }
+    }
+
+    /// Whether it makes folds and chooses junctions where the model runs.
+    pub fn folds(&self) -> bool {
+        self.plans()
     }
 
     /// Rows of an embedding, `[rows, C]` in float32; those of all sequences are counted on.
@@ -117,13 +123,40 @@ impl Machine {
     }
 }
 
-/// Outputs that come to the host, by name: rows of the second axis, as ascending runs; nothing for all of it.
-pub type Wanted = BTreeMap<String, Option<Vec<Range<usize>>>>;
+/// What comes to the host.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Outputs by name: rows of the second axis, as ascending runs; nothing for all of it.
+    pub outputs: BTreeMap<String, Option<Vec<Range<usize>>>>,
+    /// Folds, of a machine that [folds](Machine::folds).
+    pub folds: Vec<Fold>,
+    /// Junctions that change most, of such a machine: of this output, in each of these stretches.
+    pub strongest: Option<(String, Vec<Within>)>,
+}
+
+impl<R: IntoIterator<Item = (String, Option<Vec<Range<usize>>>)>> From<R> for Wanted {
+    fn from(outputs: R) -> Self {
+        Self {
+            outputs: outputs.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Of each tissue, a donor and an acceptor; nothing where there is no junction.
+pub type Chosen = Vec<Option<[usize; 2]>>;
 
 /// What a pass gave.
+#[derive(Default)]
 pub struct Ran {
     /// Outputs by name.
     pub outputs: BTreeMap<String, Array>,
+    /// `[groups, tracks, 2]` of each fold.
+    pub folded: Vec<Vec<[f64; 2]>>,
+    /// Of each stretch.
+    pub strongest: Vec<Chosen>,
+    /// The counts of all that were chosen, of both sequences: `[tracks]` each.
+    pub counts: BTreeMap<[usize; 2], [Vec<f32>; 2]>,
     /// Embeddings that it handed out or was given.
     pub embeddings: Embeddings,
 }
@@ -137,6 +170,12 @@ pub enum Embeddings {
     Device(BTreeMap<Embedding, model::Resident>),
 }
 
+impl Default for Embeddings {
+    fn default() -> Self {
+        Self::Host(BTreeMap::new())
+    }
+}
+
 /// An embedding that is put together from rows of another, `[..., C]`.
 pub struct Rearranged {
     /// Which rows, from its first to its last.
@@ -146,14 +185,6 @@ pub struct Rearranged {
 }
 
 impl Rearranged {
-    /// All of an embedding, `rows` long, but for some rows.
-    pub fn whole(rows: usize, replaced: Vec<(usize, Vec<f32>)>) -> Self {
-        Self {
-            rows: std::iter::once(0..rows).collect(),
-            replaced,
-        }
-    }
-
     /// Nothing where a row lies beyond the embedding.
     fn of(self, source: Array, sequences: usize) -> Option<Array> {
         let (mut shape, channels) = (source.shape.clone(), *source.shape.last()?);
@@ -183,27 +214,50 @@ fn beyond(which: Embedding) -> String {
 }
 
 #[cfg(feature = "cuda")]
-fn brought(outputs: &model::CudaOutputs<'_>, wanted: &Wanted) -> Result<BTreeMap<String, Array>> {
-    let mut arrays = BTreeMap::new();
-    for (name, rows) in wanted {
+fn brought(outputs: &model::CudaOutputs<'_>, wanted: &Wanted) -> Result<Ran> {
+    let mut ran = Ran::default();
+    for (name, rows) in &wanted.outputs {
         let array = match rows {
             Some(rows) => outputs.rows(name, rows)?,
             None => outputs.array(name)?,
         };
-        arrays.extend(array.map(|array| (name.clone(), array)));
+        ran.outputs.extend(array.map(|array| (name.clone(), array)));
     }
-    Ok(arrays)
+    ran.folded = outputs.folded(&wanted.folds)?;
+    let Some((name, stretches)) = &wanted.strongest else {
+        return Ok(ran);
+    };
+    for within in stretches {
+        ran.strongest.push(outputs.strongest(name, *within)?);
+    }
+    let chosen = ran.strongest.iter().flatten().flatten();
+    let pairs: Vec<_> = chosen
+        .copied()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let counts = outputs.counts(name, &pairs)?;
+    let tracks = counts.shape[1];
+    let values = counts.values.into_f32();
+    let row = |at: usize| values[at * tracks..(at + 1) * tracks].to_vec();
+    let both = pairs.iter().enumerate();
+    let both = both.map(|(at, pair)| (*pair, [row(at), row(pairs.len() + at)]));
+    ran.counts = both.collect();
+    Ok(ran)
 }
 
 fn on_host(mut outputs: BTreeMap<String, Array>, wanted: &Wanted) -> Result<Ran> {
+    if !wanted.folds.is_empty() || wanted.strongest.is_some() {
+        bail!("the host folds predictions, not outputs of the model");
+    }
     let embeddings = Embedding::ALL.into_iter().filter_map(|which| {
         let array = outputs.remove(which.name())?;
         Some((which, array))
     });
     let embeddings = Embeddings::Host(embeddings.collect());
-    outputs.retain(|name, _| wanted.contains_key(name));
+    outputs.retain(|name, _| wanted.outputs.contains_key(name));
     for (name, array) in &mut outputs {
-        if let Some(Some(rows)) = wanted.get(name) {
+        if let Some(Some(rows)) = wanted.outputs.get(name) {
             *array = array.rows(rows).with_context(|| {
                 let shape = &array.shape;
                 format!("rows of {name} were asked for that it does not have: it is {shape:?}")
@@ -213,5 +267,6 @@ fn on_host(mut outputs: BTreeMap<String, Array>, wanted: &Wanted) -> Result<Ran>
     Ok(Ran {
         outputs,
         embeddings,
+        ..Ran::default()
     })
 }

@@ -132,6 +132,15 @@ impl Machine {
         }
     }
 
+    /// The most device memory that was in use at once; nothing where the device does not tell.
+    pub fn peak_memory(&self) -> Option<u64> {
+        match &self.form {
+            #[cfg(feature = "cuda")]
+            Form::Cuda(model) => Some(model.borrow().device().peak_bytes()),
+            _ => None,
+        }
+    }
+
     /// The platform as recordings name it, and the device's name.
     pub fn place(&self) -> (&'static str, String) {
         match &self.form {
@@ -148,7 +157,7 @@ impl Machine {
         match &self.form {
             Form::Cpu(_) => true,
             #[cfg(feature = "cuda")]
-            Form::Cuda(_) => false,
+            Form::Cuda(_) => true,
             #[cfg(feature = "burn-cuda")]
             Form::BurnCuda(_) => true,
         }

@@ -7,15 +7,20 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use genome::Interval;
 use genome::alleles::{Bases, reverse_complement};
+use genome::{Interval, Strand};
 use model::config::Head;
+use model::folds;
 use model::metadata::Metadata;
 use model::{
     Arithmetic, Array, Batch, Config, Embedding, Patch, Request, Sequence, SpliceSitePositions,
     Values, Windows,
 };
-use scorers::{ContactMap, Junctions, Organism, OutputType, Predictions, Track, Tracks, strands};
+use scorers::alignment::Source;
+use scorers::{
+    ContactMap, Fold, Folding, JunctionGene, Junctions, MOST_SITES, Organism, OutputType,
+    Predictions, Strongest, Track, Tracks, strands,
+};
 use terminal::Device;
 
 use crate::channels::Channels;
@@ -62,6 +67,8 @@ pub struct Pass {
     pub embeddings: Embeddings,
     /// The rows at 1 bp.
     pub fine: Fine,
+    /// `[groups, tracks, 2]` of each fold.
+    pub folded: Vec<Vec<[f64; 2]>>,
 }
 
 /// What a pass computes.
@@ -71,8 +78,18 @@ pub struct Asked<'a> {
     pub outputs: &'a BTreeSet<OutputType>,
     /// The only bins of some of them that come to the host, in the frame that the model reads.
     pub places: &'a Places,
-    /// The rows at 1 bp; those of `places` at least.
+    /// The rows at 1 bp; those of `places` and `folds` at least.
     pub fine: Fine,
+    /// What is made of REF and ALT, the first two sequences, where the model runs. An output that is folded does not come to the
+    /// host but for the splice sites.
+    pub folds: &'a [Fold],
+}
+
+impl Asked<'_> {
+    fn comes(&self, output: OutputType) -> bool {
+        let folded = self.folds.iter().any(|fold| fold.output == output);
+        !folded || output == OutputType::SpliceSites
+    }
 }
 
 impl Predictor {
@@ -105,6 +122,11 @@ impl Predictor {
             index,
             channels,
         })
+    }
+
+    /// What it runs on.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
     }
 
     /// Whose parameters are used.
@@ -165,6 +187,7 @@ impl Predictor {
             outputs,
             places,
             fine,
+            folds: &[],
         };
         let mut pass = self.run(&[bases], BTreeSet::new(), asked)?;
         let raw = pass.raw.pop().context("one sequence came back")?;
@@ -278,7 +301,7 @@ impl Predictor {
     }
 
     /// Counts of junctions between `sites` on embeddings at 1 bp of `sequences` of `length` base pairs, with rows as in `fine`,
-    /// some of which are `replaced`; one [`Junctions`] a sequence.
+    /// put together as in `aligned`; one [`Junctions`] a sequence.
     ///
     /// # Errors
     /// As [`Predictor::run_on`].
@@ -286,26 +309,93 @@ impl Predictor {
         &self,
         embeddings: Embeddings,
         fine: &Fine,
-        replaced: Vec<(usize, Vec<f32>)>,
+        aligned: Rearranged,
         (sequences, length): (usize, usize),
         sites: &[Vec<usize>; 4],
     ) -> Result<Vec<Junctions>> {
         let (head, _) = self.head(OutputType::SpliceJunctions)?;
         let positions = positions(sites, sequences, self.machine.plans());
+        let wanted = [(format!("{head}/predictions"), None)].into();
+        let on = (embeddings, fine, aligned);
+        let mut ran = self.run_junctions(on, length, (&head, &positions), &wanted)?;
+        self.counted(&head, &mut ran.outputs, &positions)
+    }
+
+    /// Of the same for REF and ALT in `interval`, the junctions within `genes` that change most, chosen where the model runs.
+    ///
+    /// # Errors
+    /// As [`Predictor::run_on`], and where the device does not choose.
+    pub fn strongest(
+        &self,
+        embeddings: Embeddings,
+        fine: &Fine,
+        aligned: Rearranged,
+        interval: &Interval,
+        (sites, genes): (&[Vec<usize>; 4], &[JunctionGene]),
+    ) -> Result<Strongest> {
+        let (head, _) = self.head(OutputType::SpliceJunctions)?;
+        let length = interval.width() as usize;
+        let positions = positions(sites, 2, self.machine.plans());
+        let tissues = self.channels[&OutputType::SpliceJunctions].kept.len();
+        let within = genes.iter().map(|gene| folds::Within {
+            negative: gene.strand == Strand::Negative,
+            between: [gene.start - interval.start, gene.end - interval.start],
+            most: MOST_SITES,
+            tissues,
+        });
+        let wanted = Wanted {
+            strongest: Some((format!("{head}/predictions"), within.collect())),
+            ..Wanted::default()
+        };
+        let on = (embeddings, fine, aligned);
+        let ran = self.run_junctions(on, length, (&head, &positions), &wanted)?;
+        let mut strongest = Strongest {
+            positions: std::array::from_fn(|kind| positions.kind(0, kind).to_vec()),
+            ..Strongest::default()
+        };
+        for (gene, chosen) in genes.iter().zip(ran.strongest) {
+            for pair in chosen.iter().flatten() {
+                let counts = ran
+                    .counts
+                    .get(pair)
+                    .context("counts of a junction that was chosen")?;
+                // Tracks of `+`, then of `-`.
+                let counts = counts.each_ref().map(|counts| {
+                    let half = counts.len() / 2;
+                    let first = if gene.strand == Strand::Negative {
+                        half
+                    } else {
+                        0
+                    };
+                    counts[first..first + tissues].to_vec()
+                });
+                strongest.counts.insert((gene.strand, *pair), counts);
+            }
+            strongest
+                .chosen
+                .insert(gene.clone(), chosen.into_iter().collect());
+        }
+        Ok(strongest)
+    }
+
+    fn run_junctions(
+        &self,
+        (embeddings, fine, aligned): (Embeddings, &Fine, Rearranged),
+        length: usize,
+        (head, positions): (&str, &SpliceSitePositions),
+        wanted: &Wanted,
+    ) -> Result<Ran> {
+        let sequences = positions.places.len() / (4 * positions.count);
         let request = Request {
             windows: fine.windows().cloned(),
             splice_site_positions: Some(positions.clone()),
             resolutions: [1].into(),
-            ..Request::heads([head.clone()])
+            ..Request::heads([head])
         };
-        let whole = Rearranged::whole(sequences * fine.rows(), replaced);
-        let given = [(Embedding::OneBasePair, whole)].into();
+        let given = [(Embedding::OneBasePair, aligned)].into();
         let batch = self.blank(sequences, length)?;
-        let wanted = [(format!("{head}/predictions"), None)].into();
-        let ran = self
-            .machine
-            .run_on(embeddings, given, &batch, &request, &wanted);
-        self.counted(&head, &mut ran?.outputs, &positions)
+        self.machine
+            .run_on(embeddings, given, &batch, &request, wanted)
     }
 
     fn request(&self, asked: &Asked<'_>) -> Result<Request> {
@@ -318,11 +408,20 @@ impl Predictor {
     }
 
     fn wanted(&self, asked: &Asked<'_>) -> Result<Wanted> {
-        let mut wanted = Wanted::new();
-        for output in asked.outputs {
+        let mut wanted = Wanted {
+            folds: asked
+                .folds
+                .iter()
+                .map(|fold| self.fold(fold, &asked.fine))
+                .collect::<Result<_>>()?,
+            ..Wanted::default()
+        };
+        for output in asked.outputs.iter().filter(|output| asked.comes(**output)) {
             if *output == OutputType::SpliceJunctions {
                 let (head, _) = self.head(*output)?;
-                wanted.insert(format!("{head}/splice_site_positions"), None);
+                wanted
+                    .outputs
+                    .insert(format!("{head}/splice_site_positions"), None);
             }
             let places = asked.places.get(output);
             let rows = places.map(|bins| match output.resolution() {
@@ -332,20 +431,68 @@ impl Predictor {
                 }),
                 _ => Ok(bins.clone()),
             });
-            wanted.insert(self.named(*output)?, rows.transpose()?);
+            wanted
+                .outputs
+                .insert(self.named(*output)?, rows.transpose()?);
         }
         Ok(wanted)
     }
 
     fn pass(&self, ran: Ran, sequences: usize, asked: Asked<'_>) -> Result<Pass> {
-        let mut raw = self.raw(ran.outputs, asked.outputs, sequences)?;
+        let outputs = asked.outputs.iter().copied();
+        let outputs = outputs.filter(|output| asked.comes(*output)).collect();
+        let mut raw = self.raw(ran.outputs, &outputs, sequences)?;
         for raw in &mut raw {
             raw.places = asked.places.clone();
         }
+        let folded = ran.folded.into_iter().zip(asked.folds);
+        let folded =
+            folded.map(|(values, fold)| self.channels[&fold.output].without_padding(values));
         Ok(Pass {
             raw,
+            folded: folded.collect(),
             embeddings: ran.embeddings,
             fine: asked.fine,
+        })
+    }
+
+    /// A fold as the model's outputs and their rows have it.
+    fn fold(&self, fold: &Fold, fine: &Fine) -> Result<folds::Fold> {
+        let output = fold.output;
+        let row = |sequence: usize, bin: usize| match output.resolution() {
+            1 => fine
+                .runs(sequence, std::slice::from_ref(&(bin..bin + 1)))
+                .map(|runs| runs[0].start),
+            _ => Some(bin),
+        };
+        let absent = || format!("{output} was asked for at bases that are not computed");
+        let groups = (0..fold.groups.len()).map(|group| {
+            let pairs = fold.pairs(group).into_iter().map(|(run, source)| {
+                let of = |sequence, bin| row(sequence, bin).with_context(absent);
+                Ok(folds::Pairs {
+                    reference: of(0, run.start)?,
+                    rows: run.len(),
+                    alternate: match source {
+                        Source::At(bin) => folds::Alternate::From(of(1, bin)?),
+                        Source::Zero => folds::Alternate::Zero,
+                        Source::Largest(bins) => {
+                            folds::Alternate::Largest(of(1, bins.start)?, bins.len())
+                        }
+                    },
+                })
+            });
+            pairs.collect::<Result<Vec<_>>>()
+        });
+        Ok(folds::Fold {
+            output: self.named(output)?,
+            folding: match fold.folding {
+                Folding::Sums => folds::Folding::Sums,
+                Folding::SumsOfLog2 => folds::Folding::SumsOfLog2,
+                Folding::Squares => folds::Folding::Squares,
+                Folding::SquaresOfLog1p => folds::Folding::SquaresOfLog1p,
+                Folding::Largest => folds::Folding::Largest,
+            },
+            groups: groups.collect::<Result<_>>()?,
         })
     }
 

@@ -7,8 +7,9 @@ use anyhow::{Context, Result, bail};
 use genome::alleles::check_reference;
 use genome::fasta::Fasta;
 use genome::{Annotation, Interval, Variant};
-use scorers::{Behaviour, Calibration, OutputType, Plan, Predictions, Scorer, Scores};
+use scorers::{Behaviour, Calibration, Fold, OutputType, Plan, Predictions, Scorer, Scores};
 
+use crate::alleles::Read;
 use crate::predictor::{Places, Predictor};
 use crate::tables::Tables;
 
@@ -39,7 +40,8 @@ impl Scoring {
         Ok(self.run(interval, variant, false)?.0)
     }
 
-    /// The same with all predictions of REF and ALT; without them only the bins that scorers read leave the device.
+    /// The same with all predictions of REF and ALT; without them only what scorers read leaves the device,
+    /// and a GPU makes their sums itself.
     ///
     /// # Errors
     /// As [`Scoring::score`].
@@ -74,18 +76,58 @@ impl Scoring {
             .iter()
             .map(|scorer| scorer.prepare(interval, variant, &setting));
         let plans: Vec<Plan> = plans.collect::<Result<_, _>>()?;
-        let [reference, alternate] = match whole {
-            true => self.predict(interval, variant, annotation)?,
-            false => self.predict_read(interval, variant, annotation, &plans)?,
+        let read = match whole {
+            true => Read::default(),
+            false => self.read(interval, &plans),
         };
+        let both = self.alleles(interval, variant, annotation, read.clone())?;
+        let [reference, alternate] = &both.predictions;
         let scores = plans.iter().map(|plan| {
             let output = plan.scorer().output();
             let tracks = self.predictor.tracks(output);
             let tracks = tracks.with_context(|| format!("the model has no {output}"))?;
-            Ok(plan.score(&reference, &alternate, tracks)?)
+            let fold = plan.fold();
+            let fold = fold.and_then(|fold| read.folds.iter().position(|known| *known == fold));
+            if let Some(folded) = fold.and_then(|at| both.folded.get(at))
+                && let Some(scores) = plan.score_folded(folded, tracks)
+            {
+                return Ok(scores);
+            }
+            if let Some(strongest) = &both.strongest
+                && let Some(scores) = plan.score_strongest(strongest, tracks)?
+            {
+                return Ok(scores);
+            }
+            Ok(plan.score(reference, alternate, tracks)?)
         });
         let scores = scores.collect::<Result<_>>()?;
-        Ok((scores, [reference, alternate]))
+        Ok((scores, both.predictions))
+    }
+
+    /// What plans read, and what of it the device may make itself.
+    fn read(&self, interval: &Interval, plans: &[Plan]) -> Read {
+        let places = self.places(plans);
+        if interval.negative_strand() || !self.predictor.machine().folds() {
+            return Read {
+                places,
+                ..Read::default()
+            };
+        }
+        let mut folds: Vec<Fold> = Vec::new();
+        for fold in plans.iter().filter_map(Plan::fold) {
+            if !folds.contains(&fold) {
+                folds.push(fold);
+            }
+        }
+        let genes = plans.iter().filter_map(Plan::junction_genes);
+        let mut genes: Vec<_> = genes.flatten().collect();
+        genes.sort_unstable();
+        genes.dedup();
+        Read {
+            places,
+            folds,
+            junctions: Some(genes),
+        }
     }
 
     /// Predictions of REF and ALT where `plans` read them.
@@ -99,7 +141,13 @@ impl Scoring {
         annotation: &Annotation,
         plans: &[Plan],
     ) -> Result<[Predictions; 2]> {
-        self.predict_at(interval, variant, annotation, self.places(plans))
+        let read = Read {
+            places: self.places(plans),
+            ..Read::default()
+        };
+        Ok(self
+            .alleles(interval, variant, annotation, read)?
+            .predictions)
     }
 
     /// The bins that plans read of either allele.

@@ -1,11 +1,13 @@
 //! The decoder and the output embedders as steps.
 
 use super::forward::{Forward, arguments};
-use super::steps::{Id, Source};
+use super::regions::Skip;
+use super::steps::{Fixed, Id, Place, Source};
+use crate::regions::BLOCK;
 
 impl Forward<'_> {
-    /// The decoder: the trunk and the skips to `[B, S, C]` at 1 bp.
-    pub(super) fn decoder(&mut self, trunk: Id, mut skips: Vec<Id>) -> Id {
+    /// The decoder: the trunk and the skips to `[B, S, C]` at 1 bp, or to the rows of the windows.
+    pub(super) fn decoder(&mut self, trunk: Id, mut skips: Vec<Skip>) -> Id {
         let channels = self.config.decoder.channels.clone();
         let batch = self.batch;
         let (mut x, mut inputs, mut s) = (trunk, self.config.tower.channels, self.length / 128);
@@ -15,14 +17,27 @@ impl Forward<'_> {
                 _ => format!("sequence_decoder/up_res_block_{stage}"),
             };
             self.steps.enter(path.clone());
+            if let Some(rows) = self.regions.rows
+                && 128 >> stage == BLOCK
+            {
+                let whole = Skip {
+                    whole: x,
+                    part: None,
+                };
+                x = self.take_rows(whole, BLOCK, inputs, true);
+                s = rows / BLOCK;
+            }
             let block = format!("{path}/conv_in");
             let kept = if c < inputs { c } else { 0 };
             let norm = format!("{block}/rms_batch_norm");
             let (y, head) = self.norm_gelu(x, &norm, batch * s, inputs, kept, 1);
-            let low = self.convolve(y, &block, s, [inputs, c], Some(head.unwrap_or(x)));
+            let low = self.convolve(y, &block, [batch, s], [inputs, c], Some(head.unwrap_or(x)));
             s *= 2;
             let rows = batch * s;
             let Some(skip) = skips.pop() else { break };
+            let resolution = 64 >> stage;
+            let cut = self.regions.rows.is_some() && resolution < BLOCK;
+            let skip = self.take_rows(skip, resolution, c, cut);
             let block = format!("{path}/pointwise_conv_unet_skip");
             let (y, _) = self.norm_gelu(skip, &format!("{block}/rms_batch_norm"), rows, c, 0, 1);
             let w = self.weights.stored(&format!("{block}/linear/w"));
@@ -48,14 +63,14 @@ impl Forward<'_> {
                     c as i32
                 ],
             );
-            x = self.convolve(y, &block, s, [c, c], Some(skip));
+            x = self.convolve(y, &block, [batch, s], [c, c], Some(skip));
             self.tap(&path, x, &[batch, s, c]);
             inputs = c;
         }
         x
     }
 
-    /// An output embedding: `x` `[B, s, inputs]` to `[B, s, c]`; `skip` is `[B, s / every, c]`.
+    /// An output embedding: `x` `[B, s, inputs]` to `[B, s, c]`; `skip` is `[B, S / every, c]`.
     pub(super) fn output_embedder(
         &mut self,
         path: &str,
@@ -74,11 +89,16 @@ impl Forward<'_> {
             Some((bins, every)) => {
                 let w = self.weights.stored(&format!("{path}/linear_1/w"));
                 let k = self.config.embedders.embeddings_128bp;
-                (Some(self.linear(bins, w, rows / every, k, c)), every)
+                let rows = self.batch * self.length / every;
+                (Some(self.linear(bins, w, rows, k, c)), every)
             }
         };
         let [scale, offset] = self.weights.norm(&format!("{path}/rms_batch_norm"));
         let embedding = self.weights.values(&format!("{path}/embed/embeddings"));
+        let blocks = match skip.is_some() && self.regions.rows.is_some() {
+            true => Fixed::from(Source::Blocks).into(),
+            false => Place::Nowhere,
+        };
         self.steps.each(
             "output_embedding",
             rows * c / 8,
@@ -87,6 +107,7 @@ impl Forward<'_> {
                 bias,
                 skip,
                 every as i32,
+                blocks,
                 scale,
                 offset,
                 embedding,

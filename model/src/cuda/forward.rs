@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::steps::{Argument, Convolution, Fixed, Id, Product, Source, Steps};
+use super::regions::{Encoded, Regions};
+use super::steps::{Argument, Convolution, Fixed, Id, Place, Product, Source, Steps};
 use super::weights::Weights;
 use crate::config::Config;
 use crate::precision::Roundings;
@@ -30,6 +31,8 @@ pub(super) struct Forward<'a> {
     pub(super) taps: Option<Vec<Tap>>,
     /// Embeddings that the request hands in.
     pub(super) given: Vec<(Embedding, Id)>,
+    /// Where it runs.
+    pub(super) regions: Regions,
 }
 
 /// A module's output that was kept.
@@ -110,19 +113,19 @@ impl Forward<'_> {
         &mut self,
         x: Id,
         path: &str,
-        s: usize,
+        [b, s]: [usize; 2],
         io: [usize; 2],
         residual: Option<Id>,
     ) -> Id {
         let [inputs, outputs] = io;
         let convolution = Convolution {
-            b: self.batch,
+            b,
             s,
             inputs,
             outputs,
             width: self.config.encoder.conv_width,
         };
-        let y = self.stored(self.batch * s * outputs);
+        let y = self.stored(b * s * outputs);
         let parameters = self.weights.convolution(path);
         self.steps
             .convolution(convolution, x, parameters, residual, y);
@@ -137,11 +140,10 @@ impl Forward<'_> {
         y
     }
 
-    /// The encoder: the bases `[B, S]` to the trunk `[B, S / 128, C]` and the skips at 1, 2, ... 64 bp.
-    pub(super) fn encoder(&mut self) -> (Id, Vec<Id>) {
+    /// The encoder: bases `[B, S]` to the trunk `[B, S / 128, C]` and the skips at 1, 2, ... 64 bp.
+    pub(super) fn encode(&mut self, bases: Place, [batch, length]: [usize; 2]) -> Encoded {
         let channels = self.config.encoder.channels.clone();
         let width = self.config.encoder.stem_width;
-        let (batch, length) = (self.batch, self.length);
         let rows = batch * length;
         let c = channels[0];
         let path = "sequence_encoder/dna_embedder";
@@ -152,7 +154,7 @@ impl Forward<'_> {
             "base_windows",
             rows * padded / 8,
             arguments![
-                Source::Bases,
+                bases,
                 windows,
                 rows as i64,
                 length as i32,
@@ -166,7 +168,7 @@ impl Forward<'_> {
             .product(Product::dense(rows, padded, c), windows, w, stem, Some(b));
         let block = format!("{path}/conv_block");
         let (y, _) = self.norm_gelu(stem, &format!("{block}/rms_batch_norm"), rows, c, 0, 1);
-        let mut x = self.convolve(y, &block, length, [c, c], Some(stem));
+        let mut x = self.convolve(y, &block, [batch, length], [c, c], Some(stem));
         self.tap(path, x, &[batch, length, c]);
         let mut skips = vec![x];
         for (stage, pair) in channels.windows(2).enumerate() {
@@ -192,11 +194,12 @@ impl Forward<'_> {
                     wide as i32
                 ],
             );
-            let first = self.convolve(y, &format!("{path}/conv_block"), s, [c, wide], Some(pooled));
+            let first = format!("{path}/conv_block");
+            let first = self.convolve(y, &first, [batch, s], [c, wide], Some(pooled));
             let block = format!("{path}/conv_block_1");
             let (y, _) =
                 self.norm_gelu(first, &format!("{block}/rms_batch_norm"), rows, wide, 0, 1);
-            x = self.convolve(y, &block, s, [wide, wide], Some(first));
+            x = self.convolve(y, &block, [batch, s], [wide, wide], Some(first));
             self.tap(&path, x, &[batch, s, wide]);
             skips.push(x);
         }
@@ -217,7 +220,7 @@ impl Forward<'_> {
                 c as i32
             ],
         );
-        (trunk, skips)
+        Encoded { trunk, skips }
     }
 
     /// Arguments of kernels that end with rows and channels.

@@ -82,7 +82,8 @@ impl Forward<'_> {
         let pair = given(self, Embedding::Pair, p * p * of_pair);
         let (c, fine) = (embedders.embeddings_128bp, embedders.embeddings_1bp);
         let coarse = given(self, Embedding::Bins, bins * c);
-        let one_base_pair = given(self, Embedding::OneBasePair, length * fine);
+        let rows = self.regions.rows.unwrap_or(length);
+        let one_base_pair = given(self, Embedding::OneBasePair, rows * fine);
         let tower = (!plan.computed.is_empty()).then(|| {
             let (trunk, skips) = self.encoder();
             (self.tower(trunk), skips)
@@ -122,7 +123,7 @@ impl Forward<'_> {
             let x = self.decoder(trunk, skips);
             let io = [self.config.encoder.channels[0], c];
             let skip = Some((coarse?, 128));
-            Some(self.output_embedder("output_embedder_1", x, length, io, skip))
+            Some(self.output_embedder("output_embedder_1", x, rows, io, skip))
         });
         let Some(x) = x.filter(|_| plan.read.contains(&Embedding::OneBasePair)) else {
             return;
@@ -135,7 +136,7 @@ impl Forward<'_> {
                 let choosing = self.config.heads.iter().filter(|(_, head)| chooses(head));
                 needed.extend(choosing.map(|(name, _)| name.clone()));
             }
-            let probabilities = self.joint(1, x, [length, c], &needed, outputs);
+            let probabilities = self.joint(1, x, [rows, c], &needed, outputs);
             outputs.retain(|name, _| {
                 name.split_once('/')
                     .is_none_or(|(head, _)| heads.contains(head))
@@ -147,7 +148,7 @@ impl Forward<'_> {
             }
         }
         if plan.embeddings.contains(&Embedding::OneBasePair) {
-            let output = Output::stored(x, &[batch, length, c]);
+            let output = Output::stored(x, &[batch, rows, c]);
             outputs.insert(Embedding::OneBasePair.name().into(), output);
         }
     }

@@ -15,6 +15,7 @@ pub(super) const SOURCE: &str = concat!(
     include_str!("kernels/fused_attention.cu"),
     include_str!("kernels/pair.cu"),
     include_str!("kernels/heads.cu"),
+    include_str!("kernels/folds.cu"),
     include_str!("kernels/junctions.cu"),
     include_str!("kernels/weights.cu"),
 );
@@ -58,7 +59,7 @@ impl Kernels {
         arguments: &[Value],
     ) -> Result<(), CudaError> {
         let kernel = self.module.kernel(kernel)?;
-        // SAFETY: these are kernels of `weights.cu` and the counter of non-finite values, given their operands in the order
+        // SAFETY: these are kernels of `weights.cu` and `folds.cu`, those that choose junctions, and the counter of non-finite values, given their operands in the order
         // and with the extents that they declare.
         unsafe { kernel.launch(grid, block, 0, arguments) }.map_err(Into::into)
     }

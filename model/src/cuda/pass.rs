@@ -59,6 +59,12 @@ pub(super) struct Inputs {
     pub(super) organisms: Span,
     /// Splice sites that were given, int32 `[B, 4, K]`.
     pub(super) positions: Span,
+    /// The rows where these stand, where there are windows, likewise.
+    pub(super) site_rows: Span,
+    /// Blocks of windows, counted through the batch, int32 `[B, rows / 16]`.
+    pub(super) blocks: Span,
+    /// Where a patch and what it changes lie, int32 `[3]`.
+    pub(super) patch: Span,
 }
 
 /// The types and units that products use.
@@ -132,6 +138,9 @@ impl Places<'_> {
             Source::Bases => Some(&self.inputs.bases),
             Source::Organisms => Some(&self.inputs.organisms),
             Source::SpliceSites => Some(&self.inputs.positions),
+            Source::SiteRows => Some(&self.inputs.site_rows),
+            Source::Blocks => Some(&self.inputs.blocks),
+            Source::Patch => Some(&self.inputs.patch),
         };
         let span = span.ok_or_else(|| CudaError::Parameter(format!("{source:?}")))?;
         Ok(span.from(offset)?)

@@ -7,6 +7,7 @@ use half::bf16;
 
 use super::forward::{Forward, Tap};
 use super::pass::{Formats, Inputs, Pass};
+use super::regions::Regions;
 use super::steps::Steps;
 use super::{CudaAlphaGenome, CudaError};
 use crate::array::{Array, Values};
@@ -15,9 +16,10 @@ use crate::batch::Batch;
 use crate::heads::junctions::SpliceSitePositions;
 use crate::plan::Plan;
 use crate::precision::Products;
-use crate::regions::{Patch, Windows};
+use crate::regions::{BLOCK, Patch, Windows};
 use crate::request::Request;
 use crate::sequence::Sequence;
+use crate::splice_sites::NO_POSITION;
 
 /// What a plan is made for.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,6 +126,30 @@ impl CudaAlphaGenome {
         if let Some(given) = &request.splice_site_positions {
             self.device.write(&given.places, &pass.inputs.positions)?;
         }
+        self.write_regions(request, &pass.inputs)
+    }
+
+    fn write_regions(&self, request: &Request, inputs: &Inputs) -> Result<(), CudaError> {
+        if let Some(windows) = &request.windows {
+            self.device.write(&windows.indices(BLOCK), &inputs.blocks)?;
+            if let Some(given) = &request.splice_site_positions {
+                let places = given.places.chunks(4 * given.count).enumerate();
+                let rows = places.flat_map(|(sequence, places)| {
+                    places.iter().map(move |&place| {
+                        let at = usize::try_from(place).ok();
+                        let row = at.and_then(|at| windows.row(sequence, at));
+                        row.map_or(NO_POSITION, |row| row as i32)
+                    })
+                });
+                self.device
+                    .write(&rows.collect::<Vec<_>>(), &inputs.site_rows)?;
+            }
+        }
+        if let Some(Patch { window, changed }) = &request.patch {
+            let places = [window.start, changed.start, changed.end];
+            self.device
+                .write(&places.map(|at| at as i32), &inputs.patch)?;
+        }
         Ok(())
     }
 
@@ -138,14 +164,22 @@ impl CudaAlphaGenome {
             .splice_site_positions
             .as_ref()
             .map_or(1, |given| given.places.len());
+        let windows = request.windows.as_ref();
+        let blocks = windows.map_or(0, |windows| batch.size() * windows.rows() / BLOCK);
         let inputs = Inputs {
             bases: self
                 .device
                 .allocate((batch.size() * batch.length()) as u64)?,
             organisms: self.device.allocate(4 * batch.size() as u64)?,
             positions: self.device.allocate(4 * sites as u64)?,
+            site_rows: self.device.allocate(4 * sites as u64)?,
+            blocks: self.device.allocate(4 * blocks.max(1) as u64)?,
+            patch: self.device.allocate(3 * 4)?,
         };
-        let mut forward = self.steps_of(batch, taps);
+        let mut forward = Forward {
+            regions: Regions::of(request),
+            ..self.steps_of(batch, taps)
+        };
         let outputs = forward.build(plan, request);
         let given = forward.given;
         let parts = (forward.steps, outputs, forward.taps.unwrap_or_default());
@@ -186,6 +220,7 @@ impl CudaAlphaGenome {
             wanted: Some(names.map(str::to_owned).collect()),
             taps: (!taps.is_empty()).then(Vec::new),
             given: Vec::new(),
+            regions: Regions::default(),
         }
     }
 

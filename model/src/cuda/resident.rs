@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use ::cuda::Span;
+use ::cuda::module::Argument;
 
 use super::heads::Kind;
 use super::prepare::empty;
@@ -116,19 +117,66 @@ impl CudaAlphaGenome {
                     expected: target.shape.clone(),
                 }));
             }
-            let mut to = 0;
-            for run in &taken.rows {
-                let source = at(&taken.from.span, run.start, run.len())?;
-                self.device
-                    .copy(&source, &at(&target.span, to, run.len())?)?;
-                to += run.len();
-            }
+            self.take(taken, target)?;
             for (to, values) in &taken.replaced {
                 self.write_stored(values.clone(), &at(&target.span, *to, 1)?)?;
             }
         }
         self.run()?;
         Ok(CudaOutputs { model: self })
+    }
+
+    /// Puts the rows of an embedding together from those of another one.
+    fn take(&self, taken: &Taken<'_>, target: &Resident) -> Result<(), CudaError> {
+        let channels = target.channels();
+        let row = (channels * self.weights.element()) as u64;
+        if let [run] = taken.rows.as_slice() {
+            let source = taken
+                .from
+                .span
+                .slice(run.start as u64 * row, run.len() as u64 * row)?;
+            return Ok(self.device.copy(&source, &target.span)?);
+        }
+        let rows = taken.rows.iter().cloned().flatten();
+        let rows: Vec<i32> = rows.map(|row| row as i32).collect();
+        if let Some(beyond) = taken.rows.iter().find(|run| run.end > taken.from.rows()) {
+            return Err(CudaError::Rows {
+                name: format!("an embedding, {beyond:?}"),
+                shape: taken.from.shape.clone(),
+            });
+        }
+        let map = self.scratch(4 * rows.len() as u64)?;
+        self.device.write(&rows, &map)?;
+        let given = [
+            Argument::from(&taken.from.span),
+            Argument::Pointer(None),
+            Argument::from(&target.span),
+            Argument::from(&map),
+            Argument::Pointer(None),
+            Argument::from(rows.len() as i64),
+            Argument::from(1i32),
+            Argument::from(0i32),
+            Argument::from(1i32),
+            Argument::from(1i32),
+            Argument::from(channels as i32),
+        ];
+        let blocks = (rows.len() * channels / 8).div_ceil(256).clamp(1, 132 * 64);
+        let grid = [blocks as u32, 1, 1];
+        self.kernels.launch("take_rows", grid, [256, 1, 1], &given)
+    }
+
+    /// Memory for what is made of outputs, until it is asked for again: work on the device goes on in order, and what it gives has
+    /// come to the host before the next is enqueued.
+    pub(super) fn scratch(&self, bytes: u64) -> Result<Span, CudaError> {
+        let mut scratch = self.scratch.borrow_mut();
+        if scratch.as_ref().is_none_or(|span| span.bytes() < bytes) {
+            *scratch = None;
+            *scratch = Some(self.device.allocate(bytes.next_power_of_two())?);
+        }
+        match scratch.as_ref() {
+            Some(span) => Ok(span.slice(0, bytes)?),
+            None => Ok(self.device.allocate(bytes)?),
+        }
     }
 
     /// Values at some places of a tensor, one place after another, still on the device.
@@ -140,7 +188,7 @@ impl CudaAlphaGenome {
     ) -> Result<Span, CudaError> {
         let bytes = |values: usize| (values * element) as u64;
         let all = spans.iter().map(Range::len).sum();
-        let part = self.device.allocate(bytes(all))?;
+        let part = self.scratch(bytes(all))?;
         let mut at = 0;
         for span in spans {
             let source = from.slice(bytes(span.start), bytes(span.len()))?;

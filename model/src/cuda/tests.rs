@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use super::forward::Forward;
 use super::heads::Outputs;
 use super::kernels::SOURCE;
-use super::steps::{Argument, Id, Steps, Work};
+use super::regions::Regions;
+use super::steps::{Argument, Id, Place, Steps, Work};
 use super::weights::Weights;
 use crate::array::{Array, Values};
 use crate::batch::Batch;
 use crate::config::Config;
+use crate::heads::junctions::SpliceSitePositions;
 use crate::plan::Plan;
 use crate::precision::Arithmetic;
+use crate::regions::{BLOCK, Patch, Windows};
 use crate::request::{Embedding, Request};
 use crate::sequence::Sequence;
 
@@ -47,6 +50,7 @@ fn stored(
         wanted: None,
         taps: taps.then(Vec::new),
         given: Vec::new(),
+        regions: Regions::of(request),
     };
     let sequence = Sequence::from_indices(&vec![0; length]).unwrap();
     let sequences = vec![sequence; organisms.len()];
@@ -141,8 +145,10 @@ fn every_kernel_is_in_the_sources_with_parameters_of_these_kinds() {
     let (fused, _) = plan(4096, &[0], true);
     // Values of four bytes take the plain attention.
     let (plain, _) = stored(4, 4096, &[0], true, &Request::everything());
+    let (parts, _) = request(8192, &[0, 0], false, &in_parts(8192));
     let mut seen = BTreeSet::new();
-    for step in fused.steps.iter().chain(&plain.steps) {
+    let steps = [&fused.steps, &plain.steps, &parts.steps];
+    for step in steps.into_iter().flatten() {
         if let Work::Launch {
             kernel, arguments, ..
         } = &step.work
@@ -156,7 +162,114 @@ fn every_kernel_is_in_the_sources_with_parameters_of_these_kinds() {
             assert_eq!(kinds(arguments), declared, "{kernel}");
         }
     }
-    assert!(seen.len() > 20 && seen.contains("fused_attention") && seen.contains("capped_softmax"));
+    let must = [
+        "fused_attention",
+        "capped_softmax",
+        "take_rows",
+        "patch_bases",
+    ];
+    assert!(seen.len() > 20 && must.iter().all(|kernel| seen.contains(kernel)));
+}
+
+/// Both alleles of a substitution in the middle, looked at 500 bp around it.
+fn in_parts(length: usize) -> Request {
+    let config = Config::parse(FULL).unwrap();
+    let (middle, margin) = (length / 2, Windows::margin(&config));
+    let wanted = vec![vec![middle - 250..middle + 250]; 2];
+    Request {
+        windows: Some(Windows::new(length, wanted, margin, |blocks| blocks)),
+        patch: Some(Patch::new(&config, length, middle..middle + 1, 0)),
+        splice_site_positions: Some(SpliceSitePositions {
+            count: 1,
+            places: vec![middle as i32; 8],
+        }),
+        ..Request::everything()
+    }
+}
+
+#[test]
+fn products_find_all_of_their_rows() {
+    let length = 131_072;
+    // As many rows as an earlier stage of the decoder has positions, too.
+    for rows in [512, length / 8, length / 4] {
+        let windows = Windows::new(length, vec![vec![0..500]; 2], 0, |_| rows / BLOCK);
+        let asked = Request {
+            windows: Some(windows),
+            ..in_parts(length)
+        };
+        let asked = Request {
+            splice_site_positions: asked
+                .splice_site_positions
+                .map(|sites| SpliceSitePositions {
+                    places: vec![-1; 8],
+                    ..sites
+                }),
+            ..asked
+        };
+        let (steps, outputs) = request(length, &[0, 0], false, &asked);
+        assert_eq!(outputs["embeddings_1bp"].shape, [2, rows, 1536]);
+        for step in &steps.steps {
+            if let Work::Product {
+                product,
+                a: Place::Tensor(Id(tensor), offset),
+                ..
+            } = &step.work
+            {
+                let all = (product.batch - 1) * product.stride[0];
+                let values = all + (product.m - 1) * product.row[0] + product.k;
+                let (bytes, needed) = (steps.tensors[*tensor].bytes, offset + 2 * values as u64);
+                let module = &steps.modules[step.module];
+                assert!(
+                    bytes >= needed,
+                    "{rows} rows, {module}: {bytes} bytes of {needed}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pass_in_parts_does_a_part_of_the_work() {
+    let length = 131_072;
+    let operations = |asked: &Request| {
+        let (steps, outputs) = request(length, &[0, 0], false, asked);
+        let mut of = std::collections::BTreeMap::new();
+        for step in &steps.steps {
+            let module = &steps.modules[step.module];
+            let parts = ["encoder", "tower", "decoder", "resolution_1"];
+            let named = |part: &&str| match *part {
+                "resolution_1" => module.ends_with(part),
+                part => module.contains(part),
+            };
+            let part = parts.into_iter().find(named);
+            *of.entry(part.unwrap_or("else")).or_insert(0.0) += match &step.work {
+                Work::Product { product, .. } => product.operations(),
+                Work::Convolution { convolution, .. } => convolution.operations(),
+                Work::Launch { operations, .. } => *operations,
+            };
+        }
+        (of, outputs)
+    };
+    let ((whole, _), (parts, outputs)) = (
+        operations(&Request::everything()),
+        operations(&in_parts(length)),
+    );
+    let share = |part: &str| parts[part] / whole[part];
+    // One whole encoder and two short ones, the decoder's stages down to 16 bp, and 44 blocks.
+    assert!(
+        (0.50..0.55).contains(&share("encoder")),
+        "{}",
+        share("encoder")
+    );
+    assert!(
+        (0.05..0.20).contains(&share("decoder")),
+        "{}",
+        share("decoder")
+    );
+    assert!(share("resolution_1") < 0.01);
+    assert_eq!(share("tower"), 1.0);
+    assert_eq!(outputs["embeddings_1bp"].shape, [2, 44 * 16, 1536]);
+    assert_eq!(outputs["embeddings_128bp"].shape, [2, 1024, 3072]);
 }
 
 #[test]
@@ -296,7 +409,7 @@ fn listing(length: usize, organisms: &[usize], asked: &Request) -> String {
                 residual,
                 ..
             } => {
-                let residual = !matches!(residual, super::steps::Place::Nowhere);
+                let residual = !matches!(residual, Place::Nowhere);
                 format!("{convolution:?} residual {residual}")
             }
         };

@@ -3,10 +3,16 @@
 use std::env;
 use std::path::Path;
 
-use inference::kept::{Embeddings, Ran, Rearranged};
+use inference::kept::{Embeddings, Ran, Rearranged, Wanted};
 use inference::machine::Machine;
+use inference::predictor::Predictor;
 use libtest_mimic::{Completion, Failed, Trial};
-use model::{Arithmetic, Array, Batch, Embedding, NoTaps, Request, Sequence, runs};
+use model::{
+    Arithmetic, Array, Batch, Embedding, NoTaps, Patch, Request, Sequence, SpliceSitePositions,
+    Windows, runs,
+};
+use parity::scores::Recorded;
+use scorers::{Organism, ScoredBy, Scorer};
 use tests::{fixtures, program};
 
 use crate::gate::{CONVERT, PARITY, succeed};
@@ -172,7 +178,7 @@ pub fn embeddings_stay_on_the_device() -> Result<(), Failed> {
         };
         let held = Embedding::ALL.map(|which| (which, whole[which.name()].clone()));
         let two = Batch::new(batch.sequences()[..2].to_vec(), vec![0; 2])?;
-        let wanted = whole.keys().map(|name| (name.clone(), None)).collect();
+        let wanted = Wanted::from(whole.keys().map(|name| (name.clone(), None)));
         let request = Request {
             embeddings: Default::default(),
             ..request
@@ -197,6 +203,160 @@ pub fn embeddings_stay_on_the_device() -> Result<(), Failed> {
             );
         }
         assert!(rows == first(&host)? && rows[0] == 0.5 && rows[rows.len() / 2] != 0.5);
+    }
+    Ok(())
+}
+
+/// Windows and a patch give the rows of the whole pass, also after a pass elsewhere, and the same bits each time.
+pub fn parts_are_those_of_the_whole() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    convert_tiny(folder.path().join("model").as_path())?;
+    let length = 8192;
+    let text: String = "GATTACATTTTACGACGTTGCAACC".repeat(length / 25 + 1)[..length].into();
+    for (arithmetic, bound) in [
+        // Operands of attentions are rounded to bfloat16, so other sums tip some over an edge.
+        (Arithmetic::XlaGpuF32, 1e-3),
+        (Arithmetic::XlaGpuTf32, 4e-3),
+        (Arithmetic::XlaGpuBf16, 3e-2),
+    ] {
+        let machine = Machine::load(&folder.path().join("model"), arithmetic, "cuda".parse()?)?;
+        machine.keep_passes(1);
+        let (config, _) = machine.describe();
+        let mut seen: Vec<(usize, Vec<u32>)> = Vec::new();
+        // In the middle, at both ends, and in the middle again.
+        for at in [4000, 3, length - 2, 4000] {
+            let mut other = text.clone().into_bytes();
+            other[at] = if other[at] == b'A' { b'C' } else { b'A' };
+            let sequences = [text.as_bytes(), &other].map(|bases| std::str::from_utf8(bases));
+            let sequences = sequences.map(|bases| Sequence::parse(bases.unwrap_or("")));
+            let sequences = sequences.into_iter().collect::<Result<Vec<_>, _>>()?;
+            let batch = Batch::new(sequences, vec![0; 2])?;
+            let wanted = at.saturating_sub(100)..(at + 101).min(length);
+            let sites = SpliceSitePositions {
+                count: 2,
+                places: [wanted.start, wanted.end - 1]
+                    .repeat(8)
+                    .into_iter()
+                    .map(|at| at as i32)
+                    .collect(),
+            };
+            let whole = Request {
+                splice_site_positions: Some(sites.clone()),
+                ..Request::everything()
+            };
+            let windows = Windows::new(
+                length,
+                vec![vec![wanted.clone()]; 2],
+                Windows::margin(&config),
+                |_| 32,
+            );
+            let parts = Request {
+                patch: Some(Patch::new(&config, length, at..at + 1, 4096)),
+                windows: Some(windows.clone()),
+                ..whole.clone()
+            };
+            let [whole, parts] = [
+                machine.run(&batch, &whole, &mut NoTaps)?,
+                machine.run(&batch, &parts, &mut NoTaps)?,
+            ];
+            assert_eq!(whole.len(), parts.len());
+            let mut all = Vec::new();
+            for (name, array) in &whole {
+                let own = &parts[name];
+                let (own, array) = match own.shape == array.shape {
+                    true => (own.clone(), array.clone()),
+                    false => {
+                        let rows = windows
+                            .rows_of(0, std::slice::from_ref(&wanted))
+                            .ok_or("rows")?;
+                        let of = |array: &Array, rows| array.rows(rows).ok_or("rows");
+                        (of(own, &rows)?, of(array, std::slice::from_ref(&wanted))?)
+                    }
+                };
+                let pairs = own.values.to_f32().into_iter().zip(array.values.to_f32());
+                let [mut distance, mut size] = [0.0f64; 2];
+                for (own, known) in
+                    pairs.filter(|(own, known)| own.is_finite() || known.is_finite())
+                {
+                    distance += f64::from(own - known).powi(2);
+                    size += f64::from(known).powi(2);
+                }
+                let distance = (distance / size.max(1e-30)).sqrt();
+                assert!(
+                    distance < bound,
+                    "{arithmetic:?} at {at}: {name} is {distance:e} away"
+                );
+                all.extend(bits(&own));
+            }
+            match seen.iter().find(|(place, _)| *place == at) {
+                Some((_, known)) => assert!(
+                    *known == all,
+                    "{arithmetic:?}: other bits after another pass"
+                ),
+                None => seen.push((at, all)),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Scores from sums and junctions that the device made are those that the host makes of the same pass's rows.
+pub fn scores_are_made_on_the_device() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    convert_tiny(folder.path().join("model").as_path())?;
+    let recorded = Recorded::open(&fixtures::root().join("scores"), None, "f32")?;
+    for arithmetic in [Arithmetic::XlaGpuTf32, Arithmetic::XlaGpuBf16] {
+        let model = folder.path().join("model");
+        let predictor = Predictor::open(&model, arithmetic, "cuda".parse()?, Organism::Human)?;
+        let scoring = parity::scores::run::open(&recorded, predictor, true)?;
+        let setting = parity::scores::run::setting(&scoring, Organism::Human)?;
+        let (mut compared, mut kinds) = (0, [false; 3]);
+        let human = recorded.cases.iter();
+        let human = human.filter(|case| case.organism == Organism::Human);
+        for case in human {
+            let (interval, variant) = (&case.interval, &case.variant);
+            if interval.negative_strand() {
+                continue;
+            }
+            let Ok(own) = scoring.score(interval, variant) else {
+                continue;
+            };
+            kinds[0] |= variant.is_insertion();
+            kinds[1] |= variant.is_deletion();
+            kinds[2] |= own.iter().any(|scores| {
+                matches!(
+                    scores.by,
+                    ScoredBy::Variant {
+                        scorer: Scorer::SpliceJunction,
+                        ..
+                    }
+                ) && !scores.rows.is_empty()
+            });
+            let plans = scoring.scorers.iter();
+            let plans = plans.map(|scorer| scorer.prepare(interval, variant, &setting));
+            let plans = plans.collect::<Result<Vec<_>, _>>()?;
+            let [reference, alternate] =
+                scoring.predict_read(interval, variant, setting.annotation, &plans)?;
+            for (plan, own) in plans.iter().zip(own) {
+                let tracks = scoring.predictor.tracks(plan.scorer().output());
+                let known = plan.score(&reference, &alternate, tracks.ok_or("tracks")?)?;
+                let named = format!("{arithmetic:?} {} {}", case.name, plan.scorer());
+                assert_eq!(known.rows, own.rows, "{named}");
+                assert_eq!(known.values.len(), own.values.len(), "{named}");
+                for (known, own) in known.values.iter().zip(&own.values) {
+                    let near = (known - own).abs() <= 1e-6 * known.abs().max(1e-6);
+                    assert!(
+                        near || known.to_bits() == own.to_bits() || known.is_nan() && own.is_nan(),
+                        "{named}: {known:e} {own:e}"
+                    );
+                    compared += 1;
+                }
+            }
+        }
+        assert!(
+            compared > 10_000 && kinds == [true; 3],
+            "{compared} {kinds:?}"
+        );
     }
     Ok(())
 }

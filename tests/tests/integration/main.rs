@@ -44,6 +44,14 @@ fn main() {
             "cuda::embeddings_stay_on_the_device",
             cuda::embeddings_stay_on_the_device,
         ),
+        cuda::gated(
+            "cuda::parts_are_those_of_the_whole",
+            cuda::parts_are_those_of_the_whole,
+        ),
+        cuda::gated(
+            "cuda::scores_are_made_on_the_device",
+            cuda::scores_are_made_on_the_device,
+        ),
         gate::full("conversion::verifies", conversion::verifies),
         gate::full(
             "conversion::equals_an_independent_reading",

@@ -40,7 +40,7 @@ impl Forward<'_> {
             .splice_site_positions
             .as_ref()
             .map_or(*top_k, |given| given.count);
-        let (batch, length) = (self.batch, self.length);
+        let (batch, length) = (self.batch, self.regions.rows.unwrap_or(self.length));
         let path = format!("head/{name}");
         self.steps.enter(path.clone());
         let chosen = self.steps.tensor(batch * 4 * k * 4);
@@ -66,10 +66,17 @@ impl Forward<'_> {
             let c = self.config.embedders.embeddings_1bp;
             let rows = self.stored(4 * k * c);
             let from = Place::Tensor(embedding, (sequence * length * c * self.element) as u64);
+            // Windows were refused where sites are chosen.
+            let stand = match self.regions.rows {
+                Some(_) => {
+                    Place::Fixed(Fixed::from(Source::SiteRows) + (sequence * 4 * k * 4) as u64)
+                }
+                None => sites,
+            };
             self.steps.each(
                 "gather_rows",
                 4 * k * c / 8,
-                arguments![from, sites, rows, (4 * k) as i32, length as i64, c as i32],
+                arguments![from, stand, rows, (4 * k) as i32, length as i64, c as i32],
             );
             let padded = hidden.next_multiple_of(8);
             let x = self.steps.tensor(4 * k * padded * 4);

@@ -250,3 +250,54 @@ extern "C" __global__ void junction_counts(const float* x, const int* donors, co
 
 // Positions that were given.
 extern "C" __global__ void copy_integers(const int* from, int* to, int n) { GRID_STRIDE(i, n) to[i] = from[i]; }
+
+// Whether b comes before a: a larger one, NaN before numbers.
+static __device__ __forceinline__ bool stronger(float b, float a) { return b > a || (b != b && a == a); }
+
+// How a count changes from REF to ALT, in float16 as scores have it. Logarithms in double precision, since those of float32
+// differ between devices.
+static __device__ __forceinline__ float junction_change(float own, float other) {
+  float a = (float)log((double)(own + 1e-7f)), b = (float)log((double)(other + 1e-7f));
+  return fabsf(through_float16(b - a));
+}
+
+// For each tissue the junction of a donor that changes most, of equal ones the first: x [2, k, k, tracks], REF first;
+// positions [4, k]; introns between `after` and `before`, exclusive; the first `most` sites. A thread has a tissue, blockIdx.y is
+// the donor. scores, pairs [k, tissues]: the pair's number, or -1.
+extern "C" __global__ void strongest_of_donor(const T* x, const int* positions, float* scores, int* pairs, int k, int most,
+                                              int tissues, int tracks, int strand, int after, int before) {
+  int tissue = blockIdx.x * blockDim.x + threadIdx.x, donor = blockIdx.y;
+  if (tissue >= tissues) return;
+  const int *donors = positions + 2 * strand * k, *acceptors = donors + k;
+  float score = -1.0f;
+  int pair = -1, place = donors[donor];
+  for (int acceptor = 0; place >= 0 && donor < most && acceptor < min(k, most); acceptor++) {
+    int other = acceptors[acceptor];
+    int from = strand ? other + 1 : place + 1, to = strand ? place : other;
+    if (other < 0 || from <= after || from >= to || to >= before) continue;
+    i64 at = (i64)(donor * k + acceptor) * tracks + strand * (tracks / 2) + tissue;
+    float change = junction_change(load(x[at]), load(x[(i64)k * k * tracks + at]));
+    if (pair < 0 || stronger(change, score)) {
+      score = change;
+      pair = donor * k + acceptor;
+    }
+  }
+  scores[(i64)donor * tissues + tissue] = score;
+  pairs[(i64)donor * tissues + tissue] = pair;
+}
+
+// The same over all donors: scores, pairs [k, tissues]; best [tissues].
+extern "C" __global__ void strongest_of_all(const float* scores, const int* pairs, int* best, int k, int tissues) {
+  int tissue = blockIdx.x * blockDim.x + threadIdx.x;
+  if (tissue >= tissues) return;
+  float score = -1.0f;
+  int pair = -1;
+  for (int donor = 0; donor < k; donor++) {
+    i64 at = (i64)donor * tissues + tissue;
+    if (pairs[at] >= 0 && (pair < 0 || stronger(scores[at], score))) {
+      score = scores[at];
+      pair = pairs[at];
+    }
+  }
+  best[tissue] = pair;
+}

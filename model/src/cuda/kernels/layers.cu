@@ -119,19 +119,50 @@ extern "C" __global__ void upsample_norm_gelu(const T* low, const T* skip, const
   }
 }
 
-// An output embedding: gelu(norm(x + bias + skip) + organism), `every` positions sharing a row of skip.
-// x, y [rows, c]; skip [rows / every, c] or null; `n` rows a sequence. `y` may be `x`.
-extern "C" __global__ void output_embedding(const T* x, const float* bias, const T* skip, int every, const float* scale,
-                                            const float* offset, const float* embedding, const int* organism, T* y,
-                                            i64 rows, int n, int c) {
+// Blocks of windows have 16 rows at 1 bp.
+#define WINDOW_BLOCK 16
+
+// An output embedding: gelu(norm(x + bias + skip) + organism), `every` base pairs sharing a row of skip.
+// x, y [rows, c]; skip [all / every, c] or null; `n` rows a sequence. Rows are base pairs, or those of `blocks`. `y` may be `x`.
+extern "C" __global__ void output_embedding(const T* x, const float* bias, const T* skip, int every, const int* blocks,
+                                            const float* scale, const float* offset, const float* embedding,
+                                            const int* organism, T* y, i64 rows, int n, int c) {
   int parts = c / 8;
   GRID_STRIDE(i, rows * parts) {
     i64 row = i / (u32)parts;
     int at = (int)(i - (u32)row * parts) * 8;
     P8 a = add(load_packed(x + row * c + at), parameters(bias + at));
-    if (skip) a = add(a, load_packed(skip + (i64)((u32)row / every) * c + at));
+    if (skip) {
+      u32 bin = blocks ? (u32)blocks[(u32)row / WINDOW_BLOCK] / (every / WINDOW_BLOCK) : (u32)row / every;
+      a = add(a, load_packed(skip + (i64)bin * c + at));
+    }
     a = affine(a, parameters(scale + at), parameters(offset + at));
     a = add(a, parameters(embedding + (i64)organism[(u32)row / n] * c + at));
     store_packed(y + row * c + at, gelu_sigmoid(a));
   }
+}
+
+// Rows of activations at a resolution: those of `blocks`, `each` rows of every one, or all where it is null. `s` rows a sequence.
+// With a part, x is [s, c] of the first sequence, and what the patch changes comes from part [B, wide, c]; else x is [B, s, c].
+// y [rows, c].
+extern "C" __global__ void take_rows(const T* x, const T* part, T* y, const int* blocks, const int* patch, i64 rows, int s,
+                                     int wide, int each, int resolution, int c) {
+  int parts = c / 8;
+  GRID_STRIDE(i, rows * parts) {
+    u32 row = i / (u32)parts;
+    int at = (int)(i - row * parts) * 8;
+    u32 from = blocks ? (u32)blocks[row / each] * each + row % each : row;
+    const T* source = x + (i64)from * c;
+    if (part) {
+      int sequence = from / s, place = from - sequence * s, bases = place * resolution;
+      source = bases >= patch[1] && bases < patch[2] ? part + ((i64)sequence * wide + place - patch[0] / resolution) * c
+                                                     : x + (i64)place * c;
+    }
+    store_packed(y + (i64)row * c + at, load_packed(source + at));
+  }
+}
+
+// The bases of a patch: bases [B, length], y [B, wide].
+extern "C" __global__ void patch_bases(const u8* bases, u8* y, const int* patch, i64 count, int length, int wide) {
+  GRID_STRIDE(i, count) y[i] = bases[(i64)(i / wide) * length + patch[0] + i % wide];
 }

@@ -15,6 +15,12 @@ pub(in crate::cuda) enum Source {
     Organisms,
     /// Splice sites that were given, int32 `[B, 4, K]`.
     SpliceSites,
+    /// The rows at 1 bp where these stand, likewise.
+    SiteRows,
+    /// Blocks of the windows, counted through the batch, int32 `[B, rows / 16]`.
+    Blocks,
+    /// Where the patch begins, and where what changes begins and ends, in base pairs: int32 `[3]`.
+    Patch,
 }
 
 /// A place in memory that a plan does not own: the bytes from `offset` on.
