@@ -293,7 +293,8 @@ class Scores(unittest.TestCase):
     found = [CLIENT.score_interval(one, scorers, merge_stranded_gene_tracks=False) for one in intervals]
     table = variant_scorers.tidy_scores(found)
     key = ['scored_interval', 'gene_id', 'interval_scorer', 'track_name', 'track_strand']
-    by = lambda table: {tuple(map(str, row[:-1])): np.float32(row[-1] or 'nan') for row in table[key + ['raw_score']].values}
+    score = lambda value: np.float32('nan' if value == '' else value)
+    by = lambda table: {tuple(map(str, row[:-1])): score(row[-1]) for row in table[key + ['raw_score']].values}
     table, expected = by(table), by(served.read(out))
     self.assertEqual(table.keys(), expected.keys())
     np.testing.assert_array_equal([table[row] for row in expected], list(expected.values()))

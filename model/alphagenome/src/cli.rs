@@ -4,6 +4,7 @@
 //! `convert` and `parity` keep theirs.
 
 pub mod arguments;
+mod computing;
 pub mod ism;
 pub mod predict;
 pub mod score;

@@ -12,12 +12,13 @@ use inference::scorer_list;
 use inference::scoring::Scoring;
 use inference::tables::TableArguments;
 use model::sequence::{LENGTH_STEP, LONGEST};
-use parity::cli::{Computing, base_pairs};
+use parity::cli::base_pairs;
 use scorers::{Behaviour, Organism};
 use serde_json::json;
 use terminal::{Speech, note};
 
 use super::Outcome;
+use super::computing::Computing;
 use crate::output::{Made, Output};
 use crate::work::{Settings, identity};
 

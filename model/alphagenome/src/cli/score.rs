@@ -27,7 +27,7 @@ use crate::work::{Part, Rows, Settings, Work, identity};
 pub const EXAMPLES: &str = "\
 Examples:
   alphagenome score --fasta hg38.fa --gtf gencode.v46.gtf.gz --vcf variants.vcf.gz --out scores.tsv.gz
-  alphagenome score --fasta hg38.fa --vcf variants.vcf --out scored.vcf.gz --length 1M --device cuda --dtype bf16
+  alphagenome score --fasta hg38.fa --vcf variants.vcf --out scored.vcf.gz --length 1M --device cuda
   alphagenome score --fasta hg38.fa --vcf variants.tsv --out scores.tsv --scorers mine.toml --ref-mismatch fail
   alphagenome score --fasta hg38.fa --gtf gencode.v46.gtf.gz --vcf variants.vcf --out scores.tsv --html pages/
 

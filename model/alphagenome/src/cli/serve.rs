@@ -12,7 +12,7 @@ use ::serve::server::{Ended, Server};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use inference::tables::TableArguments;
-use parity::cli::{Arithmetic, Computing, Dtype};
+use parity::cli::Arithmetic;
 use scorers::{Behaviour, Organism};
 use serde_json::json;
 use terminal::{Device, Speech, note};
@@ -20,11 +20,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
 use super::arguments::{behaviour, organism};
+use super::computing::{Computing, Precision};
 
 /// What `--help` ends with.
 pub const EXAMPLES: &str = "\
 Examples:
-  alphagenome serve --fasta human=hg38.fa --gtf human=gencode.v46.gtf.gz --device cuda --dtype bf16
+  alphagenome serve --fasta human=hg38.fa --gtf human=gencode.v46.gtf.gz --device cuda
   alphagenome serve --fasta human=hg38.fa --fasta mouse=mm10.fa --device cuda:0,cuda:1 --listen 0.0.0.0:443 \
 --tls-cert cert.pem --tls-key key.pem --api-keys keys.txt
 
@@ -46,11 +47,11 @@ pub struct ServeArguments {
         default_value = "cpu"
     )]
     pub device: Vec<Device>,
-    /// The compute dtype
-    #[arg(long, value_enum, default_value_t = Dtype::F32)]
-    pub dtype: Dtype,
-    /// How models compute [default: as XLA does on the device, in the dtype]
-    #[arg(long, value_enum, conflicts_with = "dtype")]
+    /// How precisely models compute [default: f32 on a CPU, tf32 on a GPU]
+    #[arg(long, visible_alias = "dtype", value_enum)]
+    pub precision: Option<Precision>,
+    /// One of `parity`'s arithmetics instead, which say where XLA rounds
+    #[arg(long, value_enum, conflicts_with = "precision")]
     pub arithmetic: Option<Arithmetic>,
     /// Models on each device; on the CPU they share their parameters
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
@@ -87,6 +88,9 @@ pub struct ServeArguments {
 /// A file of an organism; without a name it is human's.
 type Named = (Organism, PathBuf);
 
+/// Where a source keeps a file.
+type Place = fn(&mut Source) -> &mut Option<PathBuf>;
+
 /// The files of organisms, each once an organism.
 #[derive(Args, Clone, Debug)]
 pub struct FileArguments {
@@ -122,7 +126,7 @@ impl FileArguments {
     /// By organism.
     fn sources(&self) -> Result<BTreeMap<Organism, Source>> {
         let mut sources: BTreeMap<Organism, Source> = BTreeMap::new();
-        let kinds: [(&str, &Vec<Named>, fn(&mut Source) -> &mut Option<PathBuf>); 6] = [
+        let kinds: [(&str, &Vec<Named>, Place); 6] = [
             ("fasta", &self.fasta, |source| &mut source.fasta),
             ("gtf", &self.gtf, |source| &mut source.tables.gtf),
             ("splice-starts", &self.splice_starts, |source| {
@@ -168,7 +172,7 @@ impl ServeArguments {
         let devices = self.device.iter().map(|device| {
             let computing = Computing {
                 device: *device,
-                dtype: self.dtype,
+                precision: self.precision,
                 arithmetic: self.arithmetic,
             };
             (*device, computing.arithmetic())
