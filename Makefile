@@ -102,6 +102,14 @@ bench-parity: $(VENV)/.numpy ## Time the comparison of recordings against numpy 
 		$(VENV)/bin/python parity/bench/compare.py --binary $(BINARIES)/examples/compare_raw --dtype $$dtype || exit 1; \
 	done
 
+.PHONY: bench-scores
+bench-scores: build $(VENV)/.numpy $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Time the scores of variants, beside JAX where it is
+	$(BINARIES)/convert --snapshot $(SNAPSHOT) --out $(BUILD)/bench-scores/model --force \
+		$(if $(METADATA),--metadata $(METADATA))
+	$(or $(JAX_PYTHON),$(VENV)/bin/python) model/bench/scores.py --model $(BUILD)/bench-scores/model \
+		--parity $(BINARIES)/parity --snapshot $(SNAPSHOT) --scratch $(BUILD)/bench-scores/inputs \
+		--device $(or $(DEVICE),cpu) $(if $(METADATA),--metadata $(METADATA))
+
 .PHONY: coverage
 coverage: ## Simulate how often tests and intervals hold what they promise; writes the table in docs/statistics.md
 	$(CARGO) run --release --locked --package parity-stats --example coverage -- 1000 docs/statistics.md > /dev/null

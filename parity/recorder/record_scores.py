@@ -75,7 +75,8 @@ def feathers(inputs: pathlib.Path, to: pathlib.Path) -> dict[str, str]:
         "splice_site_ends_feather_path": "splice_sites_ends.tsv",
         "pas_feather_path": "polya_sites.tsv",
     }.items():
-        tables[name] = pd.read_csv(inputs / file, sep="\t")
+        if (inputs / file).exists():
+            tables[name] = pd.read_csv(inputs / file, sep="\t")
     for name, table in tables.items():
         table.reset_index(drop=True).to_feather(to / name)
     return {name: str(to / name) for name in tables} | {"fasta_path": str(inputs / "genome.fa")}
@@ -93,7 +94,7 @@ def build(args: argparse.Namespace, paths: dict[str, str]):
     for organism in reference.ORGANISMS:
         own = dict(paths)
         if organism != ORGANISMS["human"]:
-            own.pop("pas_feather_path")
+            own.pop("pas_feather_path", None)
         settings[organism] = dna_model.OrganismSettings(metadata=metadata[organism], **own)
     more = {"device": jax.devices()[0]}  # named, or a CPU is refused
     if "enable_indel_stitching" in inspect.signature(dna_model.create).parameters:

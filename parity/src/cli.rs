@@ -432,6 +432,10 @@ pub struct Bench {
     /// Write a Chrome (Perfetto) trace with a slice a module and its operations (CUDA only)
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Time the scores of variants instead, REF and ALT together: a folder with genome.fa, annotation.gtf,
+    /// splice_sites_starts.tsv, splice_sites_ends.tsv and variants.vcf, as model/bench/scores.py writes one
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["beside", "tune", "trace", "repeats"])]
+    pub scores: Option<PathBuf>,
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,

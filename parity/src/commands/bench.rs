@@ -124,6 +124,9 @@ pub fn run(args: &Bench) -> Result<Exit> {
     if args.trace.is_some() && !is_cuda(args.device) {
         bail!("--trace: expected --device cuda, operations are timed there alone");
     }
+    if let Some(inputs) = &args.scores {
+        return super::bench_scores::run(args, inputs);
+    }
     // A device that is not there is told before anything is timed.
     let (load_s, form) = load(args, args.device)?;
     let second = match args.beside {

@@ -17,15 +17,20 @@ pub(super) enum Form {
     Cuda(Box<model::CudaAlphaGenome>, Arithmetic),
 }
 
-/// Loads the model onto a device.
-pub(super) fn load(args: &Bench, device: Device) -> Result<Form> {
-    let arithmetic = match (args.arithmetic, args.dtype, device) {
+/// The arithmetic that was named, or XLA's on a device.
+pub(super) fn arithmetic(args: &Bench, device: Device) -> Arithmetic {
+    match (args.arithmetic, args.dtype, device) {
         (Some(named), _, _) => named.into(),
         (None, Dtype::F32, Device::Cpu) => Arithmetic::XlaCpuF32,
         (None, Dtype::F32, _) => Arithmetic::XlaGpuF32,
         (None, Dtype::Bf16, Device::Cpu) => Arithmetic::XlaCpuBf16,
         (None, Dtype::Bf16, _) => Arithmetic::XlaGpuBf16,
-    };
+    }
+}
+
+/// Loads the model onto a device.
+pub(super) fn load(args: &Bench, device: Device) -> Result<Form> {
+    let arithmetic = arithmetic(args, device);
     #[cfg(feature = "cuda")]
     if let Device::Cuda(number) = device {
         let mut model = model::CudaAlphaGenome::load(&args.model, number, arithmetic)?;

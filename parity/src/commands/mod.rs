@@ -6,6 +6,7 @@ mod attention;
 mod bench;
 #[cfg(feature = "burn")]
 mod bench_forms;
+mod bench_scores;
 mod bisect;
 mod compare;
 mod drift;
