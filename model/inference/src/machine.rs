@@ -152,17 +152,6 @@ impl Machine {
         }
     }
 
-    /// Whether requests may name windows and a patch.
-    pub fn takes_regions(&self) -> bool {
-        match &self.form {
-            Form::Cpu(_) => true,
-            #[cfg(feature = "cuda")]
-            Form::Cuda(_) => true,
-            #[cfg(feature = "burn-cuda")]
-            Form::BurnCuda(_) => true,
-        }
-    }
-
     /// Whether a pass is planned for its shapes, so that few different ones are better.
     pub fn plans(&self) -> bool {
         match &self.form {

@@ -195,7 +195,7 @@ impl Predictor {
     }
 
     /// The rows at 1 bp for the bases `wanted` of each sequence, and around them as far as the model sees; all of them where
-    /// the device takes nothing less.
+    /// nearly all are wanted.
     pub fn around(&self, length: usize, wanted: Vec<Vec<Range<usize>>>) -> Fine {
         self.fine(length, wanted, Windows::margin(&self.config))
     }
@@ -206,10 +206,7 @@ impl Predictor {
     }
 
     fn fine(&self, length: usize, wanted: Vec<Vec<Range<usize>>>, margin: usize) -> Fine {
-        match self.machine.takes_regions() {
-            true => Fine::new(length, wanted, margin, self.machine.plans()),
-            false => Fine::whole(length),
-        }
+        Fine::new(length, wanted, margin, self.machine.plans())
     }
 
     /// Runs sequences of one length together, and computes what is asked and `embeddings`. What sequences have in common with
@@ -243,7 +240,7 @@ impl Predictor {
         let patch = Patch::between(&self.config, batch, width);
         patch.filter(|patch| {
             let encoded = batch.length() + batch.size() * patch.window.len();
-            self.machine.takes_regions() && encoded < batch.size() * batch.length()
+            encoded < batch.size() * batch.length()
         })
     }
 

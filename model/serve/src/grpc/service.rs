@@ -170,11 +170,11 @@ impl Service {
 }
 
 impl Inner {
-    /// Fails where another version of the model is asked for.
-    fn check_version(&self, version: &str) -> Result<(), Error> {
+    /// The organism of a request, which fails where it asks for another version of the model.
+    fn organism(&self, version: &str, number: i32) -> Result<Organism, Error> {
         let known = self.options.model_version.as_deref();
         if version.is_empty() || known == Some(version) {
-            return Ok(());
+            return requests::organism(number);
         }
         let serves = known.map_or("one model, without a version".into(), |known| {
             format!("version {known}")
@@ -182,6 +182,16 @@ impl Inner {
         Err(Error::NotFound(format!(
             "the server has {serves}, and not {version}: leave model_version out"
         )))
+    }
+
+    /// The tracks of outputs that are wanted of an organism.
+    fn wanted(
+        &self,
+        organism: Organism,
+        outputs: &[i32],
+        terms: &[m::OntologyTerm],
+    ) -> Result<Wanted, Error> {
+        requests::wanted(self.engine.library().get(organism)?, outputs, terms)
     }
 
     async fn run<M: From<m::TensorChunk> + Send + 'static>(
@@ -323,11 +333,9 @@ impl Inner {
         request: m::PredictSequenceRequest,
         sender: Arc<Sender<m::PredictSequenceResponse>>,
     ) -> Result<(), Error> {
-        self.check_version(&request.model_version)?;
-        let organism = requests::organism(request.organism)?;
-        let assembly = self.engine.library().get(organism)?;
+        let organism = self.organism(&request.model_version, request.organism)?;
         let (outputs, terms) = (&request.requested_outputs, &request.ontology_terms);
-        let wanted = requests::wanted(assembly, outputs, terms)?;
+        let wanted = self.wanted(organism, outputs, terms)?;
         let task = Task::PredictSequence {
             bases: request.sequence,
             outputs: wanted.clone(),
@@ -343,11 +351,9 @@ impl Inner {
         request: m::PredictIntervalRequest,
         sender: Arc<Sender<m::PredictIntervalResponse>>,
     ) -> Result<(), Error> {
-        self.check_version(&request.model_version)?;
-        let organism = requests::organism(request.organism)?;
-        let assembly = self.engine.library().get(organism)?;
+        let organism = self.organism(&request.model_version, request.organism)?;
         let (outputs, terms) = (&request.requested_outputs, &request.ontology_terms);
-        let wanted = requests::wanted(assembly, outputs, terms)?;
+        let wanted = self.wanted(organism, outputs, terms)?;
         let task = Task::PredictInterval {
             interval: requests::interval(request.interval, "interval")?,
             outputs: wanted.clone(),
@@ -363,11 +369,9 @@ impl Inner {
         request: m::PredictVariantRequest,
         sender: Arc<Sender<m::PredictVariantResponse>>,
     ) -> Result<(), Error> {
-        self.check_version(&request.model_version)?;
-        let organism = requests::organism(request.organism)?;
-        let assembly = self.engine.library().get(organism)?;
+        let organism = self.organism(&request.model_version, request.organism)?;
         let (outputs, terms) = (&request.requested_outputs, &request.ontology_terms);
-        let wanted = requests::wanted(assembly, outputs, terms)?;
+        let wanted = self.wanted(organism, outputs, terms)?;
         let task = Task::PredictVariant {
             interval: requests::interval(request.interval, "interval")?,
             variant: requests::variant(request.variant, "variant")?,
@@ -387,8 +391,7 @@ impl Inner {
         request: m::ScoreIntervalRequest,
         sender: Arc<Sender<m::ScoreIntervalResponse>>,
     ) -> Result<(), Error> {
-        self.check_version(&request.model_version)?;
-        let organism = requests::organism(request.organism)?;
+        let organism = self.organism(&request.model_version, request.organism)?;
         let scorers = request.interval_scorers.iter();
         let task = Task::ScoreInterval {
             interval: requests::interval(request.interval, "interval")?,
@@ -415,8 +418,7 @@ impl Inner {
         request: m::ScoreVariantRequest,
         sender: Arc<Sender<m::ScoreVariantResponse>>,
     ) -> Result<(), Error> {
-        self.check_version(&request.model_version)?;
-        let organism = requests::organism(request.organism)?;
+        let organism = self.organism(&request.model_version, request.organism)?;
         let scorers = request.variant_scorers.iter().map(requests::scorer);
         let task = Task::ScoreVariant {
             interval: requests::interval(request.interval, "interval")?,
@@ -435,8 +437,7 @@ impl Inner {
         request: m::ScoreIsmVariantRequest,
         sender: Arc<Sender<m::ScoreIsmVariantResponse>>,
     ) -> Result<(), Error> {
-        self.check_version(&request.model_version)?;
-        let organism = requests::organism(request.organism)?;
+        let organism = self.organism(&request.model_version, request.organism)?;
         let scorers = request.variant_scorers.iter().map(requests::scorer);
         let scorers = scorers.collect::<Result<Vec<_>, _>>()?;
         let interval = requests::interval(request.interval, "interval")?;
