@@ -47,6 +47,20 @@ pub trait Checkpoint: Sync {
     fn read_into(&self, leaf: usize, out: &mut [u8]) -> Result<(), ReadError>;
 }
 
+impl<C: Checkpoint + ?Sized> Checkpoint for Box<C> {
+    fn leaves(&self) -> &[Leaf] {
+        (**self).leaves()
+    }
+
+    fn others(&self) -> &[Other] {
+        (**self).others()
+    }
+
+    fn read_into(&self, leaf: usize, out: &mut [u8]) -> Result<(), ReadError> {
+        (**self).read_into(leaf, out)
+    }
+}
+
 /// A leaf that could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {

@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let result = match &arguments.command {
         None => convert::run(&arguments.convert),
         Some(Command::Inspect(arguments)) => inspect::run(arguments),
-        Some(Command::Spec) => terminal::print(converter::spec::ALPHAGENOME)
+        Some(Command::Spec(of)) => terminal::print(source::built_in(of).spec())
             .map(|()| Outcome::Fine)
             .map_err(Into::into),
         Some(Command::Verify(arguments)) => verify::run(arguments),

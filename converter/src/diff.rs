@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::{
     checkpoint::{Checkpoint, Other, ReadError},
+    job::{self, JobError},
     parallel::Resources,
+    plan::{Job, Plan},
     safetensors_file::{Model, ModelError},
     tensor::{TensorType, to_f64},
 };
@@ -15,8 +17,10 @@ use crate::{
 pub enum Side {
     /// A checkpoint.
     Checkpoint(Box<dyn Checkpoint>),
-    /// A folder that `convert` wrote.
+    /// A folder that `convert` wrote, or a state dict.
     Model(Model),
+    /// What a plan makes of a checkpoint.
+    Mapped(Box<dyn Checkpoint>, Plan),
 }
 
 /// Why a side could not be read.
@@ -28,6 +32,9 @@ pub enum Error {
     /// A tensor.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A tensor that is made of leaves.
+    #[error(transparent)]
+    Job(#[from] JobError),
     /// An array's bytes do not fit into memory.
     #[error("there is no memory for {bytes} bytes of `{name}`")]
     Memory {
@@ -52,6 +59,11 @@ impl Side {
                 .iter()
                 .map(|(name, stored)| (name.as_str(), stored.kind.clone()))
                 .collect(),
+            Side::Mapped(_, plan) => plan
+                .targets
+                .iter()
+                .map(|target| (target.name.as_str(), target.kind.clone()))
+                .collect(),
         }
     }
 
@@ -63,8 +75,26 @@ impl Side {
                 .iter()
                 .map(|other| (other.name.as_str(), other))
                 .collect(),
-            Side::Model(_) => BTreeMap::new(),
+            Side::Model(_) | Side::Mapped(..) => BTreeMap::new(),
         }
+    }
+
+    /// Of what an array is made, where a plan makes it: `0.alphagenome/embed.embeddings, permute [1, 0]`.
+    pub fn origin(&self, name: &str) -> Option<String> {
+        let Side::Mapped(checkpoint, plan) = self else {
+            return None;
+        };
+        let job = plan.jobs.iter().find(|job| {
+            job.targets
+                .iter()
+                .any(|&target| plan.targets[target].name == name)
+        })?;
+        let sources = job
+            .sources
+            .iter()
+            .map(|&leaf| checkpoint.leaves()[leaf].name.clone());
+        let steps = job.chain.iter().map(ToString::to_string);
+        Some(sources.chain(steps).collect::<Vec<_>>().join(", "))
     }
 
     fn read(&self, name: &str, kind: &TensorType) -> Result<Vec<u8>, Error> {
@@ -88,6 +118,18 @@ impl Side {
             Side::Model(model) => {
                 if let Some(stored) = model.tensors.get(name) {
                     model.read(stored, 0, &mut data)?;
+                }
+            }
+            Side::Mapped(checkpoint, plan) => {
+                let wanted = plan.targets.iter().position(|target| target.name == name);
+                let makes = |job: &&Job| job.targets.iter().any(|&target| Some(target) == wanted);
+                if let Some(job) = plan.jobs.iter().find(makes) {
+                    job::run(job, checkpoint, &mut Vec::new(), |piece| {
+                        if Some(piece.target) == wanted {
+                            data[piece.offset..][..piece.data.len()].copy_from_slice(piece.data);
+                        }
+                        Ok::<(), JobError>(())
+                    })?;
                 }
             }
         }

@@ -5,8 +5,8 @@ use crate::{
     digest::{self, Digest},
     ledger::JobDigests,
     plan::{Job, Plan},
-    tensor::Tensor,
-    transform::Transform,
+    tensor::{Tensor, TensorType},
+    transform::{Transform, permute},
 };
 
 /// Why a job failed.
@@ -84,12 +84,26 @@ pub fn run<E: From<JobError>>(
     buffer: &mut Vec<u8>,
     mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
 ) -> Result<JobDigests, E> {
-    let keeps = job.chain.iter().all(Transform::keeps_bytes);
-    if let ([source], [target], true) = (job.sources.as_slice(), job.targets.as_slice(), keeps) {
-        read(checkpoint, *source, buffer)?;
-        let digest = hand_on(*target, buffer, &mut sink)?;
-        let (read, written) = (vec![digest.clone()], vec![digest]);
-        return Ok(JobDigests { read, written });
+    let mut moves = job.chain.iter().filter(|step| !step.keeps_bytes());
+    if let ([source], [target]) = (job.sources.as_slice(), job.targets.as_slice()) {
+        let once = (moves.next(), moves.next());
+        match once {
+            (None, _) => {
+                read(checkpoint, *source, buffer)?;
+                let digest = hand_on(*target, buffer, &mut sink)?;
+                let (read, written) = (vec![digest.clone()], vec![digest]);
+                return Ok(JobDigests { read, written });
+            }
+            (Some(Transform::Permute { axes }), None) => {
+                read(checkpoint, *source, buffer)?;
+                let kind = before_permute(job, checkpoint)?;
+                let mut handed = Handed::new(*target, &mut sink);
+                permute(buffer, &kind, axes, &mut |piece| handed.add(piece))?;
+                let (read, written) = (vec![digest::of(buffer)], vec![handed.digest.finish()]);
+                return Ok(JobDigests { read, written });
+            }
+            _ => {}
+        }
     }
     let mut tensors = Vec::with_capacity(job.sources.len());
     let mut digests = JobDigests {
@@ -135,20 +149,61 @@ fn read(checkpoint: &dyn Checkpoint, source: usize, data: &mut Vec<u8>) -> Resul
     Ok(checkpoint.read_into(source, data)?)
 }
 
+/// What a job's only permutation reads.
+fn before_permute(job: &Job, checkpoint: &dyn Checkpoint) -> Result<TensorType, JobError> {
+    let before = job.chain.iter().take_while(|step| step.keeps_bytes());
+    let start = checkpoint.leaves()[job.sources[0]].kind.clone();
+    let kind = before
+        .clone()
+        .try_fold(vec![start], |kinds, step| step.infer(&kinds));
+    kind.and_then(|mut kinds| kinds.pop().ok_or_else(|| "nothing is left".to_owned()))
+        .map_err(|reason| JobError::Transform {
+            label: job.label.clone(),
+            reason,
+        })
+}
+
 /// Digests a tensor's bytes and hands them on.
 fn hand_on<E>(
     target: usize,
     data: &[u8],
     sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
 ) -> Result<String, E> {
-    let mut digest = Digest::default();
-    for (block, data) in data.chunks(BLOCK).enumerate() {
-        digest.update(data);
-        sink(Piece {
+    let mut handed = Handed::new(target, sink);
+    data.chunks(BLOCK).try_for_each(|data| handed.add(data))?;
+    Ok(handed.digest.finish())
+}
+
+/// A tensor on its way to a sink.
+struct Handed<'a, S> {
+    target: usize,
+    offset: usize,
+    digest: Digest,
+    sink: &'a mut S,
+}
+
+impl<'a, S> Handed<'a, S> {
+    fn new(target: usize, sink: &'a mut S) -> Self {
+        Handed {
             target,
-            offset: block * BLOCK,
+            offset: 0,
+            digest: Digest::default(),
+            sink,
+        }
+    }
+
+    /// Digests the next bytes and hands them on.
+    fn add<E>(&mut self, data: &[u8]) -> Result<(), E>
+    where
+        S: FnMut(Piece<'_>) -> Result<(), E>,
+    {
+        self.digest.update(data);
+        (self.sink)(Piece {
+            target: self.target,
+            offset: self.offset,
             data,
         })?;
+        self.offset += data.len();
+        Ok(())
     }
-    Ok(digest.finish())
 }

@@ -174,8 +174,12 @@ impl Ledger {
                 .iter()
                 .zip(&digests.read)
                 .map(|(&leaf, digest)| {
-                    let Leaf { name, kind, .. } = &leaves[leaf];
-                    read.push((name, kind, digest));
+                    let leaf = &leaves[leaf];
+                    let Leaf { name, kind, .. } = leaf;
+                    // The digest of the source is that of the checkpoint, whatever was made of it.
+                    if !leaf.is_mean() {
+                        read.push((name, kind, digest));
+                    }
                     LeafEntry {
                         name: name.clone(),
                         dtype: kind.dtype.to_string(),

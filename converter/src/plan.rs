@@ -13,13 +13,13 @@ use crate::{
     spec::{
         Spec,
         pattern::Captures,
-        rule::{Rule, Target as TargetName, join_path},
+        rule::{Rule, Target as TargetName, join_name},
     },
     tensor::{Dtype, TensorType},
     transform::{Transform, infer_chain},
 };
 
-use dimensions::{Dimensions, Seen, ground};
+use dimensions::{Dimensions, Ground, Seen, ground};
 use matching::{Matching, Unit};
 pub use violation::{Report, Violation};
 
@@ -194,7 +194,7 @@ impl Builder<'_> {
         let names: Vec<String> = match rule
             .targets
             .iter()
-            .map(|target| name_of(target, &unit.captures))
+            .map(|target| name_of(target, &unit.captures, self.seen))
             .collect()
         {
             Ok(names) => names,
@@ -299,13 +299,18 @@ impl Builder<'_> {
     }
 }
 
-fn name_of(target: &TargetName, captures: &Captures) -> Result<String, String> {
+fn name_of(target: &TargetName, captures: &Captures, seen: &Seen) -> Result<String, String> {
+    let number = |expression: &_| match ground(expression, captures, seen)? {
+        Ground::Integer(value) => Ok(value),
+        _ => Err("a name is made of captures, not of dimensions".to_owned()),
+    };
     let name = match target {
-        TargetName::Template(template) => template.render(captures)?,
+        TargetName::Template(template) => template.render(captures, &number)?,
         TargetName::Like {
             module,
             prefix,
             name,
+            separator,
         } => {
             // With `over`, a capture of the module's path is open: its braces would end up in the name.
             if let Some((open, _)) = module
@@ -316,7 +321,11 @@ fn name_of(target: &TargetName, captures: &Captures) -> Result<String, String> {
                     "the target needs a template of its own, since its sources run over `{open}`"
                 ));
             }
-            join_path(&[prefix, &module.render(captures), &name.render(captures)?])
+            let module = module.render(captures).replace('/', separator);
+            join_name(
+                &[prefix, &module, &name.render(captures, &number)?],
+                separator,
+            )
         }
     };
     if name.is_empty() || name == "__metadata__" {

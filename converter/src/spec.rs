@@ -12,18 +12,21 @@ pub mod step;
 use std::collections::{BTreeMap, BTreeSet};
 
 use compile::compile_block;
-use document::{CaptureKind, Document, TracksTable};
+use document::{CaptureKind, Document, KeyText, Places, TracksTable};
 use expression::Check;
 use pattern::{Kind, Pattern};
 use rule::Block;
 
-use crate::text::nearest;
+use crate::{means::MEANS, text::nearest};
 
 /// The version of the format that this program reads.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// The spec of AlphaGenome, as it stands in `mapping/alphagenome.toml`.
 pub const ALPHAGENOME: &str = include_str!("../../mapping/alphagenome.toml");
+
+/// The spec of the package alphagenome-pytorch, as it stands in `mapping/alphagenome-pytorch.toml`.
+pub const ALPHAGENOME_PYTORCH: &str = include_str!("../../mapping/alphagenome-pytorch.toml");
 
 /// Why a text is no spec.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +65,8 @@ pub struct Spec {
     pub name: String,
     /// The bytes of the file, for its digest.
     pub text: String,
+    /// What every module path of the source starts with.
+    pub source_root: String,
     /// The options' values.
     pub options: BTreeMap<String, bool>,
     /// Where each collection is.
@@ -89,7 +94,7 @@ impl Spec {
     /// If the text is no spec at all. Mistakes inside patterns, expressions and transforms are kept in
     /// [`Spec::problems`], so that they are reported together with what is wrong with a checkpoint.
     pub fn parse(text: &str, options: &[(String, bool)]) -> Result<Spec, Error> {
-        let document: Document = toml::from_str(text)?;
+        let mut document: Document = toml::from_str(text)?;
         if document.format_version != FORMAT_VERSION {
             return Err(Error::Version {
                 found: document.format_version,
@@ -110,6 +115,15 @@ impl Spec {
                 });
             };
             *slot = *value;
+        }
+
+        if let Some(means) = document
+            .tracks
+            .as_ref()
+            .and_then(|tracks| tracks.means.as_ref())
+        {
+            let place = Places::One(vec![KeyText::Name(MEANS.to_owned())]);
+            document.collections.insert(means.collection.clone(), place);
         }
 
         let mut problems = Vec::new();
@@ -137,6 +151,7 @@ impl Spec {
         Ok(Spec {
             name: document.name,
             text: text.to_owned(),
+            source_root: document.source_root,
             options: values,
             collections: document.collections,
             lists: document.lists,

@@ -7,10 +7,12 @@ mod cast;
 mod fold;
 mod layout;
 
+pub use layout::permute;
+
 use std::fmt;
 
 use crate::{
-    tensor::{Dtype, Shape, Tensor, TensorType},
+    tensor::{Dtype, Shape, Tensor, TensorType, from_f64, to_f64},
     text::counted,
 };
 
@@ -95,6 +97,11 @@ pub enum Transform {
         /// Computes in this.
         precision: Precision,
     },
+    /// Another value for NaN.
+    FillNan {
+        /// What stands there instead.
+        value: f64,
+    },
 }
 
 impl Transform {
@@ -116,6 +123,10 @@ impl Transform {
             },
             Transform::StandardizeWeight { .. } => fold::infer_standardize(input),
             Transform::FoldNorm { .. } => fold::infer_norm(input),
+            Transform::FillNan { .. } => match input.iter().find(|kind| !kind.dtype.is_float()) {
+                Some(kind) => Err(format!("{} has no NaN", kind.dtype)),
+                None => Ok(input.to_vec()),
+            },
             _ => input.iter().map(|kind| self.infer_one(kind)).collect(),
         }
     }
@@ -179,11 +190,17 @@ impl Transform {
                 output,
             ),
             Transform::Cast { .. } => each(&cast::cast, input, output),
-            Transform::Permute { axes } => each(
-                &|tensor, kind| layout::permute(&tensor, axes, kind),
-                input,
-                output,
-            ),
+            Transform::Permute { axes } => {
+                let change = |tensor: Tensor, kind: TensorType| {
+                    let mut data = Vec::with_capacity(kind.bytes());
+                    let Ok(()) = layout::permute(&tensor.data, &tensor.kind, axes, &mut |piece| {
+                        data.extend_from_slice(piece);
+                        Ok::<(), std::convert::Infallible>(())
+                    });
+                    Tensor { kind, data }
+                };
+                each(&change, input, output)
+            }
             Transform::Slice { axis, start, .. } => each(
                 &|tensor, kind| layout::slice(&tensor, *axis, *start, kind),
                 input,
@@ -200,6 +217,18 @@ impl Transform {
                 )]
             }
             Transform::FoldNorm { epsilon, precision } => fold::norm(input, *epsilon, *precision),
+            Transform::FillNan { value } => {
+                let filled = |x: f64| if x.is_nan() { *value } else { x };
+                let change = |tensor: Tensor, kind: TensorType| {
+                    let values = to_f64(kind.dtype, &tensor.data);
+                    let data = from_f64(
+                        kind.dtype,
+                        &values.into_iter().map(filled).collect::<Vec<_>>(),
+                    );
+                    Tensor { kind, data }
+                };
+                each(&change, input, output)
+            }
         })
     }
 }
@@ -225,6 +254,7 @@ impl fmt::Display for Transform {
             Transform::FoldNorm { epsilon, precision } => {
                 write!(f, "fold norm (epsilon {epsilon:e}, {precision})")
             }
+            Transform::FillNan { value } => write!(f, "fill NaN with {value}"),
         }
     }
 }

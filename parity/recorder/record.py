@@ -34,6 +34,15 @@ def parse_arguments() -> argparse.Namespace:
     add("--precision", default="default",
         help="jax_default_matmul_precision; float32 on a GPU is TF32 unless this is `highest`")
     add("--metadata", type=pathlib.Path, help="folder of track metadata (default: the package's)")
+    add("--conversion", type=pathlib.Path,
+        help="conversion.json of the same snapshot: its digest is written into the manifest")
+    add_case_arguments(parser)
+    return parser.parse_args()  # fmt: skip
+
+
+def add_case_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what every recorder takes: the cases, and what is kept of them."""
+    add = parser.add_argument
     add("--case", action="append", default=[], metavar="PATTERN:LENGTH:ORGANISM",
         help="a made-up sequence, as rand42:4096:human; may be repeated")
     add("--suite", action="store_true", help="the 13 patterns for both organisms at 4,096 bp")
@@ -45,10 +54,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--taps", action="store_true", help="also record the output of every block")
     add("--budget", type=int, default=65536, help="values kept of an output; 0 keeps all")
     add("--repeat", type=int, default=0, help="repeat each forward pass and record its seconds")
-    add("--conversion", type=pathlib.Path,
-        help="conversion.json of the same snapshot: its digest is written into the manifest")
-    add("--force", action="store_true", help="write over an earlier recording")
-    return parser.parse_args()  # fmt: skip
+    add("--force", action="store_true", help="write over an earlier recording")  # fmt: skip
 
 
 def gather_cases(args: argparse.Namespace) -> list[sequences.Case]:
@@ -90,28 +96,39 @@ def record_case(case: sequences.Case, run, args: argparse.Namespace) -> dict:
     import jax
 
     import reference
-    import sampling
 
     sequence = jax.device_put(sequences.one_hot(case.sequence)[None])
     organism = jax.device_put(np.array([case.organism], np.int32))
-    started = time.perf_counter()
-    outputs = jax.block_until_ready(run(sequence, organism))
-    first = time.perf_counter() - started
-    seconds = []
-    for _ in range(args.repeat):
-        started = time.perf_counter()
-        jax.block_until_ready(run(sequence, organism))
-        seconds.append(time.perf_counter() - started)
+    outputs, seconds = timed(lambda: jax.block_until_ready(run(sequence, organism)), args.repeat)
+    entries = {name: describe(name, array, reference.moments) for name, array in outputs.items()}
+    return write_case(case, outputs, entries, seconds, args)
 
-    members, entries = {"sequence": case.sequence}, {}
+
+def timed(run, repeat: int):
+    """Returns what `run` gives, and the seconds of `repeat` further passes."""
+    started = time.perf_counter()
+    outputs = run()
+    print(f"first pass {time.perf_counter() - started:.1f} s", file=sys.stderr)
+    seconds = []
+    for _ in range(repeat):
+        started = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - started)
+    return outputs, seconds
+
+
+def write_case(case: sequences.Case, outputs: dict, entries: dict, seconds: list, args) -> dict:
+    """Writes a case's archive; returns the manifest's entry."""
+    import sampling
+
+    members = {"sequence": case.sequence}
     for name, array in outputs.items():
-        entries[name] = describe(name, array, reference.moments)
         # A bias tap holds every sixteenth row and column already.
         budget = 0 if "attention_bias" in name else args.budget
         members |= sampling.sampled(name, array, budget)
     file = f"{case.name}.npz"
     write_whole(args.out / file, lambda f: np.savez_compressed(f, **members))
-    print(f"{case.name}: {len(entries)} outputs, first pass {first:.1f} s", file=sys.stderr)
+    print(f"{case.name}: {len(entries)} outputs", file=sys.stderr)
     entry = {
         "name": case.name,
         "file": file,
@@ -175,26 +192,35 @@ def record(args: argparse.Namespace, cases: list[sequences.Case]) -> None:
     def run(sequence, organism):
         return forward(params, state, sequence, organism)
 
-    args.out.mkdir(parents=True, exist_ok=True)
+    write_recording(manifest, cases, lambda case: record_case(case, run, args), args.out)
+
+
+def write_recording(manifest: dict, cases: list[sequences.Case], record_one, out) -> None:
+    """Records the cases one by one, and writes the manifest last."""
+    out.mkdir(parents=True, exist_ok=True)
     # Without its manifest an interrupted recording is none.
-    (args.out / "manifest.json").unlink(missing_ok=True)
-    manifest["cases"] = [record_case(case, run, args) for case in cases]
+    (out / "manifest.json").unlink(missing_ok=True)
+    manifest["cases"] = [record_one(case) for case in cases]
     text = json.dumps(manifest, indent=1) + "\n"
-    write_whole(args.out / "manifest.json", lambda f: f.write(text.encode()))
-    print(f"wrote {args.out}", file=sys.stderr)
+    write_whole(out / "manifest.json", lambda f: f.write(text.encode()))
+    print(f"wrote {out}", file=sys.stderr)
+
+
+def checked_cases(args: argparse.Namespace) -> list[sequences.Case]:
+    """Returns the cases that were asked for, or ends where none can be written."""
+    if (args.out / "manifest.json").exists() and not args.force:
+        sys.exit(f"--out: {args.out} holds a recording; give another folder or --force")
+    try:
+        return gather_cases(args)
+    except (sequences.CaseError, OSError) as error:
+        sys.exit(str(error))
 
 
 def main() -> None:
     args = parse_arguments()
     if not args.checkpoint.is_dir():
         sys.exit(f"--checkpoint: {args.checkpoint} is no folder")
-    if (args.out / "manifest.json").exists() and not args.force:
-        sys.exit(f"--out: {args.out} holds a recording; give another folder or --force")
-    try:
-        cases = gather_cases(args)
-    except (sequences.CaseError, OSError) as error:
-        sys.exit(str(error))
-    record(args, cases)
+    record(args, checked_cases(args))
 
 
 if __name__ == "__main__":

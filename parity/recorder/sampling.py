@@ -4,7 +4,6 @@ The places depend on the shape and the budget alone, so recordings made with one
 budget hold the same places and compare value by value.
 """
 
-import jax.numpy as jnp
 import numpy as np
 
 SEED = 99
@@ -42,17 +41,17 @@ def choose(shape: tuple[int, ...], budget: int) -> dict[int, np.ndarray]:
     }
 
 
-def stored(array: jnp.ndarray) -> np.ndarray:
+def stored(array) -> np.ndarray:
     """Copies to the host; bfloat16 becomes its bits as uint16, for numpy has no such type."""
     host = np.asarray(array)
-    return host.view(np.uint16) if array.dtype == jnp.bfloat16 else host
+    return host.view(np.uint16) if str(array.dtype) == "bfloat16" else host
 
 
-def sampled(name: str, array: jnp.ndarray, budget: int) -> dict[str, np.ndarray]:
-    """Returns the archive's members for one output; only kept values leave the device."""
+def sampled(name: str, array, budget: int) -> dict[str, np.ndarray]:
+    """Returns the archive's members for one output of JAX or numpy; only kept values leave the device."""
     axes = choose(array.shape, budget)
     for axis, indices in axes.items():
-        array = jnp.take(array, indices, axis=axis)
+        array = array.take(indices, axis=axis)
     members = {name: stored(array)}
     members.update({f"{name}@axis{axis}": indices for axis, indices in axes.items()})
     return members

@@ -3,7 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use converter::{parallel::DEFAULT_MEMORY, tensor::Dtype, text::parse_bytes};
+use converter::{
+    digest,
+    parallel::DEFAULT_MEMORY,
+    spec::{ALPHAGENOME, ALPHAGENOME_PYTORCH},
+    tensor::Dtype,
+    text::parse_bytes,
+};
 use terminal::{Loudness, Manual};
 
 const EXAMPLES: &str = "\
@@ -11,6 +17,7 @@ Examples:
   convert --hub google/alphagenome-all-folds --metadata metadata/
   convert --snapshot ~/.cache/huggingface/hub/models--google--alphagenome-all-folds --out model
   convert --snapshot checkpoint --dry-run | less
+  convert --snapshot checkpoint --metadata metadata/ --for alphagenome-pytorch --out pytorch
   convert verify alphagenome-model --snapshot checkpoint
 
 Exit codes: 0 done; 1 `verify` or `diff` found differences; 2 nothing could be done (arguments, input, disk).";
@@ -23,6 +30,7 @@ Examples:
 const SPEC_EXAMPLES: &str = "\
 Examples:
   convert spec > mine.toml
+  convert spec --for alphagenome-pytorch
   convert --snapshot checkpoint --spec mine.toml --dry-run";
 
 const VERIFY_EXAMPLES: &str = "\
@@ -33,7 +41,8 @@ Examples:
 const DIFF_EXAMPLES: &str = "\
 Examples:
   convert diff old-checkpoint new-checkpoint
-  convert diff alphagenome-model fine-tuned-model --top 5";
+  convert diff alphagenome-model fine-tuned-model --top 5
+  convert diff alphagenome-model theirs.safetensors --for alphagenome-pytorch";
 
 /// Convert an AlphaGenome checkpoint from JAX (Orbax) to safetensors.
 ///
@@ -59,13 +68,13 @@ pub enum Command {
     /// Show a checkpoint's tree: shapes, types, bytes and chunks
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArguments),
-    /// Print the built-in mapping spec, as a start for one of your own
+    /// Print a built-in mapping spec, as a start for one of your own
     #[command(after_help = SPEC_EXAMPLES)]
-    Spec,
+    Spec(ReaderArgument),
     /// Recompute every tensor of a converted folder from its checkpoint and compare
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArguments),
-    /// Compare two checkpoints, or two converted folders
+    /// Compare two checkpoints, two converted folders, or one of them with a state dict
     #[command(after_help = DIFF_EXAMPLES)]
     Diff(DiffArguments),
     #[command(flatten)]
@@ -92,9 +101,44 @@ pub struct SourceArguments {
 /// The mapping.
 #[derive(Debug, Args)]
 pub struct SpecArguments {
-    /// Mapping spec [default: that of AlphaGenome, built in]
-    #[arg(long, value_name = "FILE")]
+    /// Mapping spec [default: the built-in one of --for]
+    #[arg(long, value_name = "FILE", conflicts_with = "reader")]
     pub spec: Option<PathBuf>,
+    #[command(flatten)]
+    pub reader: ReaderArgument,
+}
+
+/// Whose names and layouts the tensors get.
+#[derive(Debug, Args)]
+pub struct ReaderArgument {
+    /// What will read the tensors [default: alphagenome-burn]
+    #[arg(long = "for", value_enum, value_name = "READER")]
+    pub reader: Option<Reader>,
+}
+
+/// A model that a built-in spec writes for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Reader {
+    /// This project's model
+    AlphagenomeBurn,
+    /// The PyPI package alphagenome-pytorch 0.3: a state dict
+    AlphagenomePytorch,
+}
+
+impl Reader {
+    /// The one whose spec has this digest.
+    pub fn of(digest: &str) -> Option<Reader> {
+        let mut all = Reader::value_variants().iter().copied();
+        all.find(|reader| digest::of(reader.spec().as_bytes()) == digest)
+    }
+
+    /// Its spec.
+    pub fn spec(self) -> &'static str {
+        match self {
+            Reader::AlphagenomeBurn => ALPHAGENOME,
+            Reader::AlphagenomePytorch => ALPHAGENOME_PYTORCH,
+        }
+    }
 }
 
 /// What the work may use.
@@ -177,10 +221,12 @@ pub struct VerifyArguments {
 
 #[derive(Debug, Args)]
 pub struct DiffArguments {
-    /// A snapshot, or a folder that `convert` wrote
+    /// A snapshot, a folder that `convert` wrote, or a state dict (.safetensors)
     pub a: PathBuf,
-    /// Another of the same sort
+    /// Another of the same sort; with --for, of any
     pub b: PathBuf,
+    #[command(flatten)]
+    pub spec: SpecArguments,
     /// Show this many differences at most
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub top: usize,

@@ -54,6 +54,7 @@ pub fn run(arguments: &ConvertArguments) -> anyhow::Result<Outcome> {
             spec.name
         ),
     );
+    let (checkpoint, plan) = source::with_means(&spec, checkpoint, plan, dtype, tracks.as_deref())?;
     note_others(&plan);
     if arguments.dry_run {
         show_plan(&plan, &checkpoint, arguments.json)?;

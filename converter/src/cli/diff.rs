@@ -1,23 +1,40 @@
 //! `convert diff`.
 
-use std::{io::Write as _, path::Path};
+use std::{collections::BTreeMap, io::Write as _, path::Path};
 
 use converter::{
+    checkpoint::Checkpoint,
+    convert::TRACKS,
+    converted::Converted,
     diff::{Difference, Side, diff},
+    ledger::Ledger,
+    plan::Plan,
     safetensors_file::{INDEX, Model, SINGLE},
-    snapshot, text,
+    snapshot,
+    spec::Spec,
+    tensor::Dtype,
+    text,
 };
 use serde_json::json;
 use terminal::Speech;
 
-use super::{Outcome, arguments::DiffArguments, print_json, source, table::Table, unless_closed};
+use super::{
+    Outcome,
+    arguments::{DiffArguments, SpecArguments},
+    print_json, source,
+    table::Table,
+    unless_closed,
+};
 
 pub fn run(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
-    let (a, b) = (open(&arguments.a)?, open(&arguments.b)?);
-    if matches!(&a, Side::Model(_)) != matches!(&b, Side::Model(_)) {
+    let (a, b) = (
+        open(&arguments.a, &arguments.spec)?,
+        open(&arguments.b, &arguments.spec)?,
+    );
+    if matches!(&a, Side::Checkpoint(_)) != matches!(&b, Side::Checkpoint(_)) {
         anyhow::bail!(
             "one of {} and {} is a checkpoint and the other was converted; `convert verify MODEL --snapshot PATH` compares \
-             those",
+             those, and `convert diff --for READER` compares a checkpoint with a state dict",
             arguments.a.display(),
             arguments.b.display()
         );
@@ -38,7 +55,9 @@ pub fn run(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
             unread.push(name);
         }
     }
-    unless_closed(show(arguments, arrays, &differences, &unread))?;
+    unless_closed(show(arguments, arrays, &differences, &unread, &|name| {
+        a.origin(name).or_else(|| b.origin(name))
+    }))?;
     Ok(if differences.is_empty() {
         Outcome::Fine
     } else {
@@ -51,10 +70,15 @@ fn show(
     arrays: usize,
     differences: &[Difference],
     unread: &[&str],
+    origin: &dyn Fn(&str) -> Option<String>,
 ) -> anyhow::Result<()> {
     if arguments.json {
+        let origins: BTreeMap<&str, String> = differences
+            .iter()
+            .filter_map(|difference| Some((difference.name(), origin(difference.name())?)))
+            .collect();
         return print_json(
-            &json!({ "a": arguments.a, "b": arguments.b, "differences": differences, "not_compared": unread }),
+            &json!({ "a": arguments.a, "b": arguments.b, "differences": differences, "not_compared": unread, "origins": origins }),
         );
     }
     let mut out = terminal::stdout();
@@ -64,6 +88,11 @@ fn show(
     } else {
         let shown = arguments.top.min(differences.len());
         table(&differences[..shown]).write(&mut out)?;
+        for name in differences[..shown].iter().map(Difference::name) {
+            if let Some(origin) = origin(name) {
+                writeln!(out, "{name}: {origin}")?;
+            }
+        }
         let count = text::counted(differences.len(), "array differs", "arrays differ");
         writeln!(out, "{count}, {shown} shown")?;
     }
@@ -74,12 +103,51 @@ fn show(
     Ok(out.flush()?)
 }
 
-fn open(path: &Path) -> anyhow::Result<Side> {
-    if path.join(SINGLE).is_file() || path.join(INDEX).is_file() {
+/// Opens a side; where a reader or a spec was named, what that makes of a checkpoint or of a folder for another reader.
+fn open(path: &Path, spec: &SpecArguments) -> anyhow::Result<Side> {
+    let mapped = spec.spec.is_some() || spec.reader.reader.is_some();
+    if path.is_file() {
+        if path
+            .extension()
+            .is_none_or(|extension| extension != "safetensors")
+        {
+            anyhow::bail!(
+                "{}: a state dict is read as safetensors; in Python: safetensors.torch.save_file(torch.load(FILE, \
+                 weights_only=True), \"theirs.safetensors\")",
+                path.display()
+            );
+        }
         return Ok(Side::Model(Model::open(path)?));
     }
+    if path.join(SINGLE).is_file() || path.join(INDEX).is_file() {
+        if !mapped {
+            return Ok(Side::Model(Model::open(path)?));
+        }
+        let spec = source::spec(spec, &[])?;
+        if Ledger::read(path)?.spec.name == spec.name {
+            return Ok(Side::Model(Model::open(path)?));
+        }
+        let tracks = std::fs::read(path.join(TRACKS)).ok();
+        return side(Box::new(Converted::open(path)?), &spec, tracks);
+    }
     let snapshot = snapshot::resolve(path, None)?;
-    Ok(Side::Checkpoint(Box::new(source::checkpoint(&snapshot)?)))
+    let checkpoint = Box::new(source::checkpoint(&snapshot)?);
+    match mapped {
+        true => side(checkpoint, &source::spec(spec, &[])?, None),
+        false => Ok(Side::Checkpoint(checkpoint)),
+    }
+}
+
+/// What a spec makes of a checkpoint.
+fn side(
+    checkpoint: Box<dyn Checkpoint>,
+    spec: &Spec,
+    tracks: Option<Vec<u8>>,
+) -> anyhow::Result<Side> {
+    let plan = Plan::of(spec, &checkpoint, Dtype::F32)?;
+    let (checkpoint, plan) =
+        source::with_means(spec, checkpoint, plan, Dtype::F32, tracks.as_deref())?;
+    Ok(Side::Mapped(Box::new(checkpoint), plan))
 }
 
 fn table(differences: &[Difference]) -> Table {

@@ -4,20 +4,23 @@ use std::{fs::File, io::Read as _, path::Path};
 
 use anyhow::Context;
 use converter::{
-    checkpoint::OrbaxCheckpoint,
+    checkpoint::{Checkpoint, OrbaxCheckpoint},
     convert::to_json,
-    hub, metadata,
+    hub,
+    means::WithMeans,
+    metadata,
     metadata::HeadWidth,
     parallel::Resources,
     plan::Plan,
     snapshot::{self, Snapshot},
-    spec::{ALPHAGENOME, Spec},
+    spec::Spec,
+    tensor::Dtype,
     text,
 };
 use serde_json::Value;
 use terminal::Speech;
 
-use super::arguments::{ResourceArguments, SourceArguments, SpecArguments};
+use super::arguments::{Reader, ReaderArgument, ResourceArguments, SourceArguments, SpecArguments};
 
 /// The most bytes that are read of a spec: AlphaGenome's takes some 20 KiB.
 const MAX_SPEC: u64 = 4 << 20;
@@ -105,13 +108,18 @@ fn warn(dir: &str, checkpoint: &orbax::Checkpoint) {
 /// Reads the spec.
 pub fn spec(arguments: &SpecArguments, options: &[(String, bool)]) -> anyhow::Result<Spec> {
     match &arguments.spec {
-        None => Ok(Spec::parse(ALPHAGENOME, options)?),
+        None => Ok(Spec::parse(built_in(&arguments.reader).spec(), options)?),
         Some(path) => {
             let named = || path.display().to_string();
             let text = text_of(path).with_context(named)?;
             Spec::parse(&text, options).with_context(named)
         }
     }
+}
+
+/// What was asked for, or this project's model.
+pub fn built_in(argument: &ReaderArgument) -> Reader {
+    argument.reader.unwrap_or(Reader::AlphagenomeBurn)
 }
 
 /// The text of a spec's file, which may be a device or a pipe without end.
@@ -146,6 +154,48 @@ pub fn tracks(dir: &Path, spec: &Spec, plan: &Plan) -> anyhow::Result<Vec<u8>> {
     let tracks = metadata::read_dir(dir)?;
     tracks.validate(&widths(spec, plan)?)?;
     Ok(to_json(&tracks)?)
+}
+
+/// Adds the tracks' means to a checkpoint where the spec reads them, and to its plan.
+pub fn with_means<C: Checkpoint>(
+    spec: &Spec,
+    checkpoint: C,
+    plan: Plan,
+    dtype: Dtype,
+    tracks: Option<&[u8]>,
+) -> anyhow::Result<(WithMeans<C>, Plan)> {
+    let Some(means) = spec
+        .tracks
+        .as_ref()
+        .and_then(|tracks| tracks.means.as_ref())
+    else {
+        return Ok((WithMeans::none(checkpoint), plan));
+    };
+    let Some(tracks) = tracks else {
+        anyhow::bail!(
+            "the spec `{}` writes the means of tracks, which no checkpoint holds: give AlphaGenome's track metadata with \
+             --metadata DIR",
+            spec.name
+        );
+    };
+    let organisms = plan.config.get(&means.organisms).and_then(Value::as_u64);
+    let organisms = organisms.with_context(|| {
+        format!(
+            "the config of the spec `{}` has no number `{}`",
+            spec.name, means.organisms
+        )
+    })?;
+    let heads = widths(spec, &plan)?;
+    let with = WithMeans::new(
+        checkpoint,
+        spec,
+        &heads,
+        usize::try_from(organisms)?,
+        tracks,
+    )
+    .context(converter::convert::TRACKS)?;
+    let plan = Plan::of(spec, &with, dtype)?;
+    Ok((with, plan))
 }
 
 /// The heads' widths, from `config` where the spec's `[tracks]` says.

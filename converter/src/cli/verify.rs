@@ -7,6 +7,7 @@ use converter::{
     digest,
     ledger::Ledger,
     plan::Plan,
+    spec::Spec,
     tensor::Dtype,
     text,
     verify::{Difference, Request, verify},
@@ -14,12 +15,22 @@ use converter::{
 use serde_json::json;
 use terminal::Progress;
 
-use super::{Outcome, arguments::VerifyArguments, print_json, source, unless_closed};
+use super::{
+    Outcome,
+    arguments::{Reader, VerifyArguments},
+    print_json, source, unless_closed,
+};
 
 pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
     let ledger = Ledger::read(&arguments.model)?;
     let options: Vec<(String, bool)> = ledger.spec.options.clone().into_iter().collect();
-    let spec = source::spec(&arguments.spec, &options)?;
+    let given = &arguments.spec;
+    let spec = match Reader::of(&ledger.spec.digest) {
+        Some(reader) if given.spec.is_none() && given.reader.reader.is_none() => {
+            Spec::parse(reader.spec(), &options)?
+        }
+        _ => source::spec(given, &options)?,
+    };
     let found = digest::of(spec.text.as_bytes());
     if found != ledger.spec.digest {
         anyhow::bail!(
@@ -40,6 +51,11 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
     let snapshot = source::snapshot(&arguments.source)?;
     let checkpoint = source::checkpoint(&snapshot)?;
     let plan = Plan::of(&spec, &checkpoint, dtype)?;
+    let tracks = match &arguments.metadata {
+        Some(dir) => Some(source::tracks(dir, &spec, &plan)?),
+        None => std::fs::read(arguments.model.join(TRACKS)).ok(),
+    };
+    let (checkpoint, plan) = source::with_means(&spec, checkpoint, plan, dtype, tracks.as_deref())?;
     let progress = Progress::bytes("verifying", plan.target_bytes());
     let resources = source::resources(&arguments.resources);
     let mut differences = verify(&Request {
@@ -97,7 +113,7 @@ fn show(
 fn compare_tracks(
     arguments: &VerifyArguments,
     ledger: &Ledger,
-    spec: &converter::spec::Spec,
+    spec: &Spec,
     plan: &Plan,
 ) -> anyhow::Result<Vec<Difference>> {
     let mut differences = Vec::new();

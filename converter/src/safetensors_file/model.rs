@@ -64,7 +64,7 @@ pub enum ModelError {
 const MAX_HEADER: u64 = 100_000_000;
 
 impl Model {
-    /// Opens the tensors in `dir`.
+    /// Opens the tensors in the folder `dir`, or in one file.
     ///
     /// # Errors
     /// If files are missing, damaged, or of another length than their headers say.
@@ -73,8 +73,13 @@ impl Model {
             files: Vec::new(),
             tensors: BTreeMap::new(),
         };
-        if dir.join(SINGLE).is_file() {
-            model.add(dir.join(SINGLE))?;
+        let single = if dir.is_file() {
+            dir.to_owned()
+        } else {
+            dir.join(SINGLE)
+        };
+        if single.is_file() {
+            model.add(single)?;
             return Ok(model);
         }
         let index = dir.join(INDEX);

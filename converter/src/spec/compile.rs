@@ -6,7 +6,7 @@ use super::{
     document::{self, Document, Length, Module, TensorEntry},
     expression::Expression,
     pattern::{Kind, Pattern, Template},
-    rule::{Axis, Block, Rule, Source, Target, join_path},
+    rule::{Axis, Block, Rule, Source, Target, join_name},
     step::Step,
 };
 use crate::text::nearest;
@@ -267,15 +267,21 @@ impl Compiler<'_> {
     }
 
     fn target(&self, name: &str) -> Result<Target, String> {
-        let root = &self.document.target_root;
+        let Document {
+            target_root: root,
+            separator,
+            ..
+        } = self.document;
         match &self.module.target {
-            Some(module) => Ok(Target::Template(Template::parse(&join_path(&[
-                root, module, name,
-            ]))?)),
+            Some(module) => {
+                let name = join_name(&[root, module, name], separator);
+                Ok(Target::Template(Template::parse(&name)?))
+            }
             None => Ok(Target::Like {
                 module: self.at.clone(),
                 prefix: root.clone(),
                 name: Template::parse(name)?,
+                separator: separator.clone(),
             }),
         }
     }

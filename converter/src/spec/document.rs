@@ -18,6 +18,9 @@ pub struct Document {
     /// What every target's name starts with.
     #[serde(default)]
     pub target_root: String,
+    /// What stands between the parts of a target's name.
+    #[serde(default = "slash")]
+    pub separator: String,
     /// The leading keys of each collection's leaves: `params = [0]`, or `params = [[0], ["params"]]`.
     pub collections: BTreeMap<String, Places>,
     /// Options and whether they are on by default.
@@ -181,4 +184,20 @@ pub struct TracksTable {
     pub output_type: String,
     /// A head's keys for its width, the first that it has.
     pub width: Vec<String>,
+    /// If the spec reads the tracks' means: as which leaves.
+    pub means: Option<MeansTable>,
+}
+
+/// As which leaves a spec reads the means of each head's tracks.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeansTable {
+    /// Their collection.
+    pub collection: String,
+    /// The key of `config` for the number of organisms, which is that of their rows.
+    pub organisms: String,
+}
+
+fn slash() -> String {
+    "/".to_owned()
 }

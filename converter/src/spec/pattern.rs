@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 pub use kind::{Captures, Index, Kind, describe};
 
+use super::expression::Expression;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Literal(String),
@@ -30,6 +32,10 @@ impl Pattern {
             parts.push(match piece {
                 Piece::Literal(literal) => Part::Literal(literal),
                 Piece::Capture(inside) => {
+                    let name = inside.split(':').next().unwrap_or_default();
+                    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+                        return Err(format!("`{text}` has a capture without a proper name: {{{inside}}}"));
+                    }
                     let (name, kind) = match inside.split_once(':') {
                         Some((name, kind)) => (name, Kind::by_name(kind)),
                         None => (inside, kinds.get(inside).cloned()),
@@ -112,38 +118,61 @@ fn match_parts(parts: &[Part], input: &str, captures: &mut Captures) -> bool {
     }
 }
 
-/// The name of a target: literal text with captures, which print as plain values.
+/// The name of a target: literal text with captures, which print as plain values, and with arithmetic on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template(String);
+pub struct Template {
+    text: String,
+    parts: Vec<Result<String, Expression>>,
+}
 
 impl Template {
     /// Parses a template.
     ///
     /// # Errors
-    /// Says which brace is wrong.
+    /// Says which brace or expression is wrong.
     pub fn parse(text: &str) -> Result<Template, String> {
-        pieces(text)?;
-        Ok(Template(text.to_owned()))
+        let part = |piece| match piece {
+            Piece::Literal(literal) => Ok(Ok(literal)),
+            Piece::Capture(inside) => Expression::parse(inside)
+                .map(Err)
+                .map_err(|reason| format!("target `{text}`: {reason}")),
+        };
+        Ok(Template {
+            text: text.to_owned(),
+            parts: pieces(text)?
+                .into_iter()
+                .map(part)
+                .collect::<Result<_, String>>()?,
+        })
     }
 
-    /// Fills in the captures.
+    /// Fills in the captures; `evaluate` works out what is more than a capture's name.
     ///
     /// # Errors
-    /// Names the capture that has no value.
-    pub fn render(&self, captures: &Captures) -> Result<String, String> {
+    /// Names the capture that has no value, or passes on what `evaluate` says.
+    pub fn render(
+        &self,
+        captures: &Captures,
+        evaluate: &impl Fn(&Expression) -> Result<i64, String>,
+    ) -> Result<String, String> {
         let mut out = String::new();
-        for piece in pieces(&self.0)? {
-            match piece {
-                Piece::Literal(literal) => out.push_str(&literal),
-                Piece::Capture(name) => match captures.get(name) {
-                    Some(value) => out.push_str(&value.to_string()),
-                    None => {
-                        return Err(format!(
+        for part in &self.parts {
+            match part {
+                Ok(literal) => out.push_str(literal),
+                Err(Expression::Name { name, index }) if index.is_empty() => {
+                    let value = captures.get(name).ok_or_else(|| {
+                        format!(
                             "target `{}` uses {{{name}}}, which its source does not capture",
-                            self.0
-                        ));
-                    }
-                },
+                            self.text
+                        )
+                    })?;
+                    out.push_str(&value.to_string());
+                }
+                Err(expression) => {
+                    let value = evaluate(expression)
+                        .map_err(|reason| format!("target `{}`: {reason}", self.text))?;
+                    out.push_str(&value.to_string());
+                }
             }
         }
         Ok(out)
@@ -181,12 +210,6 @@ fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
                 "`{text}` opens a brace that it never closes; a brace of a key stands twice, `{{{{`"
             ));
         };
-        let name = inside.split(':').next().unwrap_or_default();
-        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            return Err(format!(
-                "`{text}` has a capture without a proper name: {{{inside}}}"
-            ));
-        }
         if !literal.is_empty() {
             pieces.push(Piece::Literal(std::mem::take(&mut literal)));
         }

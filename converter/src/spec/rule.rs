@@ -39,6 +39,8 @@ pub enum Target {
         prefix: String,
         /// Template of the name behind it.
         name: Template,
+        /// What stands between the parts of the name.
+        separator: String,
     },
 }
 
@@ -70,11 +72,11 @@ pub struct Block {
     pub rules: Vec<Rule>,
 }
 
-/// Joins parts of a path with `/`, leaving out empty ones.
-pub fn join_path(parts: &[&str]) -> String {
+/// Joins parts of a name with `separator`, leaving out empty ones.
+pub fn join_name(parts: &[&str], separator: &str) -> String {
     let parts = parts
         .iter()
         .map(|part| part.trim_matches('/'))
         .filter(|part| !part.is_empty());
-    parts.collect::<Vec<_>>().join("/")
+    parts.collect::<Vec<_>>().join(separator)
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The transforms' names.
-const OPERATIONS: [&str; 11] = [
+const OPERATIONS: [&str; 12] = [
     "keep",
     "cast",
     "permute",
@@ -22,6 +22,7 @@ const OPERATIONS: [&str; 11] = [
     "concat",
     "standardize_weight",
     "fold_norm",
+    "fill_nan",
 ];
 
 #[derive(Deserialize)]
@@ -63,6 +64,9 @@ enum Written {
     FoldNorm {
         epsilon: f64,
         precision: Precision,
+    },
+    FillNan {
+        value: f64,
     },
 }
 
@@ -150,6 +154,7 @@ impl Step {
                 Transform::StandardizeWeight { minimum, precision }
             }
             Written::FoldNorm { epsilon, precision } => Transform::FoldNorm { epsilon, precision },
+            Written::FillNan { value } => Transform::FillNan { value },
             Written::Reshape { shape } => return Ok(Step::Reshape(expressions(&shape)?)),
             Written::Split { axis, sizes } => {
                 return Ok(Step::Split {

@@ -153,45 +153,93 @@ pub(super) fn infer_concat(input: &[TensorType], axis: usize) -> Result<TensorTy
     Ok(joined)
 }
 
-pub(super) fn permute(tensor: &Tensor, axes: &[usize], kind: TensorType) -> Tensor {
-    let size = tensor.kind.dtype.size();
-    let mut strides = vec![size; tensor.kind.shape.len()];
+/// Hands on the elements of `data`, of this `kind`, with axis `i` of the result axis `axes[i]`: in order, in pieces.
+///
+/// # Errors
+/// What `sink` says.
+pub fn permute<E>(
+    data: &[u8],
+    kind: &TensorType,
+    axes: &[usize],
+    sink: &mut impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut strides = vec![1; kind.shape.len()];
     for axis in (1..strides.len()).rev() {
-        strides[axis - 1] = strides[axis] * tensor.kind.shape[axis];
+        strides[axis - 1] = strides[axis] * kind.shape[axis];
     }
-    let strides: Vec<usize> = axes.iter().map(|&axis| strides[axis]).collect();
-    let mut data = Vec::with_capacity(kind.bytes());
-    if kind.bytes() > 0 {
-        gather(&tensor.data, &kind.shape, &strides, size, 0, &mut data);
+    let view: Vec<(usize, usize)> = axes
+        .iter()
+        .map(|&axis| (kind.shape[axis], strides[axis]))
+        .collect();
+    match (data.is_empty(), kind.dtype.size()) {
+        (true, _) => Ok(()),
+        (_, 1) => permuted::<1, E>(data, &view, sink),
+        (_, 2) => permuted::<2, E>(data, &view, sink),
+        (_, 4) => permuted::<4, E>(data, &view, sink),
+        _ => permuted::<8, E>(data, &view, sink),
     }
-    Tensor { kind, data }
 }
 
-/// Appends the elements of a strided view that starts at byte `at`, in row-major order.
-fn gather(
-    source: &[u8],
-    shape: &[usize],
-    strides: &[usize],
-    size: usize,
-    at: usize,
-    out: &mut Vec<u8>,
-) {
-    match shape {
-        [] => out.extend_from_slice(&source[at..at + size]),
-        [length] if strides[0] == size => out.extend_from_slice(&source[at..at + length * size]),
-        [length, rest @ ..] => {
-            for entry in 0..*length {
-                gather(
-                    source,
-                    rest,
-                    &strides[1..],
-                    size,
-                    at + entry * strides[0],
-                    out,
-                );
+/// Bytes of a piece: few enough to stay in the cache until they are used.
+const PIECE: usize = 1 << 20;
+/// Neighbours that are moved together on either side, so that a line of the cache is read once.
+const TILE: usize = 16;
+
+/// Hands on a strided view, given as the axes' lengths and strides, of elements of `N` bytes.
+fn permuted<const N: usize, E>(
+    data: &[u8],
+    view: &[(usize, usize)],
+    sink: &mut impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let source = data.as_chunks::<N>().0;
+    // The rows are those along the axis whose elements are neighbours in the source.
+    let rows_at = view
+        .iter()
+        .rposition(|&(length, stride)| stride == 1 && length > 1);
+    let Some(rows_at) = rows_at else {
+        return sink(data);
+    };
+    let (outer, inner) = (&view[..rows_at], &view[rows_at + 1..]);
+    let (rows, width) = (
+        view[rows_at].0,
+        inner.iter().map(|axis| axis.0).product::<usize>(),
+    );
+    let (mid, last) = match inner {
+        [mid @ .., last] => (offsets(mid), *last),
+        [] => (vec![0], (1, 1)),
+    };
+    let at_once = (PIECE / (width * N)).next_multiple_of(TILE).min(rows);
+    let mut piece = vec![[0; N]; at_once * width];
+    for start in offsets(outer) {
+        for first in (0..rows).step_by(at_once) {
+            let count = at_once.min(rows - first);
+            let from = &source[start + first..];
+            for (column, mid) in mid.iter().enumerate() {
+                for tile in (0..last.0).step_by(TILE) {
+                    let tile = tile..(tile + TILE).min(last.0);
+                    for row in 0..count {
+                        let to = row * width + column * last.0;
+                        let at = mid + row + tile.start * last.1;
+                        let moved = from[at..].iter().step_by(last.1);
+                        let to = &mut piece[to + tile.start..to + tile.end];
+                        to.iter_mut()
+                            .zip(moved)
+                            .for_each(|(to, element)| *to = *element);
+                    }
+                }
             }
+            sink(piece[..count * width].as_flattened())?;
         }
     }
+    Ok(())
+}
+
+/// The offsets of all entries of these axes, in order.
+fn offsets(axes: &[(usize, usize)]) -> Vec<usize> {
+    axes.iter().fold(vec![0], |offsets, &(length, stride)| {
+        let along = |offset| (0..length).map(move |entry| offset + entry * stride);
+        offsets.into_iter().flat_map(along).collect()
+    })
 }
 
 pub(super) fn slice(tensor: &Tensor, axis: usize, start: usize, kind: TensorType) -> Tensor {

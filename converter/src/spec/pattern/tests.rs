@@ -65,7 +65,11 @@ fn braces_of_a_key_stand_twice() {
     );
     let template = Template::parse("t{{{stage}}}").unwrap();
     let captures = Captures::from([("stage".to_owned(), Index::Number(3))]);
-    assert_eq!(template.render(&captures).unwrap(), "t{3}");
+    let evaluate = |_: &Expression| Ok(7);
+    assert_eq!(template.render(&captures, &evaluate).unwrap(), "t{3}");
+    let template = Template::parse("t.{2 * stage + 1}").unwrap();
+    assert_eq!(template.render(&captures, &evaluate).unwrap(), "t.7");
+    assert!(Template::parse("t.{2 *}").is_err());
 }
 
 #[test]
