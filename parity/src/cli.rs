@@ -327,9 +327,9 @@ pub struct Bisect {
     /// A recording with module outputs (taps) of the reference
     #[arg(long, value_name = "DIR")]
     pub recording: PathBuf,
-    /// Another recording with taps instead of the model: shows the propagated error alone
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "arithmetic"])]
-    pub against: Option<PathBuf>,
+    /// A recording with taps instead of the model, of any framework: shows the propagated error and where it jumps
+    #[arg(long, alias = "against", value_name = "DIR", conflicts_with_all = ["model", "arithmetic"])]
+    pub candidate: Option<PathBuf>,
     /// Only this case (may be given several times)
     #[arg(long, value_name = "NAME")]
     pub case: Vec<String>,

@@ -24,7 +24,7 @@ fn two_recordings_show_the_propagated_error_alone() {
     let (f32_, bf16) = (fixture("tiny_cpu_f32"), fixture("tiny_cpu_bf16"));
     let page = tempfile::tempdir().unwrap();
     let html = page.path().join("path.html").display().to_string();
-    let arguments = ["--recording", &f32_, "--against", &bf16, "--html", &html];
+    let arguments = ["--recording", &f32_, "--candidate", &bf16, "--html", &html];
     let output = bisect(&arguments);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let table = String::from_utf8(output.stdout).unwrap();
@@ -39,11 +39,11 @@ fn two_recordings_show_the_propagated_error_alone() {
     );
     // Where nothing differs, a line says so: zero has no place on the axis.
     assert!(!page.contains(">0</text>"), "{page}");
-    let arguments = ["--recording", &f32_, "--against", &f32_, "--html", &html];
+    let arguments = ["--recording", &f32_, "--candidate", &f32_, "--html", &html];
     assert_eq!(bisect(&arguments).status.code(), Some(0));
     let page = std::fs::read_to_string(&html).unwrap();
     assert!(page.contains(">0</text>"), "{page}");
-    let json = bisect(&["--recording", &f32_, "--against", &bf16, "--json"]);
+    let json = bisect(&["--recording", &f32_, "--candidate", &bf16, "--json"]);
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();
     let rows = json["cases"][0]["rows"].as_array().unwrap();
     assert_eq!(
@@ -67,22 +67,22 @@ fn what_cannot_be_searched_is_told() {
     let (taps, none) = (fixture("tiny_cpu_f32"), fixture("suite_tiny_cpu_f32"));
     for (arguments, expected) in [
         (
-            vec!["--recording", none.as_str(), "--against", &taps],
+            vec!["--recording", none.as_str(), "--candidate", &taps],
             "holds no module outputs",
         ),
         (
-            vec!["--recording", taps.as_str(), "--against", &none],
+            vec!["--recording", taps.as_str(), "--candidate", &none],
             "holds no module outputs",
         ),
         (
-            vec!["--recording", "/nowhere", "--against", &taps],
+            vec!["--recording", "/nowhere", "--candidate", &taps],
             "/nowhere",
         ),
         (
             vec![
                 "--recording",
                 taps.as_str(),
-                "--against",
+                "--candidate",
                 &taps,
                 "--case",
                 "none",

@@ -41,7 +41,7 @@ fn a_red_result_names_what_failed_its_cause_and_the_next_command() {
         "What failed, worst first",
         "is the first module, in the order of the data",
         "as small as another precision makes them",
-        &format!("parity bisect --recording {f32_} --against {bf16} --case "),
+        &format!("parity bisect --recording {f32_} --candidate {bf16} --case "),
     ] {
         assert!(text.contains(expected), "no {expected:?} in {text}");
     }

@@ -26,6 +26,24 @@ struct Table {
     float64: LocalFloor,
     bfloat16: LocalFloor,
     same_program: LocalFloor,
+    two_recordings: Jump,
+}
+
+/// When an error jumps in a module of which only the output is known.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jump {
+    /// The ratio to the largest error before from which on it does.
+    pub jump: f64,
+    /// The least error before, in roundings.
+    pub roundings: f64,
+}
+
+impl Jump {
+    /// The rule.
+    pub fn rule() -> Self {
+        TABLE.two_recordings
+    }
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {

@@ -30,7 +30,7 @@ pub struct Report {
     pub limit: f64,
     /// The cases.
     pub cases: Vec<Case>,
-    /// True where no case has a culprit.
+    /// True where no case has a culprit, and of two recordings no error jumps.
     pub clean: bool,
 }
 
@@ -43,7 +43,7 @@ pub struct Case {
     pub rows: Vec<Row>,
     /// The first module whose local error leaves its floor.
     pub culprit: Option<Culprit>,
-    /// Modules whose local error leaves its floor too.
+    /// Modules whose local error leaves its floor too; of two recordings those in which the error jumps, in the order of the data.
     pub also: Vec<String>,
     /// What the figures say where there is no culprit, or beside it.
     pub notes: Vec<String>,
@@ -71,7 +71,8 @@ pub struct Row {
     pub values: usize,
     /// Relative L2 distance of the output in an ordinary pass.
     pub propagated: Option<f64>,
-    /// That over the largest propagated error of what it reads: above 1 it amplifies.
+    /// That over the largest propagated error of what it reads, of two recordings of all that comes before: above 1 it
+    /// amplifies.
     pub gain: Option<f64>,
     /// Relative L2 distance of the output on the recorded input.
     pub local: Option<f64>,

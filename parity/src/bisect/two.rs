@@ -1,8 +1,9 @@
-//! Two recordings without a model: the propagated error alone.
+//! Two recordings without a model: the propagated error, and where it jumps.
 
 use std::time::Instant;
 
 use super::arrays::distance;
+use super::floor::Jump;
 use super::report::{Case, Row};
 use crate::order::depth;
 use crate::recording::{Recording, RecordingError};
@@ -28,7 +29,10 @@ pub fn two(
         .cloned()
         .collect();
     names.sort_by_key(|name| depth(name));
-    let (mut rows, mut notes) = (Vec::new(), Vec::new());
+    let (mut rows, mut notes, mut jumps) = (Vec::new(), Vec::new(), Vec::new());
+    let rule = Jump::rule();
+    let types = [reference, candidate].map(|side| side.manifest.compute_dtype.unit_roundoff());
+    let mut before = rule.roundings * types[0].max(types[1]);
     for name in names {
         let (reference, candidate) = (a.array(&name)?, b.array(&name)?);
         let pair = match common(&reference, &candidate) {
@@ -38,12 +42,20 @@ pub fn two(
                 continue;
             }
         };
+        let module = name.strip_prefix("taps/").unwrap_or(&name).to_owned();
+        let error = distance(&pair.reference.to_f64(), &pair.candidate.to_f64());
+        let gain = error / before;
+        // What is not finite is as far as anything can be.
+        if !(gain <= rule.jump) {
+            jumps.push(module.clone());
+        }
+        before = before.max(error);
         rows.push(Row {
-            module: name.strip_prefix("taps/").unwrap_or(&name).into(),
+            module,
             output: name.clone(),
             values: pair.reference.len(),
-            propagated: Some(distance(&pair.reference.to_f64(), &pair.candidate.to_f64())),
-            gain: None,
+            propagated: Some(error),
+            gain: Some(gain),
             local: None,
             floor: None,
             ratio: None,
@@ -56,7 +68,7 @@ pub fn two(
         name: name.into(),
         rows,
         culprit: None,
-        also: Vec::new(),
+        also: jumps,
         notes,
         seconds,
     })

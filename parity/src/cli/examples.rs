@@ -50,7 +50,7 @@ pub(super) const BISECT: &str = "\
 Examples:
   parity bisect --recording cpu_f32_taps --case rand42_4096_human
   parity bisect --recording cpu_f32_taps --html path.html --json > bisect.json
-  parity bisect --recording cpu_f32_taps --against cpu_bf16_taps";
+  parity bisect --recording cpu_f32_taps --candidate cpu_bf16_taps";
 
 /// `parity trace-diff`.
 pub(super) const TRACE_DIFF: &str = "\

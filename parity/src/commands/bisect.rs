@@ -17,11 +17,11 @@ use crate::report::{html, path};
 pub fn run(args: &Bisect) -> Result<Exit> {
     let recording = Recording::open(&args.recording)?;
     require_taps(&recording)?;
-    let report = match &args.against {
-        Some(against) => {
-            let against = Recording::open(against)?;
-            require_taps(&against)?;
-            recordings(args, &recording, &against)?
+    let report = match &args.candidate {
+        Some(candidate) => {
+            let candidate = Recording::open(candidate)?;
+            require_taps(&candidate)?;
+            recordings(args, &recording, &candidate)?
         }
         None => model(args, &recording)?,
     };
@@ -44,7 +44,7 @@ fn require_taps(recording: &Recording) -> Result<()> {
         .flat_map(|case| case.outputs.keys());
     if !outputs.any(|name| name.starts_with("taps/")) {
         bail!(
-            "{}: holds no module outputs (taps); record it with --taps (`parity record`, or parity/recorder/record.py for JAX)",
+            "{}: holds no module outputs (taps); record it with --taps (`parity record`, or parity/recorder for JAX and PyTorch)",
             recording.path.display()
         );
     }
@@ -97,7 +97,7 @@ fn recordings(args: &Bisect, reference: &Recording, candidate: &Recording) -> Re
         arithmetic: None,
         floor: None,
         limit: args.floor_limit,
-        clean: true,
+        clean: found.iter().all(|case| case.also.is_empty()),
         cases: found,
     })
 }
@@ -105,7 +105,7 @@ fn recordings(args: &Bisect, reference: &Recording, candidate: &Recording) -> Re
 #[cfg(not(feature = "burn"))]
 fn model(_: &Bisect, _: &Recording) -> Result<Report> {
     bail!(
-        "this build has no model: build with the default features, or name a second recording with --against"
+        "this build has no model: build with the default features, or name a second recording with --candidate"
     )
 }
 

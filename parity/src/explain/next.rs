@@ -45,7 +45,7 @@ pub(super) fn next_command(report: &Report, failed: &[Failed<'_>], file: &str) -
                 .into(),
         ),
         (true, false) => (
-            format!("parity bisect --recording {reference} --against {}{case}", quoted(&run.candidate.path)),
+            format!("parity bisect --recording {reference} --candidate {}{case}", quoted(&run.candidate.path)),
             "both recordings hold module outputs: they show where the error appears, though not which module makes it".into(),
         ),
         (false, _) => (

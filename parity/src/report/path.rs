@@ -11,7 +11,7 @@ pub fn write(report: &Report, width: Option<usize>) -> String {
     let _ = writeln!(text, "recording  {}  {}", report.recording, report.made_by);
     let _ = match &report.arithmetic {
         Some(arithmetic) => writeln!(text, "model      {}  {arithmetic}", report.candidate),
-        None => writeln!(text, "against    {}", report.candidate),
+        None => writeln!(text, "candidate  {}", report.candidate),
     };
     if let Some(floor) = &report.floor {
         line(&mut text, &format!("floor      {floor}"), width);
@@ -66,22 +66,22 @@ pub(crate) fn cells(case: &Case) -> Vec<Vec<String>> {
             "input",
             "",
         ],
-        false => &["module", "n", "propagated"],
+        false => &["module", "n", "propagated", "gain", ""],
     };
     let mut rows: Vec<Vec<String>> = vec![titles.iter().map(|title| title.to_string()).collect()];
     for row in &case.rows {
         let mut cells = vec![label(row), row.values.to_string(), number(row.propagated)];
+        cells.push(row.gain.map_or("-".into(), |gain| format!("{gain:.2}")));
         if with_local {
             cells.extend([
-                row.gain.map_or("-".into(), |gain| format!("{gain:.2}")),
                 number(row.local),
                 number(row.floor),
                 row.ratio.map_or("-".into(), ratio),
                 row.limit.map_or("-".into(), |limit| format!("{limit:.2}")),
                 input(row),
-                mark(case, row).into(),
             ]);
         }
+        cells.push(mark(case, row).into());
         rows.push(cells);
     }
     rows
@@ -127,6 +127,8 @@ fn mark<'a>(case: &'a Case, row: &Row) -> &'a str {
         Some(culprit) if culprit.seen_in.as_ref().unwrap_or(&culprit.module) == &row.module => {
             "<- first"
         }
+        None if case.also.first() == Some(&row.module) => "<- jumps first",
+        None if case.also.contains(&row.module) => "jumps",
         _ if row.fails() => "leaves its floor",
         _ => "",
     }
@@ -198,9 +200,18 @@ pub(crate) fn finding(case: &Case, culprit: &Culprit) -> Vec<String> {
 /// What is said where no module is named.
 pub(crate) fn clean(report: &Report, case: &Case) -> String {
     if report.arithmetic.is_none() {
-        return "two recordings show the propagated error alone: the local one needs a model that can be run (--model), so no \
-                module is named"
-            .into();
+        return match case.also.split_first() {
+            None => "the error jumps nowhere; what a module adds of its own needs a model that can be run (--model)".into(),
+            Some((first, others)) => {
+                let error = case.rows.iter().find(|row| row.module == *first);
+                let figures = error.map_or(String::new(), |row| {
+                    format!(" to {}, {} times the largest before it", number(row.propagated), row.gain.map_or("-".into(), ratio))
+                });
+                let others: Vec<String> = others.iter().map(|module| short(module)).collect();
+                let others = if others.is_empty() { "nowhere else".into() } else { format!("then in {}", others.join(", ")) };
+                format!("the error jumps first in {}{figures}; {others}", short(first))
+            }
+        };
     }
     let worst = case
         .rows
