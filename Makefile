@@ -62,23 +62,29 @@ $(VENV)-sdk/.ready: tests/sdk/requirements.txt
 	$(VENV)-sdk/bin/python -m pip install --quiet --requirement $<
 	touch $@
 
+$(VENV)/.torch: tests/torch/requirements.txt tests/torch/cpu_only.sh | $(VENV)/.ready
+	$(VENV)/bin/python -m pip install --quiet --no-deps --ignore-requires-python --requirement $<
+	sh tests/torch/cpu_only.sh $(VENV)
+	touch $@
+
 $(STANDIN): | $(VENV)/.ready
 	$(VENV)/bin/python tests/standin/make_checkpoint.py --out $(STANDIN)
 
 .PHONY: integration
-integration: $(VENV)/.ready $(VENV)/.multiqc $(VENV)-sdk/.ready $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Run the gated tests on ALPHAGENOME_MODEL_PATH, or on the stand-in
+integration: $(VENV)/.ready $(VENV)/.multiqc $(VENV)/.torch $(VENV)-sdk/.ready $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Run the gated tests on ALPHAGENOME_MODEL_PATH, or on the stand-in
 	ALPHAGENOME_RUN_INTEGRATION_TESTS=1 \
 	ALPHAGENOME_MODEL_PATH="$(abspath $(SNAPSHOT))" \
 	ALPHAGENOME_PYTHON="$(abspath $(VENV)/bin/python)" \
 	ALPHAGENOME_MULTIQC="$(abspath $(VENV)/bin/multiqc)" \
 	ALPHAGENOME_SDK="$(abspath $(VENV)-sdk/bin/python)" \
+	ALPHAGENOME_TORCH="$(abspath $(VENV)/bin/python)" \
 	ALPHAGENOME_STANDIN="$(if $(ALPHAGENOME_MODEL_PATH),,full)" \
 		$(CARGO) test --workspace --release --locked --test integration
 
 .PHONY: bench-convert
 bench-convert: build $(VENV)/.ready $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Time `convert` against Python with Orbax, side by side
 	$(VENV)/bin/python converter/bench/convert.py --snapshot $(SNAPSHOT) --convert $(BINARIES)/convert \
-		--scratch $(BUILD)/bench-convert
+		--scratch $(BUILD)/bench-convert $(if $(METADATA),--metadata $(METADATA))
 
 .PHONY: bench-serve
 bench-serve: ## Time 2,000 requests of 64 clients, gRPC and HTTP, to a server of the tiny model on loopback

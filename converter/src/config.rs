@@ -183,15 +183,12 @@ impl Evaluator<'_> {
                     )),
                 }
             }
-            ("reverse" | "tail", [list]) => match self.expression(list)? {
-                Value::Array(values) if name == "reverse" => {
-                    Ok(Value::from_iter(values.into_iter().rev()))
-                }
+            ("tail", [list]) => match self.expression(list)? {
                 Value::Array(values) => Ok(Value::from_iter(values.into_iter().skip(1))),
                 _ => Err(format!("`{name}` takes a list")),
             },
             _ => Err(format!(
-                "unknown function `{name}` with {} arguments; there are count, values, option, dtype, take, reverse, tail",
+                "unknown function `{name}` with {} arguments; there are count, values, option, dtype, take, tail",
                 arguments.len()
             )),
         }

@@ -256,13 +256,9 @@ impl Builder<'_> {
             .map(|&leaf| self.leaves[leaf].kind.clone())
             .collect();
         let (output, _) = infer_chain(&chain, input.clone())?;
-        let casts = chain
+        if output
             .iter()
-            .any(|step| matches!(step, Transform::Cast { .. }));
-        if !casts
-            && output
-                .iter()
-                .any(|kind| kind.dtype.is_float() && kind.dtype != self.dtype)
+            .any(|kind| kind.dtype.is_float() && kind.dtype != self.dtype)
         {
             if output.iter().any(|kind| !kind.dtype.is_float()) {
                 return Err(
@@ -312,15 +308,6 @@ fn name_of(target: &TargetName, captures: &Captures, seen: &Seen) -> Result<Stri
             name,
             separator,
         } => {
-            // With `over`, a capture of the module's path is open: its braces would end up in the name.
-            if let Some((open, _)) = module
-                .captures()
-                .find(|(name, _)| !captures.contains_key(*name))
-            {
-                return Err(format!(
-                    "the target needs a template of its own, since its sources run over `{open}`"
-                ));
-            }
             let module = module.render(captures).replace('/', separator);
             join_name(
                 &[prefix, &module, &name.render(captures, &number)?],

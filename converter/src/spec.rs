@@ -204,7 +204,7 @@ fn capture_kinds(document: &Document, problems: &mut Vec<String>) -> BTreeMap<St
                 Some(kind) => kind,
                 None => {
                     problems.push(format!(
-                        "captures.{name}: unknown kind `{word}`: expected text, path, int, index, instance or a list of \
+                        "captures.{name}: unknown kind `{word}`: expected path, int, index, instance or a list of \
                          names"
                     ));
                     continue;

@@ -1,7 +1,7 @@
 //! What happens to a tensor between source and target.
 //!
-//! A chain of transforms runs over a list of tensors. Most act on every tensor of the list; `stack` and `concat` make
-//! one of all, `split` makes several of one, and the folds take what they need in a fixed order.
+//! A chain of transforms runs over a list of tensors. Most act on every tensor of the list; the folds take what they need in a
+//! fixed order.
 
 mod cast;
 mod fold;
@@ -29,8 +29,6 @@ pub enum Precision {
 /// One step with its lengths worked out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Transform {
-    /// Nothing.
-    Keep,
     /// Another element type: floats only, to nearest even.
     Cast {
         /// The new type.
@@ -55,32 +53,6 @@ pub enum Transform {
     SqueezeLeading {
         /// Axes that stay.
         keep_last: usize,
-    },
-    /// The entries `start..end` of an axis.
-    Slice {
-        /// The axis.
-        axis: usize,
-        /// First entry.
-        start: usize,
-        /// Behind the last entry.
-        end: usize,
-    },
-    /// Pieces of these sizes along an axis.
-    Split {
-        /// The axis.
-        axis: usize,
-        /// The pieces' lengths, which add up to the axis's.
-        sizes: Vec<usize>,
-    },
-    /// All tensors along a new axis.
-    Stack {
-        /// Where the new axis stands.
-        axis: usize,
-    },
-    /// All tensors along an axis that they have.
-    Concat {
-        /// The axis.
-        axis: usize,
     },
     /// Takes `[weight, scale]`; centres the weight over all axes but the last (population variance) and multiplies it by
     /// `scale * rsqrt(max(fan_in * variance, minimum))`, where `fan_in` is the product of all axes but the last.
@@ -111,16 +83,9 @@ impl Transform {
     /// Says which shape or type does not fit, and why.
     pub fn infer(&self, input: &[TensorType]) -> Result<Vec<TensorType>, String> {
         match self {
-            Transform::Keep => Ok(input.to_vec()),
             Transform::Cast { dtype } => {
                 input.iter().map(|kind| cast::infer(kind, *dtype)).collect()
             }
-            Transform::Stack { axis } => layout::infer_stack(input, *axis).map(|kind| vec![kind]),
-            Transform::Concat { axis } => layout::infer_concat(input, *axis).map(|kind| vec![kind]),
-            Transform::Split { axis, sizes } => match input {
-                [kind] => layout::infer_split(kind, *axis, sizes),
-                _ => Err(format!("split takes one tensor, not {}", input.len())),
-            },
             Transform::StandardizeWeight { .. } => fold::infer_standardize(input),
             Transform::FoldNorm { .. } => fold::infer_norm(input),
             Transform::FillNan { .. } => match input.iter().find(|kind| !kind.dtype.is_float()) {
@@ -139,9 +104,6 @@ impl Transform {
             Transform::SqueezeLeading { keep_last } => {
                 layout::squeezed_leading(&kind.shape, *keep_last)?
             }
-            Transform::Slice { axis, start, end } => {
-                layout::sliced(&kind.shape, *axis, *start, *end)?
-            }
             _ => kind.shape.clone(),
         };
         Ok(TensorType {
@@ -154,8 +116,7 @@ impl Transform {
     pub fn keeps_bytes(&self) -> bool {
         matches!(
             self,
-            Transform::Keep
-                | Transform::Reshape { .. }
+            Transform::Reshape { .. }
                 | Transform::Squeeze { .. }
                 | Transform::SqueezeLeading { .. }
         )
@@ -178,8 +139,7 @@ impl Transform {
                 .collect()
         };
         Ok(match self {
-            Transform::Keep
-            | Transform::Reshape { .. }
+            Transform::Reshape { .. }
             | Transform::Squeeze { .. }
             | Transform::SqueezeLeading { .. } => each(
                 &|tensor, kind| Tensor {
@@ -201,16 +161,6 @@ impl Transform {
                 };
                 each(&change, input, output)
             }
-            Transform::Slice { axis, start, .. } => each(
-                &|tensor, kind| layout::slice(&tensor, *axis, *start, kind),
-                input,
-                output,
-            ),
-            Transform::Split { axis, .. } => layout::split(&input[0], *axis, output),
-            Transform::Stack { axis } | Transform::Concat { axis } => output
-                .into_iter()
-                .map(|kind| layout::join(&input, *axis, kind))
-                .collect(),
             Transform::StandardizeWeight { minimum, precision } => {
                 vec![fold::standardize(
                     &input[0], &input[1], *minimum, *precision,
@@ -236,7 +186,6 @@ impl Transform {
 impl fmt::Display for Transform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Transform::Keep => write!(f, "keep"),
             Transform::Cast { dtype } => write!(f, "cast {dtype}"),
             Transform::Permute { axes } => write!(f, "permute {}", Shape(axes)),
             Transform::Reshape { shape } => write!(f, "reshape {}", Shape(shape)),
@@ -244,10 +193,6 @@ impl fmt::Display for Transform {
             Transform::SqueezeLeading { keep_last } => {
                 write!(f, "squeeze to {}", counted(*keep_last, "axis", "axes"))
             }
-            Transform::Slice { axis, start, end } => write!(f, "slice axis {axis} {start}..{end}"),
-            Transform::Split { axis, sizes } => write!(f, "split axis {axis} {}", Shape(sizes)),
-            Transform::Stack { axis } => write!(f, "stack axis {axis}"),
-            Transform::Concat { axis } => write!(f, "concat axis {axis}"),
             Transform::StandardizeWeight { minimum, precision } => {
                 write!(f, "standardize weight (minimum {minimum:e}, {precision})")
             }

@@ -1,9 +1,12 @@
 //! `parity bisect` on two recordings, as a user runs it. With a model it is tested where there is one (`tests/`).
 
+mod support;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use support::Case;
 
 fn bisect(arguments: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_parity");
@@ -29,7 +32,7 @@ fn two_recordings_show_the_propagated_error_alone() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let table = String::from_utf8(output.stdout).unwrap();
     assert!(
-        table.contains("needs a model that can be run") && !table.contains("at fault is"),
+        table.contains("the error jumps nowhere") && !table.contains("at fault is"),
         "{table}"
     );
     let page = std::fs::read_to_string(&html).unwrap();
@@ -60,6 +63,53 @@ fn two_recordings_show_the_propagated_error_alone() {
         "{errors:?}"
     );
     assert!(json["cases"][0]["culprit"].is_null());
+}
+
+/// A module that adds an error of its own is named, and none that only hands it on.
+#[test]
+fn a_jump_of_the_error_between_two_recordings_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let modules = [
+        "sequence_encoder/dna_embedder",
+        "sequence_encoder/downres_block_0",
+        "transformer_tower/mha_block",
+    ];
+    let record = |name: &str, errors: [f32; 3]| {
+        let output = |(module, error): (&str, f32)| {
+            let name: &'static str = format!("taps/alphagenome/{module}").leak();
+            let value =
+                |i: usize| (i as f32).sin() * (1.0 + error * if i % 2 == 0 { 1.0 } else { -1.0 });
+            (name, vec![1, 16, 4], (0..64).map(value).collect())
+        };
+        let outputs = modules.into_iter().zip(errors).map(output).collect();
+        Case::of(outputs).record(&folder.path().join(name))
+    };
+    let reference = record("a", [0.0; 3]);
+    let candidate = record("b", [3e-7, 1e-4, 1.5e-4]);
+    let output = bisect(&["--recording", &reference, "--candidate", &candidate]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        table.contains("the error jumps first in sequence_encoder/downres_block_0")
+            && table.contains("nowhere else"),
+        "{table}"
+    );
+    let output = bisect(&[
+        "--recording",
+        &reference,
+        "--candidate",
+        &candidate,
+        "--json",
+    ]);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let jumps = &json["cases"][0]["also"];
+    assert_eq!(
+        *jumps,
+        serde_json::json!(["alphagenome/sequence_encoder/downres_block_0"])
+    );
+    let missing = record("c", [3e-7, f32::NAN, 3e-7]);
+    let output = bisect(&["--recording", &reference, "--candidate", &missing]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
 }
 
 #[test]

@@ -397,3 +397,41 @@ fn recordings_without_values_agree_with_nothing() {
     assert_eq!(output.status.code(), Some(1), "{table}");
     assert!(table.contains("no finite value was compared"), "{table}");
 }
+
+/// Means of zero make tracks of zeros, which are named: those that the reference predicts and those that it does not.
+#[test]
+fn tracks_that_are_zero_on_one_side_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = |name: &str, mean: [f32; 6]| {
+        let values = (0..120)
+            .map(|i| mean[i % 6] * (1.0 + (i as f32 * 0.7).sin().abs()))
+            .collect();
+        Case::of(vec![("atac/predictions_1bp", vec![1, 20, 6], values)])
+            .record(&folder.path().join(name))
+    };
+    let reference = record("a", [0.5, 0.25, 0.5, 0.0, f32::NAN, f32::NAN]);
+    let candidate = record("b", [0.5, 0.0, 0.5, 0.0, 0.0, 0.0]);
+    let output = parity(&["compare", &reference, &candidate, "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let result = json(&output);
+    let output = find(&result, 0, "atac/predictions_1bp");
+    let checks = output["checks"].as_array().unwrap();
+    let check = checks
+        .iter()
+        .find(|check| check["name"] == "zeroed_tracks")
+        .unwrap();
+    assert_eq!(
+        (&check["value"], &check["pass"]),
+        (&3.0.into(), &false.into())
+    );
+    assert_eq!(
+        check["note"],
+        "zero throughout, and not in the reference: track 1; tracks 4 to 5"
+    );
+    let told = parity(&["compare", &reference, &candidate]);
+    assert!(text(&told.stdout).contains(
+        "zeroed_tracks 3 > 0 (zero throughout, and not in the reference: track 1; tracks 4 to 5)"
+    ));
+    let same = json(&parity(&["compare", &reference, &reference, "--json"]));
+    assert!(!same.to_string().contains("zeroed_tracks"));
+}

@@ -227,6 +227,9 @@ pub struct DiffArguments {
     pub b: PathBuf,
     #[command(flatten)]
     pub spec: SpecArguments,
+    /// Folder of track metadata, for a checkpoint against a state dict [default: tracks.json of a converted folder]
+    #[arg(long, value_name = "DIR")]
+    pub metadata: Option<PathBuf>,
     /// Show this many differences at most
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub top: usize,

@@ -37,10 +37,10 @@ pub fn run(arguments: &ConvertArguments) -> anyhow::Result<Outcome> {
     let tracks = match &arguments.metadata {
         Some(dir) => Some(source::tracks(dir, &spec, &plan)?),
         None => {
-            note(
-                Speech::Normal,
-                &format!("note: unscaled tracks are {NO_TRACKS}"),
-            );
+            if spec.tracks.is_some() {
+                let line = format!("note: unscaled tracks are {NO_TRACKS}");
+                note(Speech::Normal, &line);
+            }
             None
         }
     };

@@ -18,18 +18,12 @@ use converter::{
 use serde_json::json;
 use terminal::Speech;
 
-use super::{
-    Outcome,
-    arguments::{DiffArguments, SpecArguments},
-    print_json, source,
-    table::Table,
-    unless_closed,
-};
+use super::{Outcome, arguments::DiffArguments, print_json, source, table::Table, unless_closed};
 
 pub fn run(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
     let (a, b) = (
-        open(&arguments.a, &arguments.spec)?,
-        open(&arguments.b, &arguments.spec)?,
+        open(&arguments.a, arguments)?,
+        open(&arguments.b, arguments)?,
     );
     if matches!(&a, Side::Checkpoint(_)) != matches!(&b, Side::Checkpoint(_)) {
         anyhow::bail!(
@@ -104,7 +98,8 @@ fn show(
 }
 
 /// Opens a side; where a reader or a spec was named, what that makes of a checkpoint or of a folder for another reader.
-fn open(path: &Path, spec: &SpecArguments) -> anyhow::Result<Side> {
+fn open(path: &Path, arguments: &DiffArguments) -> anyhow::Result<Side> {
+    let spec = &arguments.spec;
     let mapped = spec.spec.is_some() || spec.reader.reader.is_some();
     if path.is_file() {
         if path
@@ -128,12 +123,12 @@ fn open(path: &Path, spec: &SpecArguments) -> anyhow::Result<Side> {
             return Ok(Side::Model(Model::open(path)?));
         }
         let tracks = std::fs::read(path.join(TRACKS)).ok();
-        return side(Box::new(Converted::open(path)?), &spec, tracks);
+        return side(Box::new(Converted::open(path)?), &spec, arguments, tracks);
     }
     let snapshot = snapshot::resolve(path, None)?;
     let checkpoint = Box::new(source::checkpoint(&snapshot)?);
     match mapped {
-        true => side(checkpoint, &source::spec(spec, &[])?, None),
+        true => side(checkpoint, &source::spec(spec, &[])?, arguments, None),
         false => Ok(Side::Checkpoint(checkpoint)),
     }
 }
@@ -142,9 +137,14 @@ fn open(path: &Path, spec: &SpecArguments) -> anyhow::Result<Side> {
 fn side(
     checkpoint: Box<dyn Checkpoint>,
     spec: &Spec,
+    arguments: &DiffArguments,
     tracks: Option<Vec<u8>>,
 ) -> anyhow::Result<Side> {
     let plan = Plan::of(spec, &checkpoint, Dtype::F32)?;
+    let tracks = match &arguments.metadata {
+        Some(dir) => Some(source::tracks(dir, spec, &plan)?),
+        None => tracks,
+    };
     let (checkpoint, plan) =
         source::with_means(spec, checkpoint, plan, Dtype::F32, tracks.as_deref())?;
     Ok(Side::Mapped(Box::new(checkpoint), plan))

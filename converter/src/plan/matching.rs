@@ -27,7 +27,7 @@ pub(super) struct Unit {
     pub block: usize,
     /// The rule's number in its block.
     pub rule: usize,
-    /// The captures; without the one that the rule's `over` names.
+    /// The captures.
     pub captures: Captures,
     /// The leaves, in order; none if one is missing.
     pub sources: Vec<usize>,
@@ -183,41 +183,24 @@ impl Matching {
                 });
             }
             for (rule_number, rule) in block.rules.iter().enumerate() {
-                let mut groups: Vec<(Captures, Vec<Option<usize>>)> = Vec::new();
                 for captures in &repetitions {
-                    let mut key = captures.clone();
-                    if let Some(over) = &rule.over {
-                        key.remove(over);
-                    }
                     let found = rule.sources.iter().enumerate().map(|(source, expected)| {
-                        let leaf = by_place
-                            .get(&(block_number, rule_number, source, captures))
-                            .copied();
+                        let key = (block_number, rule_number, source, captures);
+                        let leaf = by_place.get(&key).copied();
                         if leaf.is_none() {
                             missing.push((expected.pattern.render(captures), rule.label.clone()));
                         }
                         leaf
                     });
                     let found: Vec<Option<usize>> = found.collect();
-                    match groups
-                        .iter_mut()
-                        .find(|(existing, _)| rule.over.is_some() && *existing == key)
-                    {
-                        Some((_, leaves)) => leaves.extend(found),
-                        None => groups.push((key, found)),
-                    }
-                }
-                units.extend(groups.into_iter().map(|(captures, found)| {
-                    Unit {
+                    let sources = found.into_iter().collect::<Option<Vec<_>>>();
+                    units.push(Unit {
                         block: block_number,
                         rule: rule_number,
-                        captures,
-                        sources: found
-                            .into_iter()
-                            .collect::<Option<Vec<_>>>()
-                            .unwrap_or_default(),
-                    }
-                }));
+                        captures: captures.clone(),
+                        sources: sources.unwrap_or_default(),
+                    });
+                }
             }
         }
         self.units = units;

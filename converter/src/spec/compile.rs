@@ -202,13 +202,6 @@ impl Compiler<'_> {
             .map(|target| self.target(target))
             .collect::<Result<Vec<_>, _>>()?;
 
-        if let Some(over) = &entry.over
-            && !self.at.captures().any(|(name, _)| name == over)
-        {
-            return Err(format!(
-                "`over = \"{over}\"`: the module does not capture it"
-            ));
-        }
         let steps: Result<Vec<Step>, String> = entry.transforms.iter().map(Step::parse).collect();
         let chain = match steps {
             Ok(steps) => Some(steps.iter().map(|step| step.substitute(&replace)).collect()),
@@ -222,7 +215,6 @@ impl Compiler<'_> {
             sources,
             targets,
             chain,
-            over: entry.over.clone(),
         })
     }
 

@@ -160,8 +160,6 @@ pub struct TensorEntry {
     pub when: Option<String>,
     /// Only if this option is off.
     pub unless: Option<String>,
-    /// A capture over whose values the sources run: one target of all repetitions.
-    pub over: Option<String>,
 }
 
 /// A length: a number or an expression.

@@ -42,7 +42,7 @@ impl Pattern {
                     };
                     let Some(kind) = kind else {
                         return Err(format!(
-                            "capture {{{inside}}} has no kind: declare it under [captures] or write one of text, path, \
+                            "capture {{{inside}}} has no kind: declare it under [captures] or write one of path, \
                              int, index, instance behind a colon"
                         ));
                     };

@@ -55,8 +55,6 @@ pub struct Rule {
     pub targets: Vec<Target>,
     /// What happens in between; `None` if the spec's transforms are wrong.
     pub chain: Option<Vec<Step>>,
-    /// A capture over whose values the sources run.
-    pub over: Option<String>,
 }
 
 /// Modules that stand or fall together.

@@ -4,22 +4,15 @@ use serde::Deserialize;
 
 use super::{document::Length, expression::Expression};
 use crate::{
-    tensor::Dtype,
     text::nearest,
     transform::{Precision, Transform},
 };
 
 /// The transforms' names.
-const OPERATIONS: [&str; 12] = [
-    "keep",
-    "cast",
+const OPERATIONS: [&str; 6] = [
     "permute",
     "reshape",
     "squeeze",
-    "slice",
-    "split",
-    "stack",
-    "concat",
     "standardize_weight",
     "fold_norm",
     "fill_nan",
@@ -28,10 +21,6 @@ const OPERATIONS: [&str; 12] = [
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 enum Written {
-    Keep {},
-    Cast {
-        dtype: String,
-    },
     Permute {
         axes: Vec<usize>,
     },
@@ -41,21 +30,6 @@ enum Written {
     Squeeze {
         axes: Option<Vec<usize>>,
         keep_last: Option<usize>,
-    },
-    Slice {
-        axis: usize,
-        start: Option<Length>,
-        end: Length,
-    },
-    Split {
-        axis: usize,
-        sizes: Vec<Length>,
-    },
-    Stack {
-        axis: usize,
-    },
-    Concat {
-        axis: usize,
     },
     StandardizeWeight {
         minimum: f64,
@@ -77,22 +51,6 @@ pub enum Step {
     Ready(Transform),
     /// `reshape`.
     Reshape(Vec<Expression>),
-    /// `slice`.
-    Slice {
-        /// The axis.
-        axis: usize,
-        /// First entry.
-        start: Expression,
-        /// Behind the last entry.
-        end: Expression,
-    },
-    /// `split`.
-    Split {
-        /// The axis.
-        axis: usize,
-        /// The pieces' lengths.
-        sizes: Vec<Expression>,
-    },
 }
 
 impl Step {
@@ -127,15 +85,6 @@ impl Step {
 
     fn from_written(written: Written) -> Result<Step, String> {
         let ready = match written {
-            Written::Keep {} => Transform::Keep,
-            Written::Cast { dtype } => match Dtype::by_name(&dtype) {
-                Some(dtype) if dtype.is_float() => Transform::Cast { dtype },
-                _ => {
-                    return Err(format!(
-                        "cast knows float16, bfloat16, float32 and float64, not `{dtype}`"
-                    ));
-                }
-            },
             Written::Permute { axes } => Transform::Permute { axes },
             Written::Squeeze {
                 axes: Some(axes),
@@ -148,28 +97,12 @@ impl Step {
             Written::Squeeze { .. } => {
                 return Err("squeeze takes either `axes` or `keep_last`".to_owned());
             }
-            Written::Stack { axis } => Transform::Stack { axis },
-            Written::Concat { axis } => Transform::Concat { axis },
             Written::StandardizeWeight { minimum, precision } => {
                 Transform::StandardizeWeight { minimum, precision }
             }
             Written::FoldNorm { epsilon, precision } => Transform::FoldNorm { epsilon, precision },
             Written::FillNan { value } => Transform::FillNan { value },
             Written::Reshape { shape } => return Ok(Step::Reshape(expressions(&shape)?)),
-            Written::Split { axis, sizes } => {
-                return Ok(Step::Split {
-                    axis,
-                    sizes: expressions(&sizes)?,
-                });
-            }
-            Written::Slice { axis, start, end } => {
-                let start = start.map_or(Ok(Expression::Integer(0)), |start| start.expression())?;
-                return Ok(Step::Slice {
-                    axis,
-                    start,
-                    end: end.expression()?,
-                });
-            }
         };
         Ok(Step::Ready(ready))
     }
@@ -180,15 +113,6 @@ impl Step {
         match self {
             Step::Ready(transform) => Step::Ready(transform.clone()),
             Step::Reshape(shape) => Step::Reshape(all(shape)),
-            Step::Split { axis, sizes } => Step::Split {
-                axis: *axis,
-                sizes: all(sizes),
-            },
-            Step::Slice { axis, start, end } => Step::Slice {
-                axis: *axis,
-                start: start.substitute(replace),
-                end: end.substitute(replace),
-            },
         }
     }
 
@@ -204,15 +128,6 @@ impl Step {
         Ok(match self {
             Step::Ready(transform) => transform.clone(),
             Step::Reshape(shape) => Transform::Reshape { shape: all(shape)? },
-            Step::Split { axis, sizes } => Transform::Split {
-                axis: *axis,
-                sizes: all(sizes)?,
-            },
-            Step::Slice { axis, start, end } => Transform::Slice {
-                axis: *axis,
-                start: length(start)?,
-                end: length(end)?,
-            },
         })
     }
 }

@@ -1,7 +1,7 @@
-//! Transforms that move whole elements: permute, reshape, squeeze, slice, split, stack, concat.
+//! Transforms that move whole elements: permute, reshape, squeeze.
 
 use crate::{
-    tensor::{Shape, Tensor, TensorType},
+    tensor::{Shape, TensorType},
     text::counted,
 };
 
@@ -70,89 +70,6 @@ pub(super) fn squeezed_leading(shape: &[usize], keep_last: usize) -> Result<Vec<
     squeezed(shape, &(0..extra).collect::<Vec<_>>())
 }
 
-pub(super) fn sliced(
-    shape: &[usize],
-    axis: usize,
-    start: usize,
-    end: usize,
-) -> Result<Vec<usize>, String> {
-    axis_within(shape, axis)?;
-    if start > end || end > shape[axis] {
-        return Err(format!(
-            "{start}..{end} does not lie within axis {axis} of {}",
-            Shape(shape)
-        ));
-    }
-    let mut shape = shape.to_vec();
-    shape[axis] = end - start;
-    Ok(shape)
-}
-
-pub(super) fn infer_split(
-    kind: &TensorType,
-    axis: usize,
-    sizes: &[usize],
-) -> Result<Vec<TensorType>, String> {
-    axis_within(&kind.shape, axis)?;
-    let total = sizes
-        .iter()
-        .try_fold(0usize, |sum, &size| sum.checked_add(size));
-    if total != Some(kind.shape[axis]) {
-        return Err(format!(
-            "pieces {} do not add up to axis {axis} of {}",
-            Shape(sizes),
-            Shape(&kind.shape)
-        ));
-    }
-    let piece = |&size: &usize| {
-        let mut shape = kind.shape.clone();
-        shape[axis] = size;
-        TensorType {
-            shape,
-            dtype: kind.dtype,
-        }
-    };
-    Ok(sizes.iter().map(piece).collect())
-}
-
-pub(super) fn infer_stack(input: &[TensorType], axis: usize) -> Result<TensorType, String> {
-    let first = input.first().ok_or("there is nothing to stack")?;
-    if let Some(other) = input.iter().find(|kind| *kind != first) {
-        return Err(format!("{other} cannot be stacked on {first}"));
-    }
-    if axis > first.shape.len() {
-        return Err(format!(
-            "there is no place {axis} for a new axis in {}",
-            Shape(&first.shape)
-        ));
-    }
-    let mut shape = first.shape.clone();
-    shape.insert(axis, input.len());
-    Ok(TensorType {
-        shape,
-        dtype: first.dtype,
-    })
-}
-
-pub(super) fn infer_concat(input: &[TensorType], axis: usize) -> Result<TensorType, String> {
-    let first = input.first().ok_or("there is nothing to concatenate")?;
-    axis_within(&first.shape, axis)?;
-    let mut joined = first.clone();
-    for other in &input[1..] {
-        let mut expected = first.clone();
-        expected.shape[axis] = other.shape.get(axis).copied().unwrap_or(0);
-        if *other != expected {
-            return Err(format!(
-                "{other} does not continue {first} along axis {axis}"
-            ));
-        }
-        joined.shape[axis] = joined.shape[axis]
-            .checked_add(other.shape[axis])
-            .ok_or("the axis overflows")?;
-    }
-    Ok(joined)
-}
-
 /// Hands on the elements of `data`, of this `kind`, with axis `i` of the result axis `axes[i]`: in order, in pieces.
 ///
 /// # Errors
@@ -182,7 +99,7 @@ pub fn permute<E>(
 
 /// Bytes of a piece: few enough to stay in the cache until they are used.
 const PIECE: usize = 1 << 20;
-/// Neighbours that are moved together on either side, so that a line of the cache is read once.
+/// Neighbours along the last axis of the result that are moved together: a line of the cache.
 const TILE: usize = 16;
 
 /// Hands on a strided view, given as the axes' lengths and strides, of elements of `N` bytes.
@@ -193,45 +110,58 @@ fn permuted<const N: usize, E>(
 ) -> Result<(), E> {
     let source = data.as_chunks::<N>().0;
     // The rows are those along the axis whose elements are neighbours in the source.
-    let rows_at = view
-        .iter()
-        .rposition(|&(length, stride)| stride == 1 && length > 1);
-    let Some(rows_at) = rows_at else {
+    let along = |&(length, stride): &(usize, usize)| stride == 1 && length > 1;
+    let Some(rows_at) = view.iter().rposition(along) else {
         return sink(data);
     };
     let (outer, inner) = (&view[..rows_at], &view[rows_at + 1..]);
-    let (rows, width) = (
-        view[rows_at].0,
-        inner.iter().map(|axis| axis.0).product::<usize>(),
-    );
-    let (mid, last) = match inner {
-        [mid @ .., last] => (offsets(mid), *last),
+    let rows = view[rows_at].0;
+    let width: usize = inner.iter().map(|&(length, _)| length).product();
+    let (columns, (length, stride)) = match inner {
+        [columns @ .., last] => (offsets(columns), *last),
         [] => (vec![0], (1, 1)),
     };
     let at_once = (PIECE / (width * N)).next_multiple_of(TILE).min(rows);
     let mut piece = vec![[0; N]; at_once * width];
     for start in offsets(outer) {
         for first in (0..rows).step_by(at_once) {
-            let count = at_once.min(rows - first);
-            let from = &source[start + first..];
-            for (column, mid) in mid.iter().enumerate() {
-                for tile in (0..last.0).step_by(TILE) {
-                    let tile = tile..(tile + TILE).min(last.0);
-                    for row in 0..count {
-                        let to = row * width + column * last.0;
-                        let at = mid + row + tile.start * last.1;
-                        let moved = from[at..].iter().step_by(last.1);
-                        let to = &mut piece[to + tile.start..to + tile.end];
-                        to.iter_mut()
-                            .zip(moved)
-                            .for_each(|(to, element)| *to = *element);
-                    }
+            let piece = &mut piece[..at_once.min(rows - first) * width];
+            for (column, offset) in columns.iter().enumerate() {
+                let mut done = 0;
+                while done < length {
+                    let from = &source[start + first + offset + done * stride..];
+                    let to = column * length + done;
+                    // A convolution of this model is five wide.
+                    done += match length - done {
+                        TILE.. => tile::<N, TILE>(from, stride, piece, width, to),
+                        5 => tile::<N, 5>(from, stride, piece, width, to),
+                        4.. => tile::<N, 4>(from, stride, piece, width, to),
+                        _ => tile::<N, 1>(from, stride, piece, width, to),
+                    };
                 }
             }
-            sink(piece[..count * width].as_flattened())?;
+            sink(piece.as_flattened())?;
         }
     }
     Ok(())
+}
+
+/// Moves `K` neighbours of every row of `width` elements, from element `to` of the row on; returns `K`.
+fn tile<const N: usize, const K: usize>(
+    from: &[[u8; N]],
+    stride: usize,
+    rows: &mut [[u8; N]],
+    width: usize,
+    to: usize,
+) -> usize {
+    let count = rows.len() / width;
+    let streams: [&[[u8; N]]; K] = std::array::from_fn(|k| &from[k * stride..][..count]);
+    for (row, elements) in rows.chunks_exact_mut(width).enumerate() {
+        for (element, stream) in elements[to..to + K].iter_mut().zip(streams) {
+            *element = stream[row];
+        }
+    }
+    K
 }
 
 /// The offsets of all entries of these axes, in order.
@@ -240,41 +170,4 @@ fn offsets(axes: &[(usize, usize)]) -> Vec<usize> {
         let along = |offset| (0..length).map(move |entry| offset + entry * stride);
         offsets.into_iter().flat_map(along).collect()
     })
-}
-
-pub(super) fn slice(tensor: &Tensor, axis: usize, start: usize, kind: TensorType) -> Tensor {
-    let inner = tensor.kind.dtype.size() * tensor.kind.shape[axis + 1..].iter().product::<usize>();
-    let row = inner * tensor.kind.shape[axis];
-    let (from, length) = (start * inner, kind.shape[axis] * inner);
-    let mut data = Vec::with_capacity(kind.bytes());
-    if length > 0 {
-        for row in tensor.data.chunks_exact(row) {
-            data.extend_from_slice(&row[from..from + length]);
-        }
-    }
-    Tensor { kind, data }
-}
-
-pub(super) fn split(tensor: &Tensor, axis: usize, kinds: Vec<TensorType>) -> Vec<Tensor> {
-    let mut start = 0;
-    let mut pieces = Vec::with_capacity(kinds.len());
-    for kind in kinds {
-        let length = kind.shape[axis];
-        pieces.push(slice(tensor, axis, start, kind));
-        start += length;
-    }
-    pieces
-}
-
-/// Concatenates along `axis`; stacking is the same with a new axis, along which every operand has length one.
-pub(super) fn join(input: &[Tensor], axis: usize, kind: TensorType) -> Tensor {
-    let outer: usize = kind.shape[..axis].iter().product();
-    let mut data = Vec::with_capacity(kind.bytes());
-    for row in 0..outer {
-        for tensor in input {
-            let length = tensor.data.len() / outer;
-            data.extend_from_slice(&tensor.data[row * length..(row + 1) * length]);
-        }
-    }
-    Tensor { kind, data }
 }

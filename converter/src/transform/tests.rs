@@ -27,10 +27,9 @@ fn counted(shape: &[usize]) -> Tensor {
 }
 
 #[test]
-fn keep_reshape_and_squeeze_leave_the_bytes() {
+fn reshape_and_squeeze_leave_the_bytes() {
     let tensor = counted(&[1, 1, 6]);
     for (transform, shape) in [
-        (Transform::Keep, vec![1, 1, 6]),
         (Transform::Reshape { shape: vec![2, 3] }, vec![2, 3]),
         (Transform::Squeeze { axes: vec![0] }, vec![1, 6]),
         (Transform::SqueezeLeading { keep_last: 1 }, vec![6]),
@@ -68,40 +67,35 @@ fn permute_moves_axes() {
     assert_eq!(output, f32s(&[3, 2, 1], &[0.0, 3.0, 1.0, 4.0, 2.0, 5.0]));
 }
 
+/// Longer than the tiles and pieces in which elements are moved.
 #[test]
-fn slice_split_concat_and_stack_cut_and_join() {
-    let matrix = counted(&[2, 3]);
-    let slice = Transform::Slice {
-        axis: 1,
-        start: 1,
-        end: 3,
-    };
-    assert_eq!(
-        one(slice, matrix.clone()),
-        f32s(&[2, 2], &[1.0, 2.0, 4.0, 5.0])
-    );
-    let pieces = Transform::Split {
-        axis: 1,
-        sizes: vec![1, 2],
+fn permute_moves_large_axes() {
+    for (shape, axes) in [
+        (vec![5, 70, 83], vec![2, 1, 0]),
+        (vec![15, 4, 40], vec![2, 1, 0]),
+        (vec![2, 37, 41], vec![0, 2, 1]),
+        (vec![700, 600], vec![1, 0]),
+        (vec![3, 1, 50, 7], vec![2, 3, 0, 1]),
+        (vec![6, 20, 33], vec![1, 0, 2]),
+    ] {
+        let tensor = counted(&shape);
+        let output = one(Transform::Permute { axes: axes.clone() }, tensor.clone());
+        let values = tensor.to_f64();
+        let lengths: Vec<usize> = axes.iter().map(|&axis| shape[axis]).collect();
+        assert_eq!(output.kind.shape, lengths);
+        for (at, value) in output.to_f64().into_iter().enumerate() {
+            let (mut rest, mut place) = (at, vec![0; shape.len()]);
+            for (&axis, &length) in axes.iter().zip(&lengths).rev() {
+                place[axis] = rest % length;
+                rest /= length;
+            }
+            let from = place
+                .iter()
+                .zip(&shape)
+                .fold(0, |from, (at, length)| from * length + at);
+            assert_eq!(value, values[from], "{shape:?} {axes:?} {at}");
+        }
     }
-    .apply(vec![matrix.clone()])
-    .unwrap();
-    assert_eq!(
-        pieces,
-        [
-            f32s(&[2, 1], &[0.0, 3.0]),
-            f32s(&[2, 2], &[1.0, 2.0, 4.0, 5.0])
-        ]
-    );
-    assert_eq!(
-        Transform::Concat { axis: 1 }.apply(pieces).unwrap(),
-        std::slice::from_ref(&matrix)
-    );
-    let stacked = Transform::Stack { axis: 1 }
-        .apply(vec![matrix.clone(), matrix])
-        .unwrap();
-    let expected = [0.0, 1.0, 2.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 3.0, 4.0, 5.0];
-    assert_eq!(stacked, [f32s(&[2, 2, 3], &expected)]);
 }
 
 #[test]
@@ -142,28 +136,6 @@ fn what_does_not_fit_is_refused_before_any_data() {
         refused(Transform::SqueezeLeading { keep_last: 3 }),
         "[2, 3] has fewer than 3 axes"
     );
-    let slice = Transform::Slice {
-        axis: 1,
-        start: 2,
-        end: 4,
-    };
-    assert_eq!(refused(slice), "2..4 does not lie within axis 1 of [2, 3]");
-    let split = Transform::Split {
-        axis: 0,
-        sizes: vec![1, 2],
-    };
-    assert_eq!(
-        refused(split),
-        "pieces [1, 2] do not add up to axis 0 of [2, 3]"
-    );
-    assert_eq!(
-        refused(Transform::Stack { axis: 3 }),
-        "there is no place 3 for a new axis in [2, 3]"
-    );
-    assert_eq!(
-        refused(Transform::Concat { axis: 2 }),
-        "there is no axis 2 in [2, 3]"
-    );
     let fold = Transform::FoldNorm {
         epsilon: 1e-5,
         precision: Precision::F64,
@@ -194,6 +166,21 @@ fn the_peak_of_a_chain_counts_operands_and_results() {
         (kinds[0].shape.clone(), kinds[0].dtype, peak),
         (vec![8], Dtype::Bf16, 32 + 16)
     );
+}
+
+#[test]
+fn nan_is_filled_in_floats_alone() {
+    let output = one(
+        Transform::FillNan { value: 0.5 },
+        f32s(&[3], &[1.0, f64::NAN, f64::INFINITY]),
+    );
+    assert_eq!(output, f32s(&[3], &[1.0, 0.5, f64::INFINITY]));
+    let integers = TensorType {
+        shape: vec![2],
+        dtype: Dtype::I32,
+    };
+    let refused = Transform::FillNan { value: 0.5 }.infer(&[integers]);
+    assert_eq!(refused.unwrap_err(), "int32 has no NaN");
 }
 
 #[test]

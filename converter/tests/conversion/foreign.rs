@@ -135,7 +135,7 @@ fn what_cannot_be_converted_is_left_out_or_refused() {
         lines(SPEC, &checkpoint),
         [
             "  - leaf `params:net/block_1/up/w` is an array of dtype int4 [4, 3], which cannot be converted, but `attention: \
-             block{block} (params:gate/w, params:up/w)` needs it"
+             block{block} (params:gate/w, params:up/w, params:shift/w)` needs it"
         ]
     );
 }

@@ -22,6 +22,7 @@ pub fn model() -> Memory {
             .with(0, &at("qkv"), "w", &[4, 12], start)
             .with(0, &at("gate"), "w", &[4, 3], start + 100.0)
             .with(0, &at("up"), "w", &[4, 3], start + 200.0)
+            .with(0, &at("shift"), "w", &[4, 3], start + 250.0)
             .with(0, &at("heads"), "temperature", &[2, 2], start + 300.0)
             .with(0, &at("norm"), "scale", &[1, 1, 4], start + 400.0)
             .with_leaf(&steps, Dtype::I32, &[], &[start + 7.0])
@@ -42,49 +43,61 @@ fn every_value_arrives_where_the_spec_says() {
     assert_eq!(
         names,
         [
-            "model/blocks.0/gate_up",
-            "model/blocks.0/k",
-            "model/blocks.0/q",
+            "model/blocks.0.norm/scale",
+            "model/blocks.0.norm/steps",
+            "model/blocks.0/gate",
+            "model/blocks.0/qkv",
+            "model/blocks.0/shift",
             "model/blocks.0/temperature",
-            "model/blocks.0/v",
-            "model/blocks.1/gate_up",
-            "model/blocks.1/k",
-            "model/blocks.1/q",
+            "model/blocks.1.norm/scale",
+            "model/blocks.1.norm/steps",
+            "model/blocks.1/gate",
+            "model/blocks.1/qkv",
+            "model/blocks.1/shift",
             "model/blocks.1/temperature",
-            "model/blocks.1/v",
             "model/colour_readout/linear/bias",
             "model/colour_readout/linear/weight",
-            "model/norm/scale",
-            "model/norm/steps",
         ]
     );
-    let row = |row: usize, from: usize| (0..4).map(move |i| (1000 + row * 12 + from + i) as f64);
-    let k: Vec<f64> = (0..4).flat_map(|r| row(r, 4)).collect();
-    assert_eq!(values(&tensors, "model/blocks.1/k"), (vec![4, 2, 2], k));
-    let gate_up = [100.0, 101.0, 102.0, 200.0, 201.0, 202.0];
-    assert_eq!(values(&tensors, "model/blocks.0/gate_up").1[..6], gate_up);
-    let temperature = (vec![2, 1], vec![300.0, 302.0]);
+    // The second head of the keys of the second block: columns 6 and 7 of 12.
+    let (shape, qkv) = values(&tensors, "model/blocks.1/qkv");
+    assert_eq!(shape, [3, 2, 2, 4]);
+    let column = |column: usize| (0..4).map(move |row| (1000 + row * 12 + column) as f64);
+    assert!(column(6).chain(column(7)).eq(qkv[24..32].iter().copied()));
+    let (_, gate) = values(&tensors, "model/blocks.0/gate");
+    assert_eq!(gate[0], f64::from((100.0 / 201f64.sqrt()) as f32));
+    assert_eq!(
+        values(&tensors, "model/blocks.0/shift").1[..2],
+        [250.0, 251.0]
+    );
+    let temperature = (vec![2, 2], vec![300.0, 301.0, 302.0, 303.0]);
     assert_eq!(values(&tensors, "model/blocks.0/temperature"), temperature);
     let weight = values(&tensors, "model/colour_readout/linear/weight");
     assert_eq!((weight.0, weight.1[1]), (vec![5, 4], 5.0));
-    let scale = vec![400.0, 401.0, 402.0, 403.0, 1400.0, 1401.0, 1402.0, 1403.0];
-    assert_eq!(values(&tensors, "model/norm/scale"), (vec![2, 4], scale));
+    let scale = vec![1400.0, 1401.0, 1402.0, 1403.0];
     assert_eq!(
-        values(&tensors, "model/norm/steps"),
-        (vec![2], vec![7.0, 1007.0])
+        values(&tensors, "model/blocks.1.norm/scale"),
+        (vec![4], scale)
     );
-    assert_eq!(tensors["model/norm/steps"].kind.dtype, Dtype::I32);
+    assert_eq!(
+        values(&tensors, "model/blocks.1.norm/steps"),
+        (vec![], vec![1007.0])
+    );
+    assert_eq!(tensors["model/blocks.0.norm/steps"].kind.dtype, Dtype::I32);
 
     let ignored = ["1.net/block/norm.counter", "1.net/block_1/norm.counter"];
     assert_eq!(ledger.ignored, ignored);
-    let gate_up = &ledger.tensors["model/blocks.0/gate_up"];
-    assert_eq!(gate_up.transforms, ["concat axis 1"]);
-    let sources: Vec<&str> = gate_up
-        .sources
-        .iter()
-        .map(|leaf| leaf.name.as_str())
-        .collect();
-    assert_eq!(sources, ["0.net/block/gate.w", "0.net/block/up.w"]);
+    let gate = &ledger.tensors["model/blocks.0/gate"];
+    assert_eq!(gate.transforms, ["fold norm (epsilon 1e0, f64)"]);
+    let sources: Vec<&str> = gate.sources.iter().map(|leaf| leaf.name.as_str()).collect();
+    assert_eq!(
+        sources,
+        [
+            "0.net/block/gate.w",
+            "0.net/block/up.w",
+            "0.net/block/shift.w"
+        ]
+    );
 }
 
 #[test]
@@ -107,11 +120,11 @@ fn bfloat16_leaves_integers_alone() {
     };
     converted(SPEC, &model(), &settings, &out).unwrap();
     let tensors = tensors(&out);
-    assert_eq!(tensors["model/norm/steps"].kind.dtype, Dtype::I32);
-    assert_eq!(tensors["model/norm/scale"].kind.dtype, Dtype::Bf16);
+    assert_eq!(tensors["model/blocks.0.norm/steps"].kind.dtype, Dtype::I32);
+    assert_eq!(tensors["model/blocks.0.norm/scale"].kind.dtype, Dtype::Bf16);
     // 403 lies between 402 and 404, which bfloat16 has.
     assert_eq!(
-        values(&tensors, "model/norm/scale").1[..4],
+        values(&tensors, "model/blocks.0.norm/scale").1[..4],
         [400.0, 400.0, 402.0, 404.0]
     );
 }

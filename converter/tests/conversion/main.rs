@@ -9,5 +9,6 @@ mod interruption;
 mod levels;
 mod memory;
 mod messages;
+mod pytorch;
 mod verification;
 mod violations;

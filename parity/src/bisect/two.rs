@@ -46,7 +46,7 @@ pub fn two(
         let error = distance(&pair.reference.to_f64(), &pair.candidate.to_f64());
         let gain = error / before;
         // What is not finite is as far as anything can be.
-        if !(gain <= rule.jump) {
+        if gain.is_nan() || gain > rule.jump {
             jumps.push(module.clone());
         }
         before = before.max(error);

@@ -6,7 +6,7 @@ use super::Settings;
 use super::groups::Groups;
 use crate::levels::Bounds;
 use crate::outputs::Kind;
-use crate::result::{Check, FloorRatio, KnownTracks, OutputResult};
+use crate::result::{Check, FloorRatio, KnownTrack, KnownTracks, OutputResult};
 
 /// Adds the level's checks to an output and says whether it passes. `groups` are its tracks and windows, where a bound is
 /// about them.
@@ -101,7 +101,34 @@ pub(super) fn not_finite(output: &mut OutputResult, organism: usize, known: Opti
             _ => check.with_note("NaN or infinity in the reference that no padding track explains"),
         });
     }
+    if output.kind == Kind::Tracks && !output.padding.zeroed.is_empty() {
+        let zeroed = &output.padding.zeroed;
+        let of_head = known.map_or(&[][..], |known| known.of(organism, output.head.as_deref()));
+        let note = format!(
+            "zero throughout, and not in the reference: {}",
+            named(zeroed, of_head)
+        );
+        let check = Check::at_most("zeroed_tracks", Stat::of(zeroed.len() as f64), 0.0);
+        output.checks.push(check.with_note(note));
+    }
     output.pass = output.checks.iter().all(|check| check.pass);
+}
+
+/// Tracks in words, with their names where these are known: `track 1, K562 +; 12 to 127, Padding`.
+fn named(tracks: &[usize], known: &[KnownTrack]) -> String {
+    let name = |track: usize| known.get(track).map_or("", |known| known.name.as_str());
+    let together = |&a: &usize, &b: &usize| b == a + 1 && name(a) == name(b);
+    let runs = tracks.chunk_by(together).map(|run| {
+        let ends = match run {
+            [track] => format!("track {track}"),
+            _ => format!("tracks {} to {}", run[0], run[run.len() - 1]),
+        };
+        match name(run[0]) {
+            "" => ends,
+            name => format!("{ends}, {name}"),
+        }
+    });
+    runs.collect::<Vec<_>>().join("; ")
 }
 
 fn floats(output: &mut OutputResult, bounds: &Bounds, settings: &Settings) {

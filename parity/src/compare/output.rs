@@ -165,7 +165,7 @@ pub(super) fn compare_streams(
     let dtypes = (entry.dtype, other.dtype);
     let options = options(name, dtypes, settings);
     let shape = kept_shape(&entry.shape, &kept);
-    let mut nan = tables::NanTracks::new(shape.last().copied().unwrap_or(0));
+    let mut nan = tables::OddTracks::new(shape.last().copied().unwrap_or(0));
     let layout = Layout::Grid {
         full_shape: entry.shape.clone(),
         kept,
@@ -174,7 +174,7 @@ pub(super) fn compare_streams(
     let mut groups = Groups::new(&layout);
     let block = groups.block(BLOCK);
     each_block(name, block, (reference, candidate), |a, b| {
-        nan.push(a);
+        nan.push(a, b);
         groups.push(a, b)?;
         comparison.push(a, b).map_err(GroupError::Length)
     })?;

@@ -18,27 +18,35 @@ const POINTS: usize = 512;
 /// Quantiles that are given.
 const QUANTILES: [f64; 9] = [0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999];
 
-/// Counts what is NaN by track, the last axis.
-pub(super) struct NanTracks {
-    count: Vec<u64>,
+/// Counts what is NaN in the reference, and zero on either side, by track, the last axis.
+pub(super) struct OddTracks {
+    count: Vec<Odd>,
     values: u64,
 }
 
-impl NanTracks {
+#[derive(Clone, Copy, Default)]
+struct Odd {
+    nan: u64,
+    zero: u64,
+    candidate_zero: u64,
+}
+
+impl OddTracks {
     pub(super) fn new(channels: usize) -> Self {
         Self {
-            count: vec![0; channels],
+            count: vec![Odd::default(); channels],
             values: 0,
         }
     }
 
-    /// Takes in the next values of the array.
-    pub(super) fn push(&mut self, values: Values<'_>) {
+    /// Takes in the next values of both arrays.
+    pub(super) fn push(&mut self, reference: Values<'_>, candidate: Values<'_>) {
         let channels = self.count.len().max(1) as u64;
-        for value in values.to_f64() {
-            if value.is_nan() {
-                self.count[(self.values % channels) as usize] += 1;
-            }
+        for (a, b) in reference.to_f64().into_iter().zip(candidate.to_f64()) {
+            let track = &mut self.count[(self.values % channels) as usize];
+            track.nan += u64::from(a.is_nan());
+            track.zero += u64::from(a == 0.0);
+            track.candidate_zero += u64::from(b == 0.0);
             self.values += 1;
         }
     }
@@ -46,29 +54,45 @@ impl NanTracks {
     /// How much fills whole tracks, and how much stands elsewhere.
     pub(super) fn finish(self) -> Padding {
         let rows = self.values / self.count.len().max(1) as u64;
-        let whole = |&c: &usize| rows > 0 && self.count[c] == rows;
-        let channels: Vec<usize> = (0..self.count.len()).filter(whole).collect();
-        let nan: u64 = self.count.iter().sum();
+        let whole = |count: u64| rows > 0 && count == rows;
+        let of = |is: &dyn Fn(&Odd) -> bool| -> Vec<usize> {
+            let tracks = self.count.iter().enumerate();
+            tracks
+                .filter(|(_, odd)| is(odd))
+                .map(|(track, _)| track)
+                .collect()
+        };
+        let channels = of(&|odd| whole(odd.nan));
+        let nan: u64 = self.count.iter().map(|odd| odd.nan).sum();
         Padding {
             tracks: channels.len(),
             elsewhere: nan - channels.len() as u64 * rows,
             channels,
+            zeroed: of(&|odd| whole(odd.candidate_zero) && !whole(odd.zero)),
         }
     }
 }
 
-/// How much NaN of the reference fills whole tracks, and how much stands elsewhere.
+/// How much NaN of the reference fills whole tracks, how much stands elsewhere, and which tracks are zero in the candidate alone.
 pub(super) fn padding(pair: &Pair<'_>, summary: &parity_stats::Summary) -> Padding {
-    let mut nan = NanTracks::new(pair.layout.shape().last().copied().unwrap_or(0));
-    if summary.non_finite.reference_nan > 0 && !nan.count.is_empty() {
-        nan.push(pair.reference.view());
+    let channels = pair.layout.shape().last().copied().unwrap_or(0);
+    let mut odd = OddTracks::new(channels);
+    // A track of zeros has one in the first row.
+    let first = || {
+        let row = pair.candidate.view().slice(0..channels);
+        row.to_f64().contains(&0.0)
+    };
+    let rows = channels > 0 && pair.candidate.view().len() >= channels;
+    if rows && (summary.non_finite.reference_nan > 0 || first()) {
+        odd.push(pair.reference.view(), pair.candidate.view());
     }
-    let mut padding = nan.finish();
+    let mut padding = odd.finish();
     // Tracks by their number in the full array.
     if let Layout::Grid { full_shape, kept } = &pair.layout
         && let Some(kept) = kept.get(&(full_shape.len() - 1))
     {
-        padding.channels.iter_mut().for_each(|c| *c = kept[*c]);
+        let tracks = padding.channels.iter_mut().chain(&mut padding.zeroed);
+        tracks.for_each(|c| *c = kept[*c]);
     }
     padding
 }

@@ -201,6 +201,9 @@ pub struct Padding {
     /// Those tracks.
     #[serde(skip)]
     pub channels: Vec<usize>,
+    /// Tracks that are zero throughout in the candidate, and not in the reference.
+    #[serde(skip)]
+    pub zeroed: Vec<usize>,
 }
 
 /// How far an output is from the reference in units of JAX's distance to itself.

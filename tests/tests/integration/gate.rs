@@ -26,6 +26,8 @@ pub struct Full {
     pub metadata: Option<PathBuf>,
     /// An interpreter with Orbax.
     pub python: Option<PathBuf>,
+    /// An interpreter with Orbax and alphagenome-pytorch.
+    pub torch: Option<PathBuf>,
     /// Which stand-in it is, if it is one.
     pub standin: Option<String>,
 }
@@ -52,6 +54,7 @@ impl Full {
             recordings: required("ALPHAGENOME_RECORDINGS", "a folder of JAX's recordings")?,
             metadata: optional("ALPHAGENOME_METADATA")?,
             python: optional("ALPHAGENOME_PYTHON")?,
+            torch: optional("ALPHAGENOME_TORCH")?,
             standin: env::var("ALPHAGENOME_STANDIN")
                 .ok()
                 .filter(|name| !name.is_empty()),

@@ -7,6 +7,7 @@
 //! | `ALPHAGENOME_RECORDINGS` | recordings of that snapshot by JAX: `cpu_f32_taps`, `cpu_f32`, `gpu_f32_highest`, ... |
 //! | `ALPHAGENOME_METADATA` | AlphaGenome's track metadata; without it unscaled predictions are not compared |
 //! | `ALPHAGENOME_PYTHON` | an interpreter with Orbax, for an independent reading of the snapshot |
+//! | `ALPHAGENOME_TORCH` | an interpreter with Orbax, torch and alphagenome-pytorch (`tests/torch`) |
 //! | `ALPHAGENOME_CUDA` | `1` runs the tests that need a GPU |
 //! | `ALPHAGENOME_STANDIN` | `full` where the snapshot is the stand-in, so that its values are known |
 //!
@@ -19,6 +20,7 @@ mod cuda;
 mod disk;
 mod gate;
 mod model;
+mod pytorch;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -84,6 +86,14 @@ fn main() {
         gate::full(
             "bfloat16::agrees_with_jax_on_gpu",
             bfloat16::agrees_with_jax_on_gpu,
+        ),
+        gate::full(
+            "pytorch::the_package_runs_on_our_weights",
+            pytorch::the_package_runs_on_our_weights,
+        ),
+        gate::full(
+            "pytorch::another_haiku_model_converts",
+            pytorch::another_haiku_model_converts,
         ),
         gate::full(
             "model::a_batch_equals_its_sequences",

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt};
 pub enum Index {
     /// A number: captured by the kinds `int`, `index` and `instance`.
     Number(i64),
-    /// A text: captured by the kinds `text`, `path` and a list of names.
+    /// A text: captured by the kind `path` and a list of names.
     Text(String),
 }
 
@@ -35,8 +35,6 @@ pub fn describe(captures: &Captures) -> String {
 /// What a capture may stand for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// One or more characters other than `/`.
-    Text,
     /// One or more characters.
     Path,
     /// A decimal number without leading zeros.
@@ -53,7 +51,6 @@ impl Kind {
     /// The kind of that name in a spec.
     pub fn by_name(name: &str) -> Option<Kind> {
         Some(match name {
-            "text" => Kind::Text,
             "path" => Kind::Path,
             "int" => Kind::Integer,
             "index" => Kind::Index,
@@ -92,8 +89,7 @@ impl Kind {
             ))
         };
         match self {
-            Kind::Text => lengths(input, |c| c != '/'),
-            Kind::Path => lengths(input, |_| true),
+            Kind::Path => prefixes(input),
             Kind::Integer | Kind::Index => number_at(0).into_iter().collect(),
             Kind::Instance => {
                 let numbered = if input.starts_with('_') {
@@ -120,15 +116,9 @@ impl Kind {
     }
 }
 
-/// The prefixes of `input` whose characters are all `allowed`, longest first.
-fn lengths(input: &str, allowed: impl Fn(char) -> bool) -> Vec<(usize, Index)> {
-    let mut ends: Vec<usize> = input
-        .char_indices()
-        .take_while(|(_, c)| allowed(*c))
-        .map(|(at, c)| at + c.len_utf8())
-        .collect();
-    ends.reverse();
-    ends.into_iter()
-        .map(|end| (end, Index::Text(input[..end].to_owned())))
-        .collect()
+/// The prefixes of `input`, longest first.
+fn prefixes(input: &str) -> Vec<(usize, Index)> {
+    let ends = input.char_indices().map(|(at, c)| at + c.len_utf8());
+    let prefix = |end| (end, Index::Text(input[..end].to_owned()));
+    ends.rev().map(prefix).collect()
 }
