@@ -77,8 +77,9 @@ fn a_jump_of_the_error_between_two_recordings_is_named() {
     let record = |name: &str, errors: [f32; 3]| {
         let output = |(module, error): (&str, f32)| {
             let name: &'static str = format!("taps/alphagenome/{module}").leak();
-            let value =
-                |i: usize| (i as f32).sin() * (1.0 + error * if i % 2 == 0 { 1.0 } else { -1.0 });
+            let value = |i: usize| {
+                (i as f32).sin() * (1.0 + error * if i.is_multiple_of(2) { 1.0 } else { -1.0 })
+            };
             (name, vec![1, 16, 4], (0..64).map(value).collect())
         };
         let outputs = modules.into_iter().zip(errors).map(output).collect();
