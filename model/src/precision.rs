@@ -26,10 +26,12 @@ pub enum Arithmetic {
     XlaGpuBf16Strict,
     /// bfloat16 as XLA compiles it for the CPU.
     XlaCpuBf16,
+    /// float32 on a GPU as [`Arithmetic::XlaGpuF32`], but products with parameters are three of bfloat16: no program of JAX's.
+    SplitF32,
 }
 
 impl Arithmetic {
-    /// Every choice there is.
+    /// Those that are programs of JAX's.
     pub const ALL: [Self; 6] = [
         Self::XlaCpuF32,
         Self::XlaGpuF32,
@@ -64,6 +66,11 @@ impl Arithmetic {
             Self::XlaGpuTf32 => Roundings {
                 operands: ToBfloat16,
                 products: Products::Tf32,
+                ..Roundings::FLOAT32
+            },
+            Self::SplitF32 => Roundings {
+                operands: ToBfloat16,
+                products: Products::Split,
                 ..Roundings::FLOAT32
             },
             Self::XlaGpuBf16 => shipped,
@@ -102,6 +109,7 @@ impl Arithmetic {
             Self::XlaGpuBf16 => "xla-gpu-bf16",
             Self::XlaGpuBf16Strict => "xla-gpu-bf16-strict",
             Self::XlaCpuBf16 => "xla-cpu-bf16",
+            Self::SplitF32 => "split-f32",
         }
     }
 }
@@ -117,18 +125,20 @@ impl fmt::Display for Arithmetic {
 #[error("no arithmetic is called `{0}`: expected one of {names}", names = names())]
 pub struct UnknownArithmetic(pub String);
 
+fn known() -> impl Iterator<Item = Arithmetic> {
+    Arithmetic::ALL.into_iter().chain([Arithmetic::SplitF32])
+}
+
 fn names() -> String {
-    Arithmetic::ALL
-        .map(|arithmetic| format!("`{arithmetic}`"))
-        .join(", ")
+    let names = known().map(|arithmetic| format!("`{arithmetic}`"));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 impl FromStr for Arithmetic {
     type Err = UnknownArithmetic;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
+        known()
             .find(|arithmetic| arithmetic.name() == name)
             .ok_or_else(|| UnknownArithmetic(name.to_owned()))
     }
@@ -248,13 +258,16 @@ pub enum Products {
     Float32,
     /// Rounded to TF32, float32 with 10 bits of mantissa: to nearest, ties to even.
     Tf32,
+    /// On a GPU, where the second operand is a parameter: the nearest bfloat16 `h` and that of the rest `l` of either, and the sum
+    /// of `h h`, `h l` and `l h`, which leaves out 2^-16 of a product. As they are elsewhere.
+    Split,
 }
 
 impl Products {
     /// Rounds a tensor; its values pass through the host.
     pub fn apply<B: Backend, const D: usize>(self, x: Tensor<B, D>) -> Tensor<B, D> {
         match self {
-            Self::Float32 => x,
+            Self::Float32 | Self::Split => x,
             Self::Tf32 => {
                 let (dtype, device) = (x.dtype(), x.device());
                 let mut data = x.into_data().convert::<f32>();
@@ -297,12 +310,12 @@ mod tests {
 
     #[test]
     fn names_read_back() {
-        for arithmetic in Arithmetic::ALL {
+        for arithmetic in known() {
             assert_eq!(arithmetic.to_string().parse(), Ok(arithmetic));
         }
         let error = "bf16".parse::<Arithmetic>().unwrap_err();
         assert!(error.to_string().contains("`bf16`"));
-        assert!(error.to_string().ends_with("`xla-cpu-bf16`"));
+        assert!(error.to_string().ends_with("`split-f32`"));
     }
 
     #[test]
@@ -375,9 +388,18 @@ mod tests {
         for arithmetic in Arithmetic::ALL {
             let products = arithmetic.roundings().products;
             assert_eq!(
-                products == Products::Tf32,
+                products != Products::Float32,
                 arithmetic == Arithmetic::XlaGpuTf32
             );
         }
+        let split = Arithmetic::SplitF32.roundings();
+        assert_eq!(
+            float32,
+            Roundings {
+                products: Products::Float32,
+                ..split
+            }
+        );
+        assert_eq!(split.in_float32().products, Products::Split);
     }
 }

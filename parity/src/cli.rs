@@ -477,6 +477,8 @@ pub enum Arithmetic {
     XlaGpuBf16Strict,
     /// bfloat16 as XLA compiles it for the CPU
     XlaCpuBf16,
+    /// float32 on a GPU, whose products with parameters are three of bfloat16
+    SplitF32,
 }
 
 impl std::fmt::Display for Arithmetic {
@@ -488,6 +490,7 @@ impl std::fmt::Display for Arithmetic {
             Self::XlaGpuBf16 => "xla-gpu-bf16",
             Self::XlaGpuBf16Strict => "xla-gpu-bf16-strict",
             Self::XlaCpuBf16 => "xla-cpu-bf16",
+            Self::SplitF32 => "split-f32",
         })
     }
 }

@@ -32,8 +32,10 @@ pub struct Shape {
     pub outputs: u64,
     /// How many positions the kernel spans; odd.
     pub width: u64,
-    /// The type of `x`, `w`, `residual` and `y`.
-    pub element: Element,
+    /// The type of `x` and `w`.
+    pub input: Element,
+    /// The type of `residual` and `y`.
+    pub output: Element,
     /// The bias's type, where there is one.
     pub bias: Option<Element>,
     /// Whether a residual is added.
@@ -75,12 +77,13 @@ impl fmt::Display for Shape {
             inputs,
             outputs,
             width,
-            element,
+            input,
+            output,
             ..
         } = self;
         write!(
             formatter,
-            "the convolution [{batch}, {length}, {inputs}] to {outputs}, width {width}, {element}"
+            "the convolution [{batch}, {length}, {inputs}] to {outputs}, width {width}, {input} to {output}"
         )?;
         if let Some(bias) = self.bias {
             write!(formatter, ", {bias} bias")?;
@@ -145,7 +148,7 @@ impl Convolution {
         device.bind()?;
         let handle = device.dnn();
         let graph = graph(*handle, &shape)?;
-        let exact = shape.element == Element::F32 && !shape.tf32;
+        let exact = shape.input == Element::F32 && !shape.tf32;
         let mut plans = Vec::new();
         for mode in [
             Heuristic::CUDNN_HEUR_MODE_A,
@@ -235,21 +238,21 @@ impl Convolution {
                     .to_owned(),
             );
         }
-        let element = shape.element.bytes();
-        let positions = shape.batch * shape.length * element;
+        let (input, output) = (shape.input.bytes(), shape.output.bytes());
+        let positions = shape.batch * shape.length;
         let bias_bytes = shape.bias.map_or(0, |bias| bias.bytes() * shape.outputs);
         let needed = [
-            ("x", Some(&operands.x), positions * shape.inputs),
+            ("x", Some(&operands.x), positions * shape.inputs * input),
             (
                 "w",
                 Some(&operands.w),
-                shape.outputs * shape.width * shape.inputs * element,
+                shape.outputs * shape.width * shape.inputs * input,
             ),
-            ("y", Some(&operands.y), positions * shape.outputs),
+            ("y", Some(&operands.y), positions * shape.outputs * output),
             (
                 "the residual",
                 operands.residual.as_ref(),
-                positions * shape.outputs,
+                positions * shape.outputs * output,
             ),
             ("the bias", operands.bias.as_ref(), bias_bytes),
         ];

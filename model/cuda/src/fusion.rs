@@ -31,17 +31,18 @@ pub(crate) fn graph(handle: dnn::cudnnHandle_t, shape: &Shape) -> Result<Descrip
         inputs,
         outputs,
         width,
-        element,
+        input,
+        output,
         ..
     } = shape;
-    let x = tensor(id::X, [batch, inputs, 1, length], element, false)?;
-    let w = tensor(id::W, [outputs, inputs, 1, width], element, false)?;
+    let x = tensor(id::X, [batch, inputs, 1, length], input, false)?;
+    let w = tensor(id::W, [outputs, inputs, 1, width], input, false)?;
     let y_sizes = [batch, outputs, 1, length];
     let last = id::BETWEEN + i64::from(shape.residual) + i64::from(shape.bias.is_some());
     // The value after the step of this number: f32 and never in memory, but for the last, which is y.
     let after = |step: i64| {
         if step == last {
-            tensor(id::Y, y_sizes, element, false)
+            tensor(id::Y, y_sizes, output, false)
         } else {
             tensor(step, y_sizes, Element::F32, true)
         }
@@ -51,7 +52,7 @@ pub(crate) fn graph(handle: dnn::cudnnHandle_t, shape: &Shape) -> Result<Descrip
     let mut step = id::BETWEEN;
     let residual = shape
         .residual
-        .then(|| tensor(id::RESIDUAL, y_sizes, element, false));
+        .then(|| tensor(id::RESIDUAL, y_sizes, output, false));
     let bias = shape
         .bias
         .map(|bias| tensor(id::BIAS, [1, outputs, 1, 1], bias, false));

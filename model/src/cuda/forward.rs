@@ -124,6 +124,7 @@ impl Forward<'_> {
             inputs,
             outputs,
             width: self.config.encoder.conv_width,
+            bfloat16_operands: false,
         };
         let y = self.stored(b * s * outputs);
         let parameters = self.weights.convolution(path);

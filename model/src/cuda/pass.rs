@@ -114,7 +114,11 @@ impl Formats {
             inputs: convolution.inputs as u64,
             outputs: convolution.outputs as u64,
             width: convolution.width as u64,
-            element: self.stored,
+            input: match convolution.bfloat16_operands {
+                true => Element::Bf16,
+                false => self.stored,
+            },
+            output: self.stored,
             bias: Some(self.stored),
             residual,
             tf32: self.tf32,
@@ -135,6 +139,7 @@ impl Places<'_> {
     fn fixed(&self, Fixed { source, offset }: Fixed) -> Result<Span, CudaError> {
         let span = match source {
             Source::Parameter(number) => self.weights.span(number),
+            Source::Parts(number, row) => self.weights.parts(number, row),
             Source::Bases => Some(&self.inputs.bases),
             Source::Organisms => Some(&self.inputs.organisms),
             Source::SpliceSites => Some(&self.inputs.positions),

@@ -183,6 +183,7 @@ impl CudaAlphaGenome {
         let outputs = forward.build(plan, request);
         let given = forward.given;
         let parts = (forward.steps, outputs, forward.taps.unwrap_or_default());
+        self.weights.split(&self.device, &self.kernels, &parts.0)?;
         let formats = Formats {
             stored: if self.arithmetic.is_bfloat16() {
                 Element::Bf16
@@ -210,7 +211,7 @@ impl CudaAlphaGenome {
         Forward {
             config: &self.config,
             weights: &self.weights,
-            steps: Steps::default(),
+            steps: Steps::new(self.arithmetic.roundings().products == Products::Split),
             batch: batch.size(),
             length: batch.length(),
             organisms: batch.organisms().to_vec(),

@@ -1,5 +1,6 @@
 //! A forward pass as a list of device operations on tensors that have sizes and lifetimes, but no places yet.
 
+mod parts;
 mod work;
 
 use ::cuda::arena::Arena;
@@ -28,9 +29,19 @@ pub(super) struct Steps {
     pub(super) steps: Vec<Step>,
     pub(super) tensors: Vec<Lifetime>,
     kept: Vec<Id>,
+    /// Where products with parameters take parts of their operands.
+    split: Option<parts::Made>,
 }
 
 impl Steps {
+    /// No step yet. Where they are `split`, products with parameters are three of bfloat16.
+    pub(super) fn new(split: bool) -> Self {
+        Self {
+            split: split.then(parts::Made::default),
+            ..Self::default()
+        }
+    }
+
     /// The module that the following steps belong to, by its Haiku path.
     pub(super) fn enter(&mut self, module: impl Into<String>) {
         self.modules.push(module.into());
@@ -78,6 +89,7 @@ impl Steps {
         for argument in &arguments {
             if let Argument::At(place) = argument {
                 self.touch(*place);
+                self.written(*place);
             }
         }
         self.push(Work::Launch {
@@ -123,9 +135,11 @@ impl Steps {
         bias: Option<Fixed>,
     ) {
         let (a, b, c) = (a.into(), b.into(), c.into());
+        let (product, a, b) = self.parts_of_product(product, a, b);
         for place in [a, b, c] {
             self.touch(place);
         }
+        self.written(c);
         self.push(Work::Product {
             product,
             a,
@@ -144,10 +158,12 @@ impl Steps {
         residual: Option<Id>,
         y: Id,
     ) {
-        let (x, residual, y) = (x.into(), residual.into(), y.into());
+        let (convolution, x, w) = self.parts_of_convolution(convolution, x.into(), w);
+        let (residual, y) = (residual.into(), y.into());
         for place in [x, residual, y] {
             self.touch(place);
         }
+        self.written(y);
         self.push(Work::Convolution {
             convolution,
             x,

@@ -6,7 +6,7 @@ use super::forward::Forward;
 use super::heads::Outputs;
 use super::kernels::SOURCE;
 use super::regions::Regions;
-use super::steps::{Argument, Id, Place, Steps, Work};
+use super::steps::{Argument, Id, Place, Source, Step, Steps, Work};
 use super::weights::Weights;
 use crate::array::{Array, Values};
 use crate::batch::Batch;
@@ -35,12 +35,28 @@ fn stored(
     taps: bool,
     request: &Request,
 ) -> (Steps, Outputs) {
+    let steps = (Steps::default(), element);
+    planned(steps, length, organisms, taps, request)
+}
+
+/// A sequence of 4,096 bp in float32, with products that are three of bfloat16.
+fn split(request: &Request) -> Steps {
+    planned((Steps::new(true), 4), 4096, &[0], false, request).0
+}
+
+fn planned(
+    (steps, element): (Steps, usize),
+    length: usize,
+    organisms: &[usize],
+    taps: bool,
+    request: &Request,
+) -> (Steps, Outputs) {
     let config = Config::parse(FULL).unwrap();
     let weights = Weights::imaginary(&config, element);
     let mut forward = Forward {
         config: &config,
         weights: &weights,
-        steps: Steps::default(),
+        steps,
         batch: organisms.len(),
         length,
         organisms: organisms.to_vec(),
@@ -146,8 +162,9 @@ fn every_kernel_is_in_the_sources_with_parameters_of_these_kinds() {
     // Values of four bytes take the plain attention.
     let (plain, _) = stored(4, 4096, &[0], true, &Request::everything());
     let (parts, _) = request(8192, &[0, 0], false, &in_parts(8192));
+    let split = split(&Request::everything());
     let mut seen = BTreeSet::new();
-    let steps = [&fused.steps, &plain.steps, &parts.steps];
+    let steps = [&fused.steps, &plain.steps, &parts.steps, &split.steps];
     for step in steps.into_iter().flatten() {
         if let Work::Launch {
             kernel, arguments, ..
@@ -167,8 +184,51 @@ fn every_kernel_is_in_the_sources_with_parameters_of_these_kinds() {
         "capped_softmax",
         "take_rows",
         "patch_bases",
+        "activation_parts",
     ];
     assert!(seen.len() > 20 && must.iter().all(|kernel| seen.contains(kernel)));
+}
+
+#[test]
+fn split_products_are_of_three_times_as_many_channels() {
+    let heads = Request::heads(["rna_seq", "chip_tf", "contact_maps"]);
+    let (plain, _) = stored(4, 4096, &[0], false, &heads);
+    let split = split(&heads);
+    let work = |steps: &Steps| {
+        let (mut parts, mut others, mut made) = (0.0, 0.0, 0);
+        for step in &steps.steps {
+            match &step.work {
+                Work::Product { product, b, .. } => match b {
+                    Place::Fixed(weights) if matches!(weights.source, Source::Parts(..)) => {
+                        assert!(product.bfloat16_operands && product.float32_result);
+                        parts += product.operations();
+                    }
+                    _ => others += product.operations(),
+                },
+                Work::Convolution { convolution, w, .. } => {
+                    let split = matches!(w.source, Source::Parts(..));
+                    assert_eq!(convolution.bfloat16_operands, split);
+                    match split {
+                        true => parts += convolution.operations(),
+                        false => others += convolution.operations(),
+                    }
+                }
+                Work::Launch { kernel, .. } => made += usize::from(*kernel == "activation_parts"),
+            }
+        }
+        (parts, others, made)
+    };
+    let ((none, all, unmade), (parts, others, made)) = (work(&plain), work(&split));
+    assert_eq!((none, unmade), (0.0, 0));
+    // What is left are products of two activations.
+    assert!((parts / 3.0 + others - all).abs() < 1e-9 * all);
+    assert!(others < 0.1 * all && others > 0.0, "{others} of {all}");
+    // The heads of an embedding share its parts.
+    let products = |steps: &Steps| {
+        let product = |step: &&Step| matches!(step.work, Work::Product { .. });
+        steps.steps.iter().filter(product).count()
+    };
+    assert!(made < products(&split) && products(&split) == products(&plain));
 }
 
 /// Both alleles of a substitution in the middle, looked at 500 bp around it.

@@ -4,9 +4,11 @@ pub(super) mod upload;
 
 use std::collections::BTreeMap;
 
-use ::cuda::Span;
+use ::cuda::{Device, Span, arguments};
 
-use super::steps::{Fixed, Source};
+use super::CudaError;
+use super::kernels::Kernels;
+use super::steps::{Fixed, Source, Steps};
 #[cfg(test)]
 use crate::config::Config;
 
@@ -16,6 +18,8 @@ pub(super) struct Weights {
     numbers: BTreeMap<String, usize>,
     tissues: Vec<usize>,
     element: usize,
+    /// By the parameter's number and how many values of it are a row.
+    parts: BTreeMap<(usize, usize), Span>,
     #[cfg(test)]
     imaginary: Vec<String>,
 }
@@ -31,6 +35,7 @@ impl Weights {
             imaginary: tracks.collect(),
             tissues: Vec::new(),
             element,
+            parts: BTreeMap::new(),
         }
     }
 }
@@ -92,6 +97,36 @@ impl Weights {
         self.spans.get(number)
     }
 
+    /// The parts of a parameter for products of bfloat16.
+    pub(super) fn parts(&self, number: usize, row: usize) -> Option<&Span> {
+        self.parts.get(&(number, row))
+    }
+
+    /// Makes the parts that steps read, where they are not there.
+    pub(super) fn split(
+        &mut self,
+        device: &Device,
+        kernels: &Kernels,
+        steps: &Steps,
+    ) -> Result<(), CudaError> {
+        for (weights, _) in steps.steps.iter().filter_map(|step| step.work.weights()) {
+            let Source::Parts(number, row) = weights.source else {
+                continue;
+            };
+            let (false, Some(from)) = (self.parts.contains_key(&(number, row)), self.span(number))
+            else {
+                continue;
+            };
+            let values = from.bytes() / 4;
+            let to = device.allocate(3 * 2 * values)?;
+            let blocks = values.div_ceil(256).clamp(1, 8192) as u32;
+            let arguments = arguments![from, &to, values as i64, row as i32];
+            kernels.launch("parameter_parts", [blocks, 1, 1], [256, 1, 1], &arguments)?;
+            self.parts.insert((number, row), to);
+        }
+        Ok(())
+    }
+
     /// How many tissues an organism has.
     pub(super) fn tissues(&self, organism: usize, most: usize) -> usize {
         self.tissues.get(organism).copied().unwrap_or(most)
@@ -99,7 +134,8 @@ impl Weights {
 
     /// Device memory of all parameters, in bytes.
     pub(super) fn bytes(&self) -> u64 {
-        self.spans.iter().map(Span::bytes).sum()
+        let all = self.spans.iter().chain(self.parts.values());
+        all.map(Span::bytes).sum()
     }
 
     /// Bytes of a stored value.

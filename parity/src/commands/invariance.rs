@@ -204,11 +204,11 @@ fn estimate(plan: &[(usize, Vec<Condition>)], batch: usize) -> f64 {
 
 /// How far sums in another order move an output, where that is all that differs.
 fn noise(arithmetic: model::Arithmetic) -> f64 {
-    use model::Arithmetic::{XlaCpuF32, XlaGpuF32, XlaGpuTf32};
+    use model::Arithmetic::{SplitF32, XlaCpuF32, XlaGpuF32, XlaGpuTf32};
     match arithmetic {
         XlaCpuF32 => 1e-5,
         // Float32 noise tips operands over a rounding edge of bfloat16, or of TF32 too.
-        XlaGpuF32 => 5e-4,
+        XlaGpuF32 | SplitF32 => 5e-4,
         XlaGpuTf32 => 2e-3,
         _ => 5e-2,
     }

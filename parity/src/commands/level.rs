@@ -180,6 +180,7 @@ impl From<cli::Arithmetic> for Arithmetic {
             cli::Arithmetic::XlaGpuBf16 => Self::XlaGpuBf16,
             cli::Arithmetic::XlaGpuBf16Strict => Self::XlaGpuBf16Strict,
             cli::Arithmetic::XlaCpuBf16 => Self::XlaCpuBf16,
+            cli::Arithmetic::SplitF32 => Self::SplitF32,
         }
     }
 }

@@ -75,6 +75,10 @@ fn manifest(args: &Record, arithmetic: Arithmetic) -> Manifest {
             Arithmetic::XlaGpuTf32 => {
                 "operands of BF16_BF16_F32 products rounded to bfloat16, of others to TF32".into()
             }
+            Arithmetic::SplitF32 => {
+                "operands of BF16_BF16_F32 products rounded to bfloat16, of others split in two"
+                    .into()
+            }
             _ => "default".into(),
         }),
         xla_flags: None,

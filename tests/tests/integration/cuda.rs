@@ -9,7 +9,7 @@ use inference::predictor::Predictor;
 use libtest_mimic::{Completion, Failed, Trial};
 use model::{
     Arithmetic, Array, Batch, Embedding, NoTaps, Patch, Request, Sequence, SpliceSitePositions,
-    Windows, runs,
+    Values, Windows, runs,
 };
 use parity::scores::Recorded;
 use scorers::{Organism, ScoredBy, Scorer};
@@ -207,6 +207,45 @@ pub fn embeddings_stay_on_the_device() -> Result<(), Failed> {
     Ok(())
 }
 
+/// Products that are three of bfloat16 are much nearer to float32 than those of TF32, in every output.
+pub fn split_products_are_nearly_float32() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    convert_tiny(folder.path().join("model").as_path())?;
+    let sequence = Sequence::parse(&"GATTACATTTTACGACGTTGCAACC".repeat(164)[..4096])?;
+    let batch = Batch::new(vec![sequence; 2], vec![0, 1])?;
+    let run = |arithmetic| -> Result<_, Failed> {
+        let machine = Machine::load(&folder.path().join("model"), arithmetic, "cuda".parse()?)?;
+        Ok(machine.run(&batch, &Request::everything(), &mut NoTaps)?)
+    };
+    let float32 = run(Arithmetic::XlaGpuF32)?;
+    let [split, tf32] = [run(Arithmetic::SplitF32)?, run(Arithmetic::XlaGpuTf32)?];
+    assert!(split.len() > 20 && split.len() == float32.len());
+    for (name, exact) in &float32 {
+        if matches!(exact.values, Values::I32(_)) {
+            continue;
+        }
+        let [near, far] = [&split, &tf32].map(|other| distance(&other[name], exact));
+        assert!(near > 0.0, "{name}: not split");
+        // Attentions round their operands to bfloat16, and what tips over an edge there is not small.
+        assert!(
+            near < 5e-4 && near < 0.5 * far,
+            "{name}: {near:e}, TF32 {far:e}"
+        );
+    }
+    Ok(())
+}
+
+/// The relative L2 distance of an array to the one that is right, where either is finite.
+fn distance(own: &Array, known: &Array) -> f64 {
+    let pairs = own.values.to_f32().into_iter().zip(known.values.to_f32());
+    let [mut distance, mut size] = [0.0f64; 2];
+    for (own, known) in pairs.filter(|(own, known)| own.is_finite() || known.is_finite()) {
+        distance += f64::from(own - known).powi(2);
+        size += f64::from(known).powi(2);
+    }
+    (distance / size.max(1e-30)).sqrt()
+}
+
 /// Windows and a patch give the rows of the whole pass, also after a pass elsewhere, and the same bits each time.
 pub fn parts_are_those_of_the_whole() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
@@ -216,6 +255,7 @@ pub fn parts_are_those_of_the_whole() -> Result<(), Failed> {
     for (arithmetic, bound) in [
         // Operands of attentions are rounded to bfloat16, so other sums tip some over an edge.
         (Arithmetic::XlaGpuF32, 1e-3),
+        (Arithmetic::SplitF32, 1e-3),
         (Arithmetic::XlaGpuTf32, 4e-3),
         (Arithmetic::XlaGpuBf16, 3e-2),
     ] {
@@ -273,15 +313,7 @@ pub fn parts_are_those_of_the_whole() -> Result<(), Failed> {
                         (of(own, &rows)?, of(array, std::slice::from_ref(&wanted))?)
                     }
                 };
-                let pairs = own.values.to_f32().into_iter().zip(array.values.to_f32());
-                let [mut distance, mut size] = [0.0f64; 2];
-                for (own, known) in
-                    pairs.filter(|(own, known)| own.is_finite() || known.is_finite())
-                {
-                    distance += f64::from(own - known).powi(2);
-                    size += f64::from(known).powi(2);
-                }
-                let distance = (distance / size.max(1e-30)).sqrt();
+                let distance = distance(&own, &array);
                 assert!(
                     distance < bound,
                     "{arithmetic:?} at {at}: {name} is {distance:e} away"

@@ -47,6 +47,10 @@ fn main() {
             cuda::embeddings_stay_on_the_device,
         ),
         cuda::gated(
+            "cuda::split_products_are_nearly_float32",
+            cuda::split_products_are_nearly_float32,
+        ),
+        cuda::gated(
             "cuda::parts_are_those_of_the_whole",
             cuda::parts_are_those_of_the_whole,
         ),

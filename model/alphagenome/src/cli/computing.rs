@@ -26,7 +26,7 @@ pub enum Precision {
     Bf16,
     /// float32, products of TF32 operands: 20 to 40 times less noise than bfloat16
     Tf32,
-    /// float32
+    /// float32; on a GPU its products with parameters are three of bfloat16, accurate to 16 bits and summed in float32
     #[value(alias = "float32")]
     F32,
 }
@@ -34,7 +34,7 @@ pub enum Precision {
 impl Computing {
     /// The arithmetic that was named, or that of the precision on the device.
     pub fn arithmetic(&self) -> model::Arithmetic {
-        use model::Arithmetic::{XlaCpuBf16, XlaCpuF32, XlaGpuTf32};
+        use model::Arithmetic::{SplitF32, XlaCpuBf16, XlaCpuF32, XlaGpuTf32};
         let default = match self.device {
             Device::Cpu => Precision::F32,
             _ => Precision::Tf32,
@@ -42,7 +42,10 @@ impl Computing {
         let of_precision = || match self.precision.unwrap_or(default) {
             Precision::Bf16 => nearest(self.device, XlaCpuBf16),
             Precision::Tf32 => XlaGpuTf32,
-            Precision::F32 => nearest(self.device, XlaCpuF32),
+            Precision::F32 => match self.device {
+                Device::Cuda(_) => SplitF32,
+                other => nearest(other, XlaCpuF32),
+            },
         };
         self.arithmetic.map_or_else(of_precision, Into::into)
     }
@@ -51,7 +54,7 @@ impl Computing {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use model::Arithmetic::{XlaCpuBf16, XlaCpuF32, XlaGpuBf16, XlaGpuF32, XlaGpuTf32};
+    use model::Arithmetic::{SplitF32, XlaCpuBf16, XlaCpuF32, XlaGpuBf16, XlaGpuF32, XlaGpuTf32};
 
     use super::*;
 
@@ -68,7 +71,8 @@ mod tests {
             ("--precision bf16", XlaCpuBf16),
             ("--precision tf32", XlaGpuTf32),
             ("--device cuda", XlaGpuTf32),
-            ("--device cuda:1 --precision f32", XlaGpuF32),
+            ("--device cuda:1 --precision f32", SplitF32),
+            ("--device burn-cuda --precision f32", XlaGpuF32),
             ("--device cuda --dtype bf16", XlaGpuBf16),
             ("--arithmetic xla-gpu-bf16", XlaGpuBf16),
         ] {

@@ -21,7 +21,8 @@ fn shapes() -> Vec<Shape> {
         inputs,
         outputs,
         width,
-        element,
+        input: element,
+        output: element,
         bias,
         residual,
         tf32: false,
@@ -43,11 +44,15 @@ fn shapes() -> Vec<Shape> {
             ..shape(2, 129, 768, 256, 5, F32, Some(F32), false)
         },
         shape(2, 41, 4, 768, 15, F32, Some(F32), false),
+        Shape {
+            output: F32,
+            ..shape(2, 129, 768, 256, 5, Bf16, Some(F32), true)
+        },
     ]
 }
 
 fn check(device: &Device, shape: Shape, random: &mut Random) -> Result<usize> {
-    let element = shape.element;
+    let (element, result) = (shape.input, shape.output);
     let [batch, length, inputs, outputs, width] = [
         shape.batch,
         shape.length,
@@ -73,7 +78,7 @@ fn check(device: &Device, shape: Shape, random: &mut Random) -> Result<usize> {
         .map(|value| value * 8.0)
         .collect::<Vec<_>>();
     let (x_buffer, w_buffer) = (upload(device, &x, element)?, upload(device, &w, element)?);
-    let residual_buffer = upload(device, &residual, element)?;
+    let residual_buffer = upload(device, &residual, result)?;
     let bias_buffer = upload(device, &bias, shape.bias.unwrap_or(Element::F32))?;
     let y_buffer = Guarded::new(device, residual_buffer.bytes())?;
     let workspace = device.allocate(WORKSPACE)?;
@@ -86,7 +91,7 @@ fn check(device: &Device, shape: Shape, random: &mut Random) -> Result<usize> {
         y: y_buffer.span(),
     };
     convolution.run(&operands, &workspace)?;
-    let found = download(device, &y_buffer.span(), element)?;
+    let found = download(device, &y_buffer.span(), result)?;
     let again = y_buffer.holds(device, || convolution.run(&operands, &workspace))?;
     let mut expected = Vec::with_capacity(found.len());
     for entry in 0..batch {
@@ -119,13 +124,7 @@ fn check(device: &Device, shape: Shape, random: &mut Random) -> Result<usize> {
         }
     }
     let name = format!("{shape} (engine {})", convolution.engine());
-    let failed = compare(
-        &name,
-        &found,
-        &expected,
-        element,
-        bound(element, shape.tf32),
-    );
+    let failed = compare(&name, &found, &expected, result, bound(result, shape.tf32));
     Ok(failed
         + report(
             "  again in a graph",

@@ -197,7 +197,8 @@ fn convolutions(device: &Device, module: &Module, workspace: &Span) -> Result<()
         inputs,
         outputs,
         width,
-        element,
+        input: element,
+        output: element,
         bias,
         residual,
         tf32: false,
@@ -231,7 +232,7 @@ fn convolution(
         inputs,
         outputs,
         width,
-        element,
+        input: element,
         ..
     } = shape;
     let x = random(device, module, length * inputs, element, 1)?;

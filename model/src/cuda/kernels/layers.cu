@@ -166,3 +166,26 @@ extern "C" __global__ void take_rows(const T* x, const T* part, T* y, const int*
 extern "C" __global__ void patch_bases(const u8* bases, u8* y, const int* patch, i64 count, int length, int wide) {
   GRID_STRIDE(i, count) y[i] = bases[(i64)(i / wide) * length + patch[0] + i % wide];
 }
+
+// Parts of activations for products of bfloat16, high high low: the first `c` values of rows of `stride`, y [rows, 3 c].
+extern "C" __global__ void activation_parts(const T* x, u16* y, i64 rows, int c, int stride) {
+  int parts = c / 8;
+  GRID_STRIDE(i, rows * parts) {
+    i64 row = i / (u32)parts;
+    V8 from = load8(x + row * stride + (i - row * parts) * 8);
+    u32 words[12];
+    _Pragma("unroll") for (int pair = 0; pair < 4; pair++) {
+      float a = from.v[2 * pair], b = from.v[2 * pair + 1];
+      u32 high = pack(a, b), low;
+      float high_a, high_b;
+      unpack(high, high_a, high_b);
+      low = pack(a - high_a, b - high_b);
+      words[3 * pair] = __byte_perm(high, high, 0x1010);
+      words[3 * pair + 1] = __byte_perm(low, high, 0x7610);
+      words[3 * pair + 2] = __byte_perm(high, low, 0x7632);
+    }
+    uint4* to = (uint4*)(y + (i64)i * 24);
+    _Pragma("unroll") for (int j = 0; j < 3; j++)
+      to[j] = make_uint4(words[4 * j], words[4 * j + 1], words[4 * j + 2], words[4 * j + 3]);
+  }
+}

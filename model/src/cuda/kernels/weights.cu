@@ -8,6 +8,18 @@ extern "C" __global__ void store_matrix(const float* from, T* to, i64 rows, int 
   }
 }
 
+// Parts of float32 parameters for products of bfloat16, high low high: of a row of `row` values three rows, or where that is 0,
+// of each value three neighbours.
+extern "C" __global__ void parameter_parts(const float* from, u16* to, i64 n, int row) {
+  GRID_STRIDE(i, n) {
+    u16 high = to_bf16(from[i]), low = to_bf16(from[i] - from_bf16(high));
+    i64 step = row ? row : 1, at = i / step * 3 * step + i % step;
+    to[at] = high;
+    to[at + step] = low;
+    to[at + 2 * step] = high;
+  }
+}
+
 // The values as they are read, kept as float32.
 extern "C" __global__ void round_values(const float* from, float* to, i64 n) { GRID_STRIDE(i, n) to[i] = R(from[i]); }
 

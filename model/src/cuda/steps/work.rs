@@ -9,6 +9,8 @@ pub(in crate::cuda) struct Id(pub(in crate::cuda) usize);
 pub(in crate::cuda) enum Source {
     /// A prepared parameter, by its number.
     Parameter(usize),
+    /// Its parts for products of bfloat16: of rows of so many values three rows each, or of every value three where this is 0.
+    Parts(usize, usize),
     /// The bases of the batch, a byte each, `[B, S]`.
     Bases,
     /// The organisms of the batch, int32 `[B]`.
@@ -183,6 +185,8 @@ pub(in crate::cuda) struct Convolution {
     pub(in crate::cuda) inputs: usize,
     pub(in crate::cuda) outputs: usize,
     pub(in crate::cuda) width: usize,
+    /// Whether the operands are bfloat16 under any storage.
+    pub(in crate::cuda) bfloat16_operands: bool,
 }
 
 impl Convolution {

@@ -83,6 +83,7 @@ impl<'a> Uploader<'a> {
             spans,
             tissues,
             element: self.kernels.element(),
+            parts: BTreeMap::new(),
             #[cfg(test)]
             imaginary: Vec::new(),
         })
