@@ -49,8 +49,8 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def arithmetic(device: str, precision: str) -> str:
-    if device == "cpu" and precision == "f32":
-        return "xla-cpu-f32"
+    if precision == "f32":
+        return "xla-cpu-f32" if device == "cpu" else "split-f32"
     return f"xla-gpu-{precision}"
 
 

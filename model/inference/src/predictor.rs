@@ -357,16 +357,17 @@ impl Predictor {
                     .get(pair)
                     .context("counts of a junction that was chosen")?;
                 // Tracks of `+`, then of `-`.
-                let counts = counts.each_ref().map(|counts| {
-                    let half = counts.len() / 2;
-                    let first = if gene.strand == Strand::Negative {
-                        half
-                    } else {
-                        0
-                    };
-                    counts[first..first + tissues].to_vec()
-                });
-                strongest.counts.insert((gene.strand, *pair), counts);
+                let of_strand = || {
+                    counts.each_ref().map(|counts| {
+                        let first = match gene.strand {
+                            Strand::Negative => counts.len() / 2,
+                            _ => 0,
+                        };
+                        counts[first..first + tissues].to_vec()
+                    })
+                };
+                let known = strongest.counts.entry((gene.strand, *pair));
+                known.or_insert_with(of_strand);
             }
             strongest
                 .chosen

@@ -122,9 +122,9 @@ impl JunctionPlan {
         let choose = |gene: &JunctionGene, within: &[Pair]| {
             let chosen = strongest.chosen.get(gene).and_then(Option::as_ref);
             let chosen = chosen.ok_or_else(|| missing(0))?;
-            let place = |[donor, acceptor]: &[usize; 2]| {
-                let is = |pair: &Pair| (pair.donor, pair.acceptor) == (*donor, *acceptor);
-                within.iter().position(is).ok_or_else(|| missing(*donor))
+            let place = |wanted: &[usize; 2]| {
+                let found = within.binary_search_by_key(wanted, |pair| [pair.donor, pair.acceptor]);
+                found.map_err(|_| missing(wanted[0]))
             };
             chosen.iter().map(place).collect()
         };
@@ -250,7 +250,7 @@ fn change((own, other): (&f32, &f32)) -> f32 {
         .abs()
 }
 
-/// Pairs of the first `most` sites of a strand with an intron between them, donor by donor.
+/// Pairs of the first `most` sites of a strand with an intron between them, in the order of donors, then of acceptors.
 fn pairs(positions: &[Vec<i32>; 4], strand: Strand, start: i64, most: usize) -> Vec<Pair> {
     let pairs = crate::predictions::pairs(positions, strand, start, most).into_iter();
     let pairs = pairs.map(|(donor, acceptor, start, end)| Pair {

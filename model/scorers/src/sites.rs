@@ -72,24 +72,37 @@ pub fn union(
         }
     }
     let mut candidates: [Vec<(f32, usize)>; 4] = Default::default();
-    let mut aligned = Vec::new();
-    for at in bodies.iter().cloned().flatten() {
-        let own = reference
-            .row(at)
-            .ok_or_else(|| missing(at, Allele::Reference))?;
-        let row = |position| {
-            alternate
-                .row(position)
-                .ok_or_else(|| missing(position, Allele::Alternate))
-        };
-        alignment.gather(at, row, &mut aligned, alternate.tracks())?;
-        for kind in 0..KINDS {
-            let listed = if known[kind].binary_search(&at).is_ok() {
-                1.0
+    let row = |position| {
+        alternate
+            .row(position)
+            .ok_or_else(|| missing(position, Allele::Alternate))
+    };
+    let (moves, mut gathered) = (!alignment.moves_nothing(), Vec::new());
+    for body in bodies {
+        // Hundreds of thousands of bases are looked at, of which few are listed.
+        let mut listed = known.each_ref().map(|known| {
+            let from = known.partition_point(|at| *at < body.start);
+            known[from..].iter().copied().peekable()
+        });
+        for at in body.clone() {
+            let own = reference.row(at);
+            let own = own.ok_or_else(|| missing(at, Allele::Reference))?;
+            let aligned = if moves {
+                alignment.gather(at, row, &mut gathered, alternate.tracks())?;
+                &gathered
             } else {
-                0.0
+                row(at)?
             };
-            candidates[kind].push((own[kind].max(aligned[kind]).max(listed), at));
+            for kind in 0..KINDS {
+                let table = match listed[kind].next_if_eq(&at) {
+                    Some(_) => 1.0,
+                    None => 0.0,
+                };
+                let likeliest = own[kind].max(aligned[kind]).max(table);
+                if likeliest >= THRESHOLD {
+                    candidates[kind].push((likeliest, at));
+                }
+            }
         }
     }
     Ok(candidates.map(|candidates| likeliest(candidates, MOST, THRESHOLD)))

@@ -1,10 +1,9 @@
 //! The junctions that change most, chosen on the device: of millions of counts some hundred leave it.
 
-use std::ops::Range;
-
 use ::cuda::arguments;
 
 use super::CudaError;
+use super::heads::Kind;
 use super::outputs::CudaOutputs;
 use crate::array::Array;
 use crate::folds::Within;
@@ -85,16 +84,23 @@ impl CudaOutputs<'_> {
         }
         let of = |sequence: usize| {
             pairs.iter().map(move |[donor, acceptor]| {
-                let row = (sequence * sites + donor) * sites + acceptor;
-                row * tracks..(row + 1) * tracks
+                ((sequence * sites + donor) * sites + acceptor) as i32
             })
         };
-        let spans: Vec<Range<usize>> = of(0).chain(of(1)).collect();
-        let part = self
-            .model
-            .gathered(&self.span(name)?, &spans, self.model.weights.element())?;
-        self.model
-            .fetch(&part, vec![spans.len(), tracks], super::heads::Kind::Stored)
+        let rows: Vec<i32> = of(0).chain(of(1)).collect();
+        let model = self.model;
+        let values = rows.len() * tracks;
+        let bytes = (values * model.weights.element()).next_multiple_of(4) as u64;
+        let scratch = model.scratch((bytes + 4 * rows.len() as u64).max(16))?;
+        let map = scratch.slice(bytes, 4 * rows.len() as u64)?;
+        model.device.write(&rows, &map)?;
+        let part = scratch.slice(0, (values * model.weights.element()) as u64)?;
+        let given = arguments![&self.span(name)?, &part, &map, values as i64, tracks as i32];
+        let blocks = values.div_ceil(256).clamp(1, 1024) as u32;
+        model
+            .kernels
+            .launch("counts_of_pairs", [blocks, 1, 1], [256, 1, 1], &given)?;
+        model.fetch(&part, vec![rows.len(), tracks], Kind::Stored)
     }
 
     /// Sites of a kind, and tracks, of an output of junctions of two sequences.

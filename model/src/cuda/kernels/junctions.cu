@@ -301,3 +301,8 @@ extern "C" __global__ void strongest_of_all(const float* scores, const int* pair
   }
   best[tissue] = pair;
 }
+
+// The counts of some pairs of sites: x [2, sites, sites, tracks], y [pairs, tracks], `rows` which of x.
+extern "C" __global__ void counts_of_pairs(const T* x, T* y, const int* rows, i64 n, int tracks) {
+  GRID_STRIDE(i, n) y[i] = x[(i64)rows[i / (u32)tracks] * tracks + i % (u32)tracks];
+}
