@@ -6,7 +6,7 @@ use crate::{
     ledger::JobDigests,
     plan::{Job, Plan},
     tensor::{Tensor, TensorType},
-    transform::{Transform, permute},
+    transform::{Transform, only_permutation, permute},
 };
 
 /// Why a job failed.
@@ -84,25 +84,20 @@ pub fn run<E: From<JobError>>(
     buffer: &mut Vec<u8>,
     mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
 ) -> Result<JobDigests, E> {
-    let mut moves = job.chain.iter().filter(|step| !step.keeps_bytes());
     if let ([source], [target]) = (job.sources.as_slice(), job.targets.as_slice()) {
-        let once = (moves.next(), moves.next());
-        match once {
-            (None, _) => {
-                read(checkpoint, *source, buffer)?;
-                let digest = hand_on(*target, buffer, &mut sink)?;
-                let (read, written) = (vec![digest.clone()], vec![digest]);
-                return Ok(JobDigests { read, written });
-            }
-            (Some(Transform::Permute { axes }), None) => {
-                read(checkpoint, *source, buffer)?;
-                let kind = before_permute(job, checkpoint)?;
-                let mut handed = Handed::new(*target, &mut sink);
-                permute(buffer, &kind, axes, &mut |piece| handed.add(piece))?;
-                let (read, written) = (vec![digest::of(buffer)], vec![handed.digest.finish()]);
-                return Ok(JobDigests { read, written });
-            }
-            _ => {}
+        if job.chain.iter().all(Transform::keeps_bytes) {
+            read(checkpoint, *source, buffer)?;
+            let digest = hand_on(*target, buffer, &mut sink)?;
+            let (read, written) = (vec![digest.clone()], vec![digest]);
+            return Ok(JobDigests { read, written });
+        }
+        if let Some(axes) = only_permutation(&job.chain) {
+            read(checkpoint, *source, buffer)?;
+            let kind = before_permute(job, checkpoint)?;
+            let mut handed = Handed::new(*target, &mut sink);
+            permute(buffer, &kind, axes, &mut |piece| handed.add(piece))?;
+            let (read, written) = (vec![digest::of(buffer)], vec![handed.digest.finish()]);
+            return Ok(JobDigests { read, written });
         }
     }
     let mut tensors = Vec::with_capacity(job.sources.len());

@@ -16,7 +16,7 @@ use crate::{
         rule::{Rule, Target as TargetName, join_name},
     },
     tensor::{Dtype, TensorType},
-    transform::{Transform, infer_chain},
+    transform::{Transform, infer_chain, peak_in_pieces},
 };
 
 use dimensions::{Dimensions, Ground, Seen, ground};
@@ -268,6 +268,7 @@ impl Builder<'_> {
             }
             chain.push(Transform::Cast { dtype: self.dtype });
         }
+        let source = input.first().cloned().filter(|_| input.len() == 1);
         let (output, peak) = infer_chain(&chain, input)?;
         if output.len() != names.len() {
             return Err(format!(
@@ -276,6 +277,10 @@ impl Builder<'_> {
                 names.len()
             ));
         }
+        let in_pieces = match source {
+            Some(kind) if names.len() == 1 => peak_in_pieces(&chain, &kind),
+            _ => None,
+        };
         let targets = names
             .into_iter()
             .zip(output)
@@ -288,7 +293,7 @@ impl Builder<'_> {
                 sources: unit.sources.clone(),
                 chain,
                 targets: Vec::new(),
-                peak,
+                peak: in_pieces.unwrap_or(peak),
             },
             targets,
         )))

@@ -244,5 +244,25 @@ pub fn infer_chain(
     Ok((kinds, peak))
 }
 
+/// The axes of a chain that moves elements in one permutation alone: its tensor is handed on while it is permuted, in pieces.
+#[must_use]
+pub fn only_permutation(chain: &[Transform]) -> Option<&[usize]> {
+    let mut moves = chain.iter().filter(|step| !step.keeps_bytes());
+    match (moves.next(), moves.next()) {
+        (Some(Transform::Permute { axes }), None) => Some(axes),
+        _ => None,
+    }
+}
+
+/// The most bytes that are held where such a chain hands on its tensor, of a source of this `kind`; nothing for other chains.
+#[must_use]
+pub fn peak_in_pieces(chain: &[Transform], kind: &TensorType) -> Option<usize> {
+    let axes = only_permutation(chain)?;
+    let before = chain.iter().take_while(|step| step.keeps_bytes());
+    let kinds = before.fold(Ok(vec![kind.clone()]), |kinds, step| step.infer(&kinds?));
+    let read = kinds.ok()?.pop()?;
+    Some(kind.bytes() + layout::piece_bytes(&read, axes))
+}
+
 #[cfg(test)]
 mod tests;

@@ -80,14 +80,7 @@ pub fn permute<E>(
     axes: &[usize],
     sink: &mut impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut strides = vec![1; kind.shape.len()];
-    for axis in (1..strides.len()).rev() {
-        strides[axis - 1] = strides[axis] * kind.shape[axis];
-    }
-    let view: Vec<(usize, usize)> = axes
-        .iter()
-        .map(|&axis| (kind.shape[axis], strides[axis]))
-        .collect();
+    let view = view(kind, axes);
     match (data.is_empty(), kind.dtype.size()) {
         (true, _) => Ok(()),
         (_, 1) => permuted::<1, E>(data, &view, sink),
@@ -95,6 +88,38 @@ pub fn permute<E>(
         (_, 4) => permuted::<4, E>(data, &view, sink),
         _ => permuted::<8, E>(data, &view, sink),
     }
+}
+
+/// Bytes of the largest piece that [`permute`] hands on.
+#[must_use]
+pub fn piece_bytes(kind: &TensorType, axes: &[usize]) -> usize {
+    let view = view(kind, axes);
+    let element = kind.dtype.size();
+    view.iter().rposition(is_along).map_or(0, |at| {
+        let width: usize = view[at + 1..].iter().map(|&(length, _)| length).product();
+        element * width * rows_at_once(view[at].0, width * element)
+    })
+}
+
+/// Lengths and strides of the axes of the result.
+fn view(kind: &TensorType, axes: &[usize]) -> Vec<(usize, usize)> {
+    let mut strides = vec![1; kind.shape.len()];
+    for axis in (1..strides.len()).rev() {
+        strides[axis - 1] = strides[axis] * kind.shape[axis];
+    }
+    let axes = axes.iter();
+    axes.map(|&axis| (kind.shape[axis], strides[axis]))
+        .collect()
+}
+
+/// Whether the elements of an axis are neighbours in the source.
+fn is_along(&(length, stride): &(usize, usize)) -> bool {
+    stride == 1 && length > 1
+}
+
+/// Rows of a piece, of `rows` of so many bytes.
+fn rows_at_once(rows: usize, bytes: usize) -> usize {
+    (PIECE / bytes.max(1)).next_multiple_of(TILE).min(rows)
 }
 
 /// Bytes of a piece: few enough to stay in the cache until they are used.
@@ -110,8 +135,7 @@ fn permuted<const N: usize, E>(
 ) -> Result<(), E> {
     let source = data.as_chunks::<N>().0;
     // The rows are those along the axis whose elements are neighbours in the source.
-    let along = |&(length, stride): &(usize, usize)| stride == 1 && length > 1;
-    let Some(rows_at) = view.iter().rposition(along) else {
+    let Some(rows_at) = view.iter().rposition(is_along) else {
         return sink(data);
     };
     let (outer, inner) = (&view[..rows_at], &view[rows_at + 1..]);
@@ -121,7 +145,7 @@ fn permuted<const N: usize, E>(
         [columns @ .., last] => (offsets(columns), *last),
         [] => (vec![0], (1, 1)),
     };
-    let at_once = (PIECE / (width * N)).next_multiple_of(TILE).min(rows);
+    let at_once = rows_at_once(rows, width * N);
     let mut piece = vec![[0; N]; at_once * width];
     for start in offsets(outer) {
         for first in (0..rows).step_by(at_once) {

@@ -57,6 +57,37 @@ fn squeezing_keeps_a_channel_axis_of_length_one() {
 }
 
 #[test]
+fn a_permutation_is_held_once_and_a_piece_of_it() {
+    let kernel = TensorType {
+        shape: vec![5, 1536, 1408],
+        dtype: Dtype::F32,
+    };
+    let turned = Transform::Permute {
+        axes: vec![2, 1, 0],
+    };
+    let whole = infer_chain(std::slice::from_ref(&turned), vec![kernel.clone()]);
+    assert_eq!(whole.unwrap().1, 2 * kernel.bytes());
+    let held = peak_in_pieces(std::slice::from_ref(&turned), &kernel).unwrap();
+    assert!((kernel.bytes()..kernel.bytes() + (2 << 20)).contains(&held));
+    let mut largest = 0;
+    let data = vec![0; kernel.bytes()];
+    let Ok(()) = permute(&data, &kernel, &[2, 1, 0], &mut |piece| {
+        largest = largest.max(piece.len());
+        Ok::<_, std::convert::Infallible>(())
+    });
+    assert_eq!(largest, held - kernel.bytes());
+    // The axes are those of what is permuted, and two permutations are none in pieces.
+    let flat = TensorType {
+        shape: vec![6],
+        dtype: Dtype::F32,
+    };
+    let reshape = Transform::Reshape { shape: vec![2, 3] };
+    let turn = Transform::Permute { axes: vec![1, 0] };
+    assert_eq!(peak_in_pieces(&[reshape, turn.clone()], &flat), Some(48));
+    assert_eq!(peak_in_pieces(&[turn.clone(), turn], &flat), None);
+}
+
+#[test]
 fn permute_moves_axes() {
     let output = one(
         Transform::Permute {
