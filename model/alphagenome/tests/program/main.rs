@@ -7,6 +7,7 @@ mod pages;
 mod predict;
 mod refusals;
 mod score;
+mod serve;
 mod subcommands;
 mod support;
 mod tracks;

@@ -15,7 +15,8 @@ use tempfile::TempDir;
 use tests::fixtures::{self, Form};
 use tests::program::{self, Outcome};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_alphagenome");
+/// The program.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_alphagenome");
 
 /// The tiny model, converted by the program itself once for all tests.
 pub static MODEL: LazyLock<PathBuf> = LazyLock::new(|| {
