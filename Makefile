@@ -87,8 +87,10 @@ bench-convert: build $(VENV)/.ready $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) 
 		--scratch $(BUILD)/bench-convert $(if $(METADATA),--metadata $(METADATA))
 
 .PHONY: bench-serve
-bench-serve: ## Time 2,000 requests of 64 clients, gRPC and HTTP, to a server of the tiny model on loopback
+bench-serve: ## Time 2,000 requests of 64 clients to a server of the tiny model on loopback, and what it adds to the library
 	ALPHAGENOME_LOAD=2000 $(CARGO) test --workspace --release --locked --test load -- --nocapture many_clients
+	$(CARGO) build --workspace --release --locked --example bench_serve
+	$(BINARIES)/examples/bench_serve
 
 .PHONY: bench-cpu
 bench-cpu: build $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Time the forward pass in float32 against JAX, side by side
