@@ -1,8 +1,9 @@
 //! The queue in front of the models: requests of many clients in, answers out.
 //!
 //! A model belongs to the thread that loaded it, so that each device has one worker. What waits is bounded in places and bytes, and
-//! so are answers that nobody has read yet. Clients take turns; of a client's requests one that the worker's planned passes fit is
-//! taken first, for a while. A deadline that passed and a client that left free their place.
+//! so are answers that nobody has read yet. Clients take turns; requests that the worker's planned passes fit are taken first, for
+//! a while. What several ask for is done once. A deadline that passed and a client that left free their place. What one model
+//! fails on, another does, and a model that fails again and again on what others do is taken out.
 
 mod error;
 mod library;
@@ -23,12 +24,13 @@ use tokio::sync::{Notify, oneshot};
 pub use error::Error;
 pub use library::{Assembly, Library, Source};
 pub use model::{Model, Running};
-pub use status::{Event, Kind, Observer, Status};
+pub use status::{Event, Kind, ModelStatus, Observer, Status};
 pub use task::{Answer, Answered, Client, Request, Task, Wanted};
 pub use ticket::{Held, Ticket};
 pub use worker::{Opener, Work};
 
 use queue::{Entry, Queue};
+use worker::Place;
 
 /// What requests may take.
 #[derive(Clone, Debug)]
@@ -81,7 +83,7 @@ struct Shared {
 struct State {
     queue: Queue<Waiting>,
     running: usize,
-    workers: usize,
+    workers: Vec<Place>,
     held_bytes: u64,
     closing: bool,
     next: u64,
@@ -94,6 +96,8 @@ struct Waiting {
     request: Request,
     since: Instant,
     reply: oneshot::Sender<Result<Answer, Error>>,
+    /// Workers whose model failed on it.
+    failed: Vec<usize>,
 }
 
 impl Engine {
@@ -175,6 +179,7 @@ impl Engine {
                     request,
                     since: Instant::now(),
                     reply,
+                    failed: Vec::new(),
                 },
             };
             state.queue.push(&client, entry);
@@ -194,9 +199,15 @@ impl Engine {
             queued_bytes: state.queue.bytes(),
             running: state.running,
             held_bytes: state.held_bytes,
-            workers: state.workers,
+            workers: state.working(),
             closing: state.closing,
         }
+    }
+
+    /// The models, in the order in which they were given, and how they do.
+    pub fn models(&self) -> Vec<ModelStatus> {
+        let state = self.shared.lock();
+        state.workers.iter().map(Place::status).collect()
     }
 
     /// From now on everything is refused, also what waits; what runs is finished.
@@ -268,12 +279,17 @@ impl Shared {
 }
 
 impl State {
+    /// Workers that have a model.
+    fn working(&self) -> usize {
+        self.workers.iter().filter(|place| place.works).count()
+    }
+
     /// Fails where nothing more may wait.
     fn admits(&self, bytes: u64, limits: &Limits) -> Result<(), Error> {
         if self.closing {
             return Err(closing());
         }
-        if self.workers == 0 {
+        if self.working() == 0 {
             return Err(Error::Internal("no model is left that works".into()));
         }
         let (waiting, queued) = (self.queue.len(), self.queue.bytes());
@@ -290,7 +306,7 @@ impl State {
         } else {
             return Ok(());
         };
-        let ahead = self.pace * waiting as f64 / self.workers as f64;
+        let ahead = self.pace * waiting as f64 / self.working() as f64;
         // Half of what waits will be done by then; nobody is sent away for less than a second or more than a minute.
         let retry_after = Duration::from_secs_f64((ahead / 2.0).clamp(1.0, 60.0));
         Err(Error::Full {

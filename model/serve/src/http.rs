@@ -80,7 +80,11 @@ async fn health(State(service): State<Service>) -> Response {
 
 async fn metrics(State(service): State<Service>) -> impl IntoResponse {
     const KIND: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let text = service.gate.metrics().text(&service.engine.status());
+    let engine = &service.engine;
+    let text = service
+        .gate
+        .metrics()
+        .text(&engine.status(), &engine.models());
     ([(header::CONTENT_TYPE, KIND)], text)
 }
 

@@ -1,7 +1,7 @@
 //! What is counted, as text for Prometheus.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::engine::{Observer, Status};
+use crate::engine::{ModelStatus, Observer, Status};
 
 type Labels<const N: usize> = [(&'static str, String); N];
 type Number = Gauge<i64, AtomicI64>;
@@ -30,6 +30,9 @@ pub struct Metrics {
     tasks: Family<Labels<3>, Counter>,
     waited: Family<Labels<1>, Histogram>,
     ran: Family<Labels<1>, Histogram>,
+    shared: Family<Labels<1>, Counter>,
+    works: Family<Labels<2>, Number>,
+    faults: Family<Labels<2>, Counter>,
     queued: Number,
     running: Number,
     held: Number,
@@ -46,6 +49,9 @@ impl Default for Metrics {
             tasks: Family::default(),
             waited: seconds(),
             ran: seconds(),
+            shared: Family::default(),
+            works: Family::default(),
+            faults: Family::default(),
             queued: Gauge::default(),
             running: Gauge::default(),
             held: Gauge::default(),
@@ -100,6 +106,21 @@ impl Default for Metrics {
             Unit::Seconds,
             metrics.ran.clone(),
         );
+        own.register(
+            "tasks_shared",
+            "Tasks that were answered with what a model did for another one",
+            metrics.shared.clone(),
+        );
+        own.register(
+            "model_works",
+            "Whether a model takes tasks, by its number and device",
+            metrics.works.clone(),
+        );
+        own.register(
+            "model_faults",
+            "Tasks that a model failed on and another one answered",
+            metrics.faults.clone(),
+        );
         own.register("queued", "Tasks that wait", metrics.queued.clone());
         own.register("running", "Tasks that run", metrics.running.clone());
         own.register_with_unit(
@@ -133,6 +154,12 @@ impl Metrics {
                 ("outcome", format!("{:?}", event.outcome)),
             ];
             metrics.tasks.get_or_create(&labels).inc();
+            if event.shared {
+                metrics
+                    .shared
+                    .get_or_create(std::array::from_ref(&kind))
+                    .inc();
+            }
             let observed = |family: &Family<Labels<1>, Histogram>, took: Duration| {
                 family
                     .get_or_create(std::array::from_ref(&kind))
@@ -160,13 +187,22 @@ impl Metrics {
 
     /// The text, in OpenMetrics' format.
     #[must_use]
-    pub fn text(&self, status: &Status) -> String {
+    pub fn text(&self, status: &Status, models: &[ModelStatus]) -> String {
         let (memory, files) = process();
         self.memory.set(memory);
         self.files.set(files);
         self.queued.set(status.queued as i64);
         self.running.set(status.running as i64);
         self.held.set(status.held_bytes as i64);
+        for (number, model) in models.iter().enumerate() {
+            let labels = [
+                ("model", number.to_string()),
+                ("device", model.device.to_string()),
+            ];
+            self.works.get_or_create(&labels).set(model.works.into());
+            let faults = self.faults.get_or_create(&labels);
+            faults.inner().store(model.faults, Ordering::Relaxed);
+        }
         let mut text = String::new();
         // A string takes everything.
         let _ = encode(&mut text, &self.registry);

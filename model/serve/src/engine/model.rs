@@ -198,7 +198,7 @@ impl Running {
             for _ in 0..self.workers {
                 let (loaded, library) = (loaded.clone(), library.clone());
                 let (dir, stitching) = (self.dir.clone(), self.stitching);
-                openers.push(Box::new(move || {
+                openers.push(Opener::new(device, move || {
                     let machine = match loaded {
                         Some(model) => Machine::of(model, arithmetic),
                         None => Machine::load(&dir, arithmetic, device)?,

@@ -8,8 +8,10 @@ use scorers::Organism;
 
 use super::Kind;
 
-/// How often a client's oldest request may be passed over for one that fits the last.
+/// How often a client's oldest request may be passed over for one of its own that fits the last.
 const PATIENCE: u32 = 16;
+/// How often in a row whose turn it is may be passed over for others whose requests fit the last.
+const TURNS: u32 = 4;
 
 /// What a pass depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +38,10 @@ impl Key {
             false => 0,
         }
     }
+
+    fn nearness_to(&self, last: Option<&Self>) -> u8 {
+        last.map_or(0, |last| self.nearness(last))
+    }
 }
 
 /// A request that waits.
@@ -58,6 +64,8 @@ pub struct Queue<T> {
     clients: VecDeque<Client<T>>,
     length: usize,
     bytes: u64,
+    /// How often in a row the first client was passed over.
+    skipped: u32,
 }
 
 struct Client<T> {
@@ -73,6 +81,7 @@ impl<T> Default for Queue<T> {
             clients: VecDeque::new(),
             length: 0,
             bytes: 0,
+            skipped: 0,
         }
     }
 }
@@ -102,16 +111,41 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Puts back a request that was taken: it is the first of its client, whose turn it is.
+    pub fn put_back(&mut self, client: &Arc<str>, entry: Entry<T>) {
+        self.length += 1;
+        self.bytes += entry.bytes;
+        let known = self.clients.iter().position(|known| known.name == *client);
+        let known = known.and_then(|turn| self.clients.remove(turn));
+        let mut client = known.unwrap_or_else(|| Client {
+            name: client.clone(),
+            entries: VecDeque::new(),
+            passed: 0,
+        });
+        client.entries.push_front(entry);
+        self.clients.push_front(client);
+    }
+
     /// Takes the request that is next: of the first client in turn that has one which `fits`, the one nearest to `last`, and of
-    /// several the oldest. Whoever was served goes to the end of the line.
+    /// several the oldest. Another client's goes first, for a while, if planned passes fit that alone. Whoever was served goes to
+    /// the end of the line.
     pub fn take(
         &mut self,
         last: Option<&Key>,
         fits: impl Fn(&Entry<T>) -> bool,
     ) -> Option<Entry<T>> {
-        let mut clients = self.clients.iter().enumerate();
-        let (turn, at) =
-            clients.find_map(|(turn, client)| Some((turn, client.choose(last, &fits)?)))?;
+        let clients = self.clients.iter().enumerate();
+        let mut choices = clients.filter_map(|(turn, client)| {
+            let at = client.choose(last, &fits)?;
+            Some((turn, at, client.entries[at].key.nearness_to(last)))
+        });
+        let first = choices.next()?;
+        let passes = first.2 == 0 && self.skipped < TURNS;
+        let near = passes
+            .then(|| choices.find(|choice| choice.2 > 0))
+            .flatten();
+        let (turn, at, _) = near.unwrap_or(first);
+        self.skipped = near.map_or(0, |_| self.skipped + 1);
         let client = &mut self.clients[turn];
         client.passed = if at == 0 { 0 } else { client.passed + 1 };
         let entry = client.entries.remove(at)?;
@@ -121,6 +155,16 @@ impl<T> Queue<T> {
         }
         self.forget(&entry);
         Some(entry)
+    }
+
+    /// Takes out all that `is` so; nobody's turn changes.
+    pub fn take_all(&mut self, mut is: impl FnMut(&Entry<T>) -> bool) -> Vec<Entry<T>> {
+        let entries = self.clients.iter().flat_map(|client| &client.entries);
+        let found: Vec<_> = entries
+            .filter(|entry| is(entry))
+            .map(|entry| entry.id)
+            .collect();
+        found.into_iter().filter_map(|id| self.remove(id)).collect()
     }
 
     /// Takes a request out.
@@ -162,9 +206,10 @@ impl<T> Client<T> {
         if self.passed >= PATIENCE {
             return places.next();
         }
-        let nearness = |at: &usize| last.map_or(0, |last| self.entries[*at].key.nearness(last));
         // The first of the nearest.
-        places.rev().max_by_key(nearness)
+        places
+            .rev()
+            .max_by_key(|at| self.entries[*at].key.nearness_to(last))
     }
 }
 
@@ -212,6 +257,45 @@ mod tests {
         let many = ["a", "a", "a", "a", "b", "c", "c"];
         let entries: Vec<_> = many.iter().map(|client| (*client, 0, 2048)).collect();
         assert_eq!(order(queue(&entries)), [0, 4, 5, 1, 6, 2, 3]);
+    }
+
+    #[test]
+    fn lengths_of_several_clients_run_together_for_a_while() {
+        let mut entries = vec![("a", 0, 2048), ("b", 0, 4096), ("c", 0, 8192)];
+        entries.extend([("d", 0, 2048); 12]);
+        let order = order(queue(&entries));
+        let turns = TURNS as usize;
+        assert!(order[1..=turns].iter().all(|id| *id >= 3), "{order:?}");
+        assert_eq!(order[turns + 1], 1);
+        // Nobody has what fits 4096, so that it is the next one's turn.
+        assert_eq!(order[turns + 2], 2);
+    }
+
+    #[test]
+    fn what_is_put_back_is_next() {
+        let mut queue = queue(&[("a", 0, 2048), ("b", 0, 2048), ("a", 1, 2048)]);
+        let taken = queue.take(None, |_| true).unwrap();
+        let client = Arc::from("a");
+        queue.put_back(&client, taken);
+        assert_eq!((queue.len(), queue.bytes()), (3, 30));
+        assert_eq!(order(queue), [0, 1, 2]);
+    }
+
+    #[test]
+    fn all_of_a_kind_are_taken_at_once() {
+        let mut queue = queue(&[
+            ("a", 0, 2048),
+            ("b", 0, 4096),
+            ("b", 0, 2048),
+            ("c", 0, 4096),
+        ]);
+        let found = queue.take_all(|entry| entry.key.interval.end == 2048);
+        assert_eq!(
+            found.iter().map(|entry| entry.id).collect::<Vec<_>>(),
+            [0, 2]
+        );
+        assert_eq!((queue.len(), queue.bytes()), (2, 20));
+        assert_eq!(order(queue), [1, 3]);
     }
 
     #[test]

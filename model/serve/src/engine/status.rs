@@ -23,6 +23,17 @@ pub struct Status {
     pub closing: bool,
 }
 
+/// How a model does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelStatus {
+    /// Where it runs.
+    pub device: Arc<str>,
+    /// Whether it takes requests.
+    pub works: bool,
+    /// Requests that it failed on, and another model answered.
+    pub faults: u64,
+}
+
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -69,6 +80,8 @@ pub struct Event {
     pub ran: Duration,
     /// The worker that ran it.
     pub worker: Option<usize>,
+    /// Whether it was answered with what ran for another request.
+    pub shared: bool,
 }
 
 /// Who is told of events; it must not block.
@@ -89,6 +102,7 @@ impl Event {
             waited,
             ran,
             worker,
+            shared: worker.is_some() && outcome.is_ok() && ran.is_zero(),
         }
     }
 }

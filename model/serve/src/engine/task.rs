@@ -35,7 +35,7 @@ pub struct Request {
 }
 
 /// What the model does for a request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Task {
     /// Predictions of bases.
     PredictSequence {
@@ -81,7 +81,7 @@ pub enum Task {
 }
 
 /// What the model gave.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Answered {
     /// One a scorer.
     pub scores: Vec<Scores>,
@@ -189,6 +189,16 @@ impl Request {
 }
 
 impl Answered {
+    /// The answer that holds so many bytes.
+    pub(super) fn held(self, mut held: Held) -> Answer {
+        held.set(self.bytes());
+        Answer {
+            scores: self.scores,
+            predictions: self.predictions,
+            held,
+        }
+    }
+
     /// Bytes of the values.
     pub(super) fn bytes(&self) -> u64 {
         let predictions = self.predictions.iter().map(Predictions::bytes);

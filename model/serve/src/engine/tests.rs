@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,11 +18,15 @@ use super::{
 struct Fake {
     go: mpsc::Receiver<()>,
     ran: Arc<Mutex<Vec<usize>>>,
+    fails: bool,
 }
 
 impl Work for Fake {
     fn run(&mut self, _: Organism, task: &Task) -> Result<Answered, Error> {
         self.go.recv().expect("the test goes on");
+        if self.fails {
+            return Err(Error::Internal("the device is gone".into()));
+        }
         let bases = task.length() as usize;
         self.ran.lock().unwrap().push(bases);
         assert_ne!(bases, PANICS, "a fault of the model");
@@ -47,37 +52,57 @@ struct Bench {
 }
 
 fn bench(limits: Limits) -> Bench {
+    beside(limits, None).0
+}
+
+/// A model, and maybe one beside it, which may fail on everything; and what lets that run.
+fn beside(limits: Limits, other: Option<bool>) -> (Bench, mpsc::Sender<()>) {
     let channels = Channels {
         kept: vec![0],
         reindex: vec![0],
         tracks: Arc::new(Tracks::new(vec!["a".into()], vec![Strand::Unstranded])),
     };
     let library = Library::bare(Organism::Human, [(OutputType::Atac, channels)].into());
-    let (go, receiver) = mpsc::channel();
     let ran = Arc::new(Mutex::new(Vec::new()));
     let events = Arc::new(Mutex::new(Vec::new()));
-    let (told, seen) = (ran.clone(), events.clone());
-    let opener: Opener = Box::new(move || {
-        Ok(Box::new(Fake {
-            go: receiver,
-            ran: told,
-        }))
-    });
+    let opener = |device: &str, fails| {
+        let (go, receiver) = mpsc::channel();
+        let ran = ran.clone();
+        let open = move || -> anyhow::Result<Box<dyn Work>> {
+            Ok(Box::new(Fake {
+                go: receiver,
+                ran,
+                fails,
+            }))
+        };
+        (go, Opener::new(device, open))
+    };
+    let (go, first) = opener("first", false);
+    let (go_other, second) = opener("second", other == Some(true));
+    let openers = [first, second].into_iter();
+    let openers = openers.take(1 + usize::from(other.is_some())).collect();
+    let seen = events.clone();
     let observer = Arc::new(move |event: &Event| seen.lock().unwrap().push(event.clone()));
-    let engine = Engine::start(Arc::new(library), vec![opener], limits, observer).unwrap();
-    Bench {
+    let engine = Engine::start(Arc::new(library), openers, limits, observer).unwrap();
+    let bench = Bench {
         engine,
         go,
         ran,
         events,
-    }
+    };
+    (bench, go_other)
 }
 
+/// Bases that nobody else asks for.
 fn request(client: &str, length: usize) -> Request {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let digits = (0..8).map(|digit| char::from(b"ACGT"[number >> (2 * digit) & 3]));
+    let bases = digits.chain(std::iter::repeat_n('A', length - 8));
     Request {
         organism: Organism::Human,
         task: Task::PredictSequence {
-            bases: "A".repeat(length),
+            bases: bases.collect(),
             outputs: BTreeMap::from([(OutputType::Atac, None)]),
         },
         client: Client(client.into()),
@@ -286,16 +311,18 @@ async fn a_group_takes_its_turn_with_others() {
     let bench = bench(Limits::default());
     let first = bench.engine.submit(request("x", 2048)).unwrap();
     bench.running(1).await;
-    let group: Vec<_> = (1..=3).map(|_| request("a", 6144)).collect();
+    let group: Vec<_> = (1..=7).map(|_| request("a", 6144)).collect();
     let group = bench.engine.submit_all(group).unwrap();
     let other = bench.engine.submit(request("b", 8192)).unwrap();
-    for _ in 0..5 {
+    for _ in 0..9 {
         bench.go.send(()).unwrap();
     }
     for ticket in group.into_iter().chain([first, other]) {
         ticket.answer().await.unwrap();
     }
-    assert_eq!(*bench.ran.lock().unwrap(), [2048, 6144, 8192, 6144, 6144]);
+    // Planned passes are used for a while.
+    let order = [2048, 6144, 6144, 6144, 6144, 6144, 8192, 6144, 6144];
+    assert_eq!(*bench.ran.lock().unwrap(), order);
     bench.empty().await;
 }
 
@@ -354,4 +381,124 @@ async fn what_cannot_be_answered_is_refused_before_it_waits() {
     }
     bench.empty().await;
     assert_eq!(bench.outcomes().len(), 6);
+}
+
+#[tokio::test]
+async fn what_several_ask_for_runs_once() {
+    let bench = bench(Limits::default());
+    let asked = request("a", 2048);
+    let other = bench.engine.submit(request("b", 6144)).unwrap();
+    bench.running(1).await;
+    let same: Vec<_> = ["a", "b", "c"]
+        .map(|name| {
+            let client = Client(name.into());
+            let asked = Request {
+                client,
+                ..asked.clone()
+            };
+            bench.engine.submit(asked).unwrap()
+        })
+        .into();
+    // One leaves, and one comes while the first runs.
+    bench.go.send(()).unwrap();
+    other.answer().await.unwrap();
+    bench.running(1).await;
+    let mut same = same.into_iter();
+    drop(same.next_back());
+    let late = bench.engine.submit(asked.clone()).unwrap();
+    let mut fewer = asked;
+    if let Task::PredictSequence { outputs, .. } = &mut fewer.task {
+        outputs.insert(OutputType::Atac, Some(vec![0]));
+    }
+    let fewer = bench.engine.submit(fewer).unwrap();
+    bench.go.send(()).unwrap();
+    for ticket in same.chain([late]) {
+        let answer = ticket.answer().await.unwrap();
+        assert_eq!(answer.predictions[0].bytes(), 4 * 2048);
+    }
+    assert_eq!(*bench.ran.lock().unwrap(), [6144, 2048]);
+    // What is like it is not the same.
+    bench.go.send(()).unwrap();
+    fewer.answer().await.unwrap();
+    assert_eq!(bench.ran.lock().unwrap().len(), 3);
+    bench.empty().await;
+    let shared = bench.events.lock().unwrap();
+    let shared: Vec<_> = shared.iter().map(|event| event.shared).collect();
+    assert_eq!(
+        shared.iter().filter(|shared| **shared).count(),
+        2,
+        "{shared:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_runs_on_one_model_is_not_run_on_another() {
+    let (bench, go) = beside(Limits::default(), Some(false));
+    let asked = request("a", 2048);
+    let submit = |asked: &Request| bench.engine.submit(asked.clone()).unwrap();
+    let first = submit(&asked);
+    bench.running(1).await;
+    let tickets = [first, submit(&asked), submit(&request("a", 2048))];
+    bench.running(2).await;
+    assert_eq!(bench.engine.status().queued, 1);
+    go.send(()).unwrap();
+    bench.go.send(()).unwrap();
+    for ticket in tickets {
+        let answer = timeout(Duration::from_secs(10), ticket.answer()).await;
+        answer.unwrap().unwrap();
+    }
+    assert_eq!(*bench.ran.lock().unwrap(), [2048, 2048]);
+}
+
+#[tokio::test]
+async fn a_model_that_fails_again_and_again_is_taken_out() {
+    let (bench, fail) = beside(Limits::default(), Some(true));
+    for _ in 0..100 {
+        // It may take both.
+        let _ = (fail.send(()), fail.send(()));
+        let ticket = bench.engine.submit(request("a", 2048)).unwrap();
+        let other = bench.engine.submit(request("b", 2048)).unwrap();
+        bench.go.send(()).unwrap();
+        bench.go.send(()).unwrap();
+        for ticket in [ticket, other] {
+            let answer = timeout(Duration::from_secs(10), ticket.answer()).await;
+            answer.unwrap().unwrap();
+        }
+        if bench.engine.status().workers == 1 {
+            break;
+        }
+    }
+    let models = bench.engine.models();
+    assert_eq!((models[0].works, models[0].faults), (true, 0));
+    assert_eq!((&*models[1].device, models[1].works), ("second", false));
+    assert!(models[1].faults >= 3, "{models:?}");
+    bench.empty().await;
+    // The last one stays, whatever it fails on.
+    for _ in 0..5 {
+        bench.go.send(()).unwrap();
+        let answer = bench.engine.submit(request("a", PANICS)).unwrap().answer();
+        assert_eq!(
+            answer.await.err().map(|error| error.code()),
+            Some(Code::Internal)
+        );
+    }
+    bench.empty().await;
+}
+
+#[tokio::test]
+async fn what_all_models_fail_on_is_an_error() {
+    let (bench, fail) = beside(Limits::default(), Some(true));
+    fail.send(()).unwrap();
+    bench.go.send(()).unwrap();
+    let answer = bench.engine.submit(request("a", PANICS)).unwrap().answer();
+    let answer = timeout(Duration::from_secs(10), answer).await.unwrap();
+    assert_eq!(answer.err().map(|error| error.code()), Some(Code::Internal));
+    assert!(
+        bench
+            .engine
+            .models()
+            .iter()
+            .all(|model| model.works && model.faults == 0)
+    );
+    assert_eq!(bench.outcomes(), [Code::Internal]);
 }

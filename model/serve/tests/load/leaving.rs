@@ -11,6 +11,8 @@ use crate::support::{JSON, Running, access, connect, question, request, score, s
 
 /// Half of each protocol.
 const CLIENTS: usize = 100;
+/// What memory may grow by, for all of them.
+const GROWTH: i64 = 16 << 20;
 
 #[test]
 fn a_hundred_clients_leave_in_the_middle() {
@@ -21,7 +23,7 @@ fn a_hundred_clients_leave_in_the_middle() {
         .ask("POST", "/v1/score", &[JSON], &score())
         .expect(200);
     server.expect_idle();
-    let (files, _) = resources();
+    let (files, memory) = resources();
     for client in 0..CLIENTS / 2 {
         let mut stream = connect(server.address);
         let whole = request("POST", "/v1/score", &[JSON], &score());
@@ -60,4 +62,6 @@ fn a_hundred_clients_leave_in_the_middle() {
         "{} files, {files} before",
         resources().0
     );
+    let grown = resources().1 - memory;
+    assert!(grown < GROWTH, "{grown} bytes more than before");
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use serve::grpc::Client;
+use serve::grpc::messages::{self, OutputType};
 use serve::server::Ended;
 
 use crate::support::{JSON, Running, access, connect, exchange, question, request, score, slam};
@@ -152,6 +153,59 @@ fn who_reads_nothing_is_left_behind() {
         sleep(Duration::from_millis(20));
     }
     assert!(bytes.ends_with(&whole.body));
+}
+
+#[test]
+fn a_stream_that_nobody_reads_is_left_behind() {
+    let mut access = access();
+    access.waits.read = Duration::from_secs(2);
+    let server = Running::tiny(access);
+    let asked = messages::PredictIntervalRequest {
+        interval: Some(messages::Interval {
+            chromosome: "chr1".into(),
+            start: 20_000,
+            end: 20_000 + 131_072,
+            strand: messages::Strand::Unstranded.into(),
+        }),
+        organism: messages::Organism::HomoSapiens.into(),
+        requested_outputs: [OutputType::RnaSeq, OutputType::Atac, OutputType::Cage]
+            .map(Into::into)
+            .into(),
+        ..messages::PredictIntervalRequest::default()
+    };
+    server.runtime.block_on(async {
+        let mut client = Client::connect(format!("http://{}", server.address))
+            .await
+            .unwrap();
+        let ask = |client: &mut Client<_>| {
+            let (mut client, asked) = (client.clone(), asked.clone());
+            async move {
+                let answers = client.predict_interval(tokio_stream::iter([asked])).await;
+                answers.unwrap().into_inner()
+            }
+        };
+        let mut read = ask(&mut client).await;
+        let mut whole = 0;
+        while read.message().await.unwrap().is_some() {
+            whole += 1;
+        }
+        let mut unread = ask(&mut client).await;
+        // Its answer counts while it might be read.
+        let begun = Instant::now();
+        let held = || server.engine.status().held_bytes;
+        for (what, holds) in [("made", true), ("dropped", false)] {
+            while (held() > 0) != holds {
+                assert!(begun.elapsed() < Duration::from_secs(60), "not {what}");
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        }
+        let mut some = 0;
+        while let Ok(Some(_)) = unread.message().await {
+            some += 1;
+        }
+        assert!(some < whole, "{some} of {whole} messages");
+    });
+    server.expect_idle();
 }
 
 #[test]

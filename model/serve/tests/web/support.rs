@@ -72,7 +72,7 @@ impl Inputs {
 /// The tiny model on the CPU.
 pub fn tiny(library: &Arc<Library>) -> Opener {
     let library = library.clone();
-    Box::new(move || {
+    Opener::new(Device::Cpu, move || {
         let folder = INPUTS.model();
         let machine = Machine::load(&folder, Arithmetic::XlaCpuF32, Device::Cpu)?;
         Ok(Box::new(Model::open(machine, &folder, library, true)?))
@@ -88,7 +88,7 @@ pub fn waiting(time: Duration) -> Opener {
             Ok(Answered::default())
         }
     }
-    Box::new(move || Ok(Box::new(Waits(time))))
+    Opener::new(Device::Cpu, move || Ok(Box::new(Waits(time))))
 }
 
 /// Scores of variants as the library gives them, without a server.
