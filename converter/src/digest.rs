@@ -2,6 +2,10 @@
 //!
 //! BLAKE3: `conversion.json` says so under `digest_algorithm`, and `b3sum` computes it elsewhere.
 
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
 use crate::tensor::TensorType;
 
 /// The algorithm's name in the ledger.
@@ -12,6 +16,16 @@ pub fn of(data: &[u8]) -> String {
     blake3::hash(data).to_hex().to_string()
 }
 
+/// The digest of a file, in hexadecimal, read by all processors.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn of_file(path: &Path) -> io::Result<String> {
+    let mut digest = Digest::default();
+    digest.read(path)?;
+    Ok(digest.finish())
+}
+
 /// A digest in the making.
 #[derive(Clone, Debug, Default)]
 pub struct Digest(blake3::Hasher);
@@ -20,6 +34,24 @@ impl Digest {
     /// Adds bytes.
     pub fn update(&mut self, data: &[u8]) {
         self.0.update(data);
+    }
+
+    /// Adds the bytes of a file, read by all processors.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn read(&mut self, path: &Path) -> io::Result<()> {
+        let mut file = File::open(path)?;
+        // Not mapped: a file that is cut off meanwhile would end the process.
+        let mut bytes = vec![0; 4 << 20];
+        loop {
+            match file.read(&mut bytes)? {
+                0 => return Ok(()),
+                count => {
+                    self.0.update_rayon(&bytes[..count]);
+                }
+            }
+        }
     }
 
     /// The digest of all bytes, in hexadecimal.

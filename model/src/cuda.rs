@@ -79,6 +79,14 @@ pub struct CudaAlphaGenome {
 }
 
 impl CudaAlphaGenome {
+    /// How many devices the driver shows.
+    ///
+    /// # Errors
+    /// Where there is no driver, or it is too old.
+    pub fn devices() -> Result<u32, CudaError> {
+        Ok(::cuda::device::count()?)
+    }
+
     /// Loads the folder of a conversion onto a GPU.
     ///
     /// # Errors

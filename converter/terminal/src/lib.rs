@@ -1,10 +1,11 @@
 //! What the programs say to a terminal: text without control characters, errors, bars, manuals and completions; and the
-//! device that several take.
+//! devices that several take.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod device;
+mod devices;
 mod error;
 mod escape;
 mod manual;
@@ -12,6 +13,7 @@ mod output;
 mod progress;
 
 pub use device::Device;
+pub use devices::Devices;
 pub use error::{is_broken_pipe, message};
 pub use escape::{line, text};
 pub use manual::Manual;

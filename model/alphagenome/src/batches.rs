@@ -10,7 +10,7 @@ use crate::work::{Part, Rows, Work};
 /// A batch is closed after so long.
 const BATCH_TIME: Duration = Duration::from_secs(10);
 
-/// Takes what is not finished of `total` items, and closes a batch after `most` of them or some seconds.
+/// Takes the items that are not finished of `total`, and closes a batch after `most` of them or some seconds.
 ///
 /// # Errors
 /// Those of `take`, and where the work folder cannot be written. Finished batches are kept.
@@ -29,7 +29,7 @@ pub fn run<T>(
     }
     let progress = Progress::items("scoring", total, done);
     let start = Instant::now();
-    let mut items = items.skip(done as usize).peekable();
+    let mut items = items.peekable();
     while items.peek().is_some() {
         let mut rows = work.begin()?;
         let mut part = Part {
@@ -43,7 +43,7 @@ pub fn run<T>(
             part.items += 1;
             progress.add(1);
         }
-        work.end(rows, &part)?;
+        work.end(rows, &mut part)?;
         let rate = (work.done() - done) as f64 / start.elapsed().as_secs_f64();
         note(
             Speech::Verbose,

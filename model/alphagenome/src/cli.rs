@@ -4,8 +4,10 @@
 //! `convert` and `parity` keep theirs.
 
 pub mod arguments;
-mod computing;
+pub mod computing;
 pub mod ism;
+pub mod merge;
+mod over_variants;
 pub mod predict;
 pub mod score;
 pub mod score_interval;
@@ -59,6 +61,9 @@ pub enum Command {
     /// Score every single-base variant of a region (saturation mutagenesis)
     #[command(after_help = ism::EXAMPLES)]
     Ism(ism::IsmArguments),
+    /// Make one file of the shares that `score --shard` or `ism --shard` scored
+    #[command(after_help = merge::EXAMPLES)]
+    Merge(merge::MergeArguments),
     /// Predict tracks of regions, sequences, or both alleles of variants: bigWig, npz or Parquet
     #[command(after_help = predict::EXAMPLES)]
     Predict(predict::PredictArguments),
@@ -93,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Score(arguments) => score::run(&arguments),
         Command::ScoreInterval(arguments) => score_interval::run(&arguments),
         Command::Ism(arguments) => ism::run(&arguments),
+        Command::Merge(arguments) => merge::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Tracks(arguments) => tracks::run(&arguments),

@@ -7,6 +7,9 @@
 //! | [`regions`] | regions, and the windows that the model sees for them |
 //! | [`predicted`] | predictions as bigWig, npz or Parquet |
 //! | [`variants`] | a file of variants, looked through before any is scored |
+//! | [`setup`], [`scored`] | variants on devices, and what becomes of their scores |
+//! | [`shards`] | shares of a run, and one output of them |
+//! | [`estimate`] | what a run is expected to take |
 //! | [`batches`] | a run over many things, batch by batch |
 //! | [`work`] | finished batches beside an output, so that a run that was ended goes on |
 //! | [`output`] | tables as TSV, Parquet or VCF |
@@ -18,11 +21,15 @@
 
 pub mod batches;
 pub mod cli;
+pub mod estimate;
 pub mod failures;
 pub mod mutagenesis;
 pub mod output;
 pub mod pages;
 pub mod predicted;
 pub mod regions;
+pub mod scored;
+pub mod setup;
+pub mod shards;
 pub mod variants;
 pub mod work;

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Args;
 use genome::{Interval, Variant};
-use inference::scoring::Scoring;
 use maud::html;
 use parity::report::html::text::count;
 use results::page::best::{is_change, is_larger, is_signed, real};
@@ -18,6 +17,7 @@ use terminal::{Speech, line, note};
 
 use self::logo::{BASES, Matrix};
 use crate::output::Output;
+use crate::setup::Setup;
 use crate::work::{Work, replace};
 
 /// What is drawn.
@@ -66,23 +66,21 @@ impl PictureArguments {
     ///
     /// # Errors
     /// Then, with the names that there are.
-    pub fn check_names(&self, scoring: &Scoring) -> Result<()> {
+    pub fn check_names(&self, setup: &Setup) -> Result<()> {
         let scorers = || {
-            let names = scoring
-                .scorers
-                .iter()
-                .map(|scorer| (scorer.to_string(), *scorer));
+            let names = setup.scorers.iter();
+            let names = names.map(|scorer| (scorer.to_string(), *scorer));
             names.filter(|(name, _)| self.html_scorer.as_ref().is_none_or(|wish| wish == name))
         };
         if let (Some(wish), None) = (&self.html_scorer, scorers().next()) {
-            let names: Vec<_> = scoring.scorers.iter().map(ToString::to_string).collect();
+            let names: Vec<_> = setup.scorers.iter().map(ToString::to_string).collect();
             bail!("--html-scorer {wish}: the scorers are {}", names.join("; "));
         }
         let Some(wish) = &self.html_track else {
             return Ok(());
         };
         let known = scorers().any(|(_, scorer)| {
-            let tracks = scoring.predictor.tracks(scorer.output());
+            let tracks = setup.tracks(scorer.output());
             tracks.is_some_and(|tracks| {
                 let mut all = tracks.names().iter().zip(tracks.strands());
                 all.any(|(name, strand)| is_track(wish, name, strand.as_str()))
@@ -161,12 +159,13 @@ fn is_track(wish: &str, name: &str, strand: &str) -> bool {
 
 /// Every row of the batches that has a score.
 fn rows(work: &Work, mut take: impl FnMut(Row)) -> Result<()> {
-    for part in work.parts()? {
+    for part in work.batches().parts()? {
+        let part = part?;
         let place = |name: &str| part.columns.iter().position(|column| column == name);
         let [variant, gene, score, quantile] =
             ["variant_id", "gene_name", "raw_score", "quantile_score"].map(place);
         let key = KEY.map(place);
-        let mut reader = BufReader::new(work.rows(&part)?);
+        let mut reader = BufReader::new(work.batches().rows(&part)?);
         let mut text = String::new();
         while reader.read_line(&mut text)? > 0 {
             let fields: Vec<_> = text.trim_end_matches('\n').split('\t').collect();

@@ -12,7 +12,7 @@ use results::parquet::{Cell, Kind, Parquet};
 use scorers::Table;
 
 use crate::failures;
-use crate::work::{Part, Work};
+use crate::work::{Batches, Part, Rows};
 
 pub use vcf::Summary;
 
@@ -248,35 +248,44 @@ impl Output {
         Ok(output)
     }
 
+    /// The folder of finished batches beside it.
+    pub fn partial(&self) -> PathBuf {
+        self.path.with_added_extension("partial")
+    }
+
     /// The table of what could not be scored.
     pub fn failures(&self) -> PathBuf {
         self.path.with_added_extension("failures.tsv")
     }
 
-    /// Makes the output and the table of failures of finished batches. `header` is a VCF's.
+    /// Makes the output and the table of failures of finished batches, in `scratch` until both are whole. `header` is a VCF's.
     ///
     /// # Errors
-    /// Where something cannot be read or written.
-    pub fn make(&self, work: &Work, header: &str) -> Result<Made> {
-        let parts = work.parts()?;
-        let columns = columns(&parts);
-        let unfinished = work.folder().join("output.unfinished");
+    /// Where something cannot be read or written, or is not as it was written.
+    pub fn make(&self, scratch: &Path, from: &[Batches], header: &str) -> Result<Made> {
+        let columns = columns(from)?;
+        let unfinished = scratch.join("output.unfinished");
         let named = || unfinished.display().to_string();
         let file = File::create(&unfinished).with_context(named)?;
         let mut sink = Sink::new(file, self.format, header, &columns).with_context(named)?;
         let mut made = Made::default();
         let mut failed: Option<BufWriter<File>> = None;
-        let unnamed = work.folder().join("failures.unfinished");
-        for part in &parts {
-            made.items += part.items;
-            made.rows += copy(work.rows(part)?, &part.columns, &columns, &mut sink)?;
-            made.failures += part.failures.len() as u64;
-            for failure in &part.failures {
-                let out = match &mut failed {
-                    Some(out) => out,
-                    None => failed.insert(failures::begin(&unnamed)?),
-                };
-                failure.write(out)?;
+        let unnamed = scratch.join("failures.unfinished");
+        for batches in from {
+            for part in batches.parts()? {
+                let part = part?;
+                made.items += part.items;
+                let rows = batches.rows(&part)?;
+                let rows = copy(rows, &part.columns, &columns, |fields| sink.row(fields));
+                made.rows += rows.with_context(named)?;
+                made.failures += part.failures.len() as u64;
+                for failure in &part.failures {
+                    let out = match &mut failed {
+                        Some(out) => out,
+                        None => failed.insert(failures::begin(&unnamed)?),
+                    };
+                    failure.write(out)?;
+                }
             }
         }
         let file = sink.finish().with_context(named)?;
@@ -312,11 +321,11 @@ pub struct Made {
 const LAST: [&str; 2] = ["raw_score", "quantile_score"];
 
 /// The union of the batches' columns in the order in which they come.
-fn columns(parts: &[Part]) -> Vec<String> {
+fn columns(from: &[Batches]) -> Result<Vec<String>> {
     let mut columns: Vec<String> = Vec::new();
-    for name in parts.iter().flat_map(|part| &part.columns) {
-        if !columns.contains(name) {
-            columns.push(name.clone());
+    for batches in from {
+        for part in batches.parts()? {
+            extend(&mut columns, &part?.columns);
         }
     }
     for last in LAST {
@@ -325,11 +334,25 @@ fn columns(parts: &[Part]) -> Vec<String> {
             columns.push(column);
         }
     }
-    columns
+    Ok(columns)
 }
 
-/// Hands the rows of a batch on, its fields at the places that they have among all columns.
-fn copy(rows: impl Read, own: &[String], all: &[String], to: &mut Sink) -> Result<u64> {
+/// Adds the names that are not there.
+pub(crate) fn extend(columns: &mut Vec<String>, names: &[String]) {
+    for name in names {
+        if !columns.contains(name) {
+            columns.push(name.clone());
+        }
+    }
+}
+
+/// Hands rows on, their fields at the places that they have among all columns, and counts them.
+fn copy(
+    rows: impl Read,
+    own: &[String],
+    all: &[String],
+    mut to: impl FnMut(&[&str]) -> Result<()>,
+) -> Result<u64> {
     let places: Vec<_> = own
         .iter()
         .filter_map(|name| all.iter().position(|column| column == name))
@@ -346,20 +369,127 @@ fn copy(rows: impl Read, own: &[String], all: &[String], to: &mut Sink) -> Resul
         for (place, value) in places.iter().zip(values) {
             fields[*place] = value;
         }
-        to.row(&fields)?;
+        to(&fields)?;
         count += 1;
     }
 }
 
-/// Appends the rows of a table to a batch, whose columns grow where the table has others: rows before have none of those.
-///
-/// # Errors
-/// Where the batch cannot be written.
-pub fn append(table: &Table, columns: &mut Vec<String>, to: &mut impl Write) -> Result<()> {
-    for column in table.columns() {
-        if !columns.iter().any(|name| name == column.name) {
-            columns.push(column.name.to_owned());
-        }
+/// Some rows under some columns, compressed.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    columns: Vec<String>,
+    rows: u64,
+    compressed: Vec<u8>,
+}
+
+impl Lines {
+    /// Those of a table, under the columns in `known` and its own after these.
+    ///
+    /// # Errors
+    /// Where they cannot be compressed.
+    pub fn of(table: &Table, known: &[String]) -> Result<Self> {
+        let mut columns = known.to_vec();
+        let own = table.columns().iter().map(|column| column.name.to_owned());
+        extend(&mut columns, &own.collect::<Vec<_>>());
+        let mut text = Vec::new();
+        table.write_rows(&columns, &mut text)?;
+        Self::new(columns, table.len() as u64, &text)
     }
-    Ok(table.write_rows(columns, to)?)
+
+    /// That of a VCF.
+    ///
+    /// # Errors
+    /// Where it cannot be compressed.
+    pub fn record(record: &str) -> Result<Self> {
+        Self::new(vcf_columns(), 1, record.as_bytes())
+    }
+
+    fn new(columns: Vec<String>, rows: u64, text: &[u8]) -> Result<Self> {
+        Ok(Self {
+            columns,
+            rows,
+            compressed: zstd::bulk::compress(text, 1)?,
+        })
+    }
+
+    /// Their columns.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// Appends them to a batch, whose columns grow where these have others: rows before have none of those.
+    ///
+    /// # Errors
+    /// Where the batch cannot be written.
+    pub fn append(self, part: &mut Part, to: &mut Rows) -> Result<()> {
+        part.rows += self.rows;
+        if self.columns.starts_with(&part.columns) {
+            part.columns = self.columns;
+        } else if !part.columns.starts_with(&self.columns) {
+            extend(&mut part.columns, &self.columns);
+            let mut text = Vec::new();
+            let rows = zstd::Decoder::new(&self.compressed[..])?;
+            copy(rows, &self.columns, &part.columns, |fields| {
+                Ok(writeln!(text, "{}", fields.join("\t"))?)
+            })?;
+            return to.append(&zstd::bulk::compress(&text, 1)?);
+        }
+        to.append(&self.compressed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::{Settings, Work};
+
+    fn lines(columns: &[&str], text: &str) -> Lines {
+        let columns = columns.iter().map(|name| (*name).to_owned());
+        Lines::new(
+            columns.collect(),
+            text.lines().count() as u64,
+            text.as_bytes(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn rows_of_other_columns_find_their_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut work = Work::open(&folder.path().join("work"), &Settings::new(), false).unwrap();
+        for (first, all) in [
+            (0, vec![lines(&["a", "raw_score"], "1\t0.5\n")]),
+            (
+                1,
+                vec![
+                    lines(&["a", "raw_score"], "2\t1.5\n"),
+                    // Made beside the row before, of which it knew nothing.
+                    lines(&["a", "c"], "3\tx\n4\ty\n"),
+                    lines(&["a", "raw_score", "b"], "5\t2.5\tz\n"),
+                    lines(&["a"], "6\n"),
+                ],
+            ),
+            // Nothing of it has scores.
+            (5, vec![]),
+        ] {
+            let mut rows = work.begin().unwrap();
+            let mut part = Part {
+                first,
+                ..Part::default()
+            };
+            for lines in all {
+                lines.append(&mut part, &mut rows).unwrap();
+                part.items += 1;
+            }
+            work.end(rows, &mut part).unwrap();
+        }
+        let output = Output::new(&folder.path().join("out.tsv"), false).unwrap();
+        let made = output.make(work.folder(), &[work.batches().clone()], "");
+        let made = made.unwrap();
+        assert_eq!((made.items, made.rows), (5, 6));
+        let text = fs::read_to_string(&output.path).unwrap();
+        let expected = "a\tc\tb\traw_score\n1\t\t\t0.5\n2\t\t\t1.5\n3\tx\t\t\n4\ty\t\t\n5\t\tz\t2.5\n6\t\t\t\n";
+        assert_eq!(text, expected);
+    }
 }

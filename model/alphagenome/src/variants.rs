@@ -11,6 +11,8 @@ use genome::variants::Variants;
 use genome::{Error, Variant, chromosomes};
 use terminal::{Speech, note};
 
+use crate::shards;
+
 /// What becomes of a variant whose REF is not what the genome has there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RefMismatch {
@@ -37,13 +39,21 @@ impl RefMismatch {
 /// Mismatches that are named.
 const NAMED: usize = 10;
 
-/// Reads all variants and gives their number, those included that cannot be scored. Says on stderr what a user should know:
-/// other REFs, records that are not sorted.
+/// How many variants a file has, those included that cannot be scored, and what they cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Variants.
+    pub items: u64,
+    /// As [`crate::shards::cost`].
+    pub cost: u64,
+}
+
+/// Reads all variants and counts them. Says on stderr what a user should know: other REFs, records that are not sorted.
 ///
 /// # Errors
 /// Where the file cannot be read to its end, has no chromosome of the genome, or a REF differs and that is to fail.
-pub fn survey(path: &Path, genome: &Fasta, mismatch: RefMismatch) -> Result<u64> {
-    let (mut count, mut others, mut named) = (0, 0_u64, Vec::new());
+pub fn survey(path: &Path, genome: &Fasta, mismatch: RefMismatch) -> Result<Counted> {
+    let (mut count, mut cost, mut others, mut named) = (0, 0, 0_u64, Vec::new());
     let mut order = Order::default();
     let mut names = BTreeSet::new();
     for allele in Variants::open(path)? {
@@ -54,6 +64,7 @@ pub fn survey(path: &Path, genome: &Fasta, mismatch: RefMismatch) -> Result<u64>
             Err(Error::Line { .. }) => continue,
             Err(error) => return Err(error.into()),
         };
+        cost += shards::cost(&allele.variant);
         order.take(&allele.variant, allele.line);
         if !names.contains(allele.variant.chromosome()) {
             names.insert(allele.variant.chromosome().to_owned());
@@ -103,7 +114,19 @@ pub fn survey(path: &Path, genome: &Fasta, mismatch: RefMismatch) -> Result<u64>
             }
         }
     }
-    Ok(count)
+    Ok(Counted { items: count, cost })
+}
+
+/// The variants of a file by themselves; a record that is none is `None`.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn bare(path: &Path) -> Result<impl Iterator<Item = Result<Option<Variant>, Error>>, Error> {
+    Ok(Variants::open(path)?.map(|allele| match allele {
+        Ok(allele) => Ok(Some(allele.variant)),
+        Err(Error::Line { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }))
 }
 
 /// What the genome has where REF differs from it.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`machine`] | the model on any device |
 //! | [`kept`] | passes whose embeddings stay on the device, and heads on what is put together of them |
+//! | [`pool`] | work for several devices: a queue, order, and devices that fail |
 //! | [`predictor`] | a model with its tracks: a batch of sequences in, [`scorers::Predictions`] out |
 //! | [`fine`] | which bases a pass computes at 1 bp |
 //! | [`channels`] | which channels of an output are tracks, and what is known of each |
@@ -24,6 +25,7 @@ pub mod fine;
 pub mod intervals;
 pub mod kept;
 pub mod machine;
+pub mod pool;
 pub mod predictor;
 pub mod scorer_list;
 pub mod scoring;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use burn::backend::Flex;
 use model::metadata::Metadata;
 use model::{AlphaGenome, Arithmetic, AttentionForm, Batch, Config, Request, Taps};
 
-use terminal::Device;
+use terminal::{Device, Devices};
 
 /// The arithmetic that stands in on a device for one that only another kind of device has: XLA's for this device.
 pub fn nearest(device: Device, arithmetic: Arithmetic) -> Arithmetic {
@@ -18,6 +18,48 @@ pub fn nearest(device: Device, arithmetic: Arithmetic) -> Arithmetic {
         _ => arithmetic,
     }
 }
+
+/// The devices that are meant, each once a model.
+///
+/// # Errors
+/// Where all are meant, and there is none or this program runs on none.
+pub fn devices(wish: &Devices) -> Result<Vec<Device>> {
+    match wish {
+        Devices::Named(list) => Ok(list.clone()),
+        #[cfg(feature = "cuda")]
+        Devices::AllCuda => match model::CudaAlphaGenome::devices()? {
+            0 => bail!("--device {wish}: the driver shows no device"),
+            count => Ok((0..count).map(Device::Cuda).collect()),
+        },
+        #[cfg(not(feature = "cuda"))]
+        Devices::AllCuda => bail!("--device {wish}: this program was built without cuda"),
+    }
+}
+
+/// What loads a model on each of `devices`, in the thread that will own it. On the CPU they share their parameters.
+///
+/// # Errors
+/// Where the model cannot be loaded on the CPU.
+pub fn loaders(dir: &Path, arithmetic: Arithmetic, devices: &[Device]) -> Result<Vec<Loader>> {
+    let on_cpu = match devices.contains(&Device::Cpu) {
+        true => Machine::load(dir, arithmetic, Device::Cpu)?
+            .on_cpu()
+            .cloned(),
+        false => None,
+    };
+    let loader = |device: &Device| {
+        let (device, dir) = (*device, dir.to_owned());
+        let shared = on_cpu.clone().filter(|_| device == Device::Cpu);
+        Box::new(move || match shared {
+            Some(model) => Ok(Machine::of(model, arithmetic)),
+            None => Machine::load(&dir, arithmetic, device),
+        }) as Loader
+    };
+    Ok(devices.iter().map(loader).collect())
+}
+
+/// Loads a model in the thread that will own it.
+pub type Loader = Box<dyn FnOnce() -> Result<Machine> + Send>;
 
 /// The model on the CPU. Clones share its parameters, and may go to other threads.
 pub type CpuModel = AlphaGenome<Flex>;
@@ -63,7 +105,7 @@ impl Machine {
             other => {
                 let name = other.to_string();
                 let feature = name.split(':').next().unwrap_or_default();
-                anyhow::bail!(
+                bail!(
                     "this program was built without {name}: build it with `cargo build --release --workspace --features {feature}`"
                 )
             }

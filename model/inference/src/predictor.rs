@@ -134,6 +134,11 @@ impl Predictor {
         self.organism
     }
 
+    /// Its outputs.
+    pub fn channels(&self) -> &BTreeMap<OutputType, Channels> {
+        &self.channels
+    }
+
     /// The tracks of an output; nothing where the organism has none.
     pub fn tracks(&self, output: OutputType) -> Option<&Arc<Tracks>> {
         self.channels.get(&output).map(|channels| &channels.tracks)

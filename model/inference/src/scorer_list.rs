@@ -10,15 +10,16 @@
 //!
 //! Names and arguments are the SDK's.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
-use scorers::{Organism, Scorer};
+use scorers::{Organism, OutputType, Scorer};
 use terminal::{Speech, note};
 
-use crate::predictor::Predictor;
+use crate::channels::Channels;
 use crate::tables::Tables;
 
 /// Reads a file of scorers.
@@ -77,9 +78,13 @@ fn call(value: &toml::Value) -> Result<String> {
 ///
 /// # Errors
 /// As [`read`], and where a scorer of the file lacks what it needs.
-pub fn choose(file: Option<&Path>, predictor: &Predictor, tables: &Tables) -> Result<Vec<Scorer>> {
-    let organism = predictor.organism();
-    let has = |scorer: Scorer| predictor.tracks(scorer.output()).is_some();
+pub fn choose(
+    file: Option<&Path>,
+    organism: Organism,
+    channels: &BTreeMap<OutputType, Channels>,
+    tables: &Tables,
+) -> Result<Vec<Scorer>> {
+    let has = |scorer: Scorer| channels.contains_key(&scorer.output());
     if let Some(path) = file {
         let scorers = read(path)?;
         for scorer in &scorers {

@@ -1,5 +1,6 @@
 //! Variants to scores: everything that is open for it, and the way of one variant.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use genome::{Annotation, Interval, Variant};
 use scorers::{Behaviour, Calibration, Fold, OutputType, Plan, Predictions, Scorer, Scores};
 
 use crate::alleles::Read;
+use crate::channels::Channels;
 use crate::predictor::{Places, Predictor};
 use crate::tables::Tables;
 
@@ -170,34 +172,39 @@ impl Scoring {
         places
     }
 
-    /// Reads a calibration file, and holds it against the tracks of the model.
-    ///
-    /// # Errors
-    /// Where it cannot be read, belongs to another model or organism, or has none of the scorers.
-    pub fn calibration(&self, path: &Path) -> Result<Calibration> {
-        let named = || path.display().to_string();
-        let bytes = std::fs::read(path).with_context(named)?;
-        let calibration = Calibration::parse(&bytes).with_context(named)?;
-        let mut known = 0;
-        for scorer in &self.scorers {
-            if let Some(tracks) = self.predictor.tracks(scorer.output()) {
-                known += usize::from(calibration.check(*scorer, tracks).with_context(named)?);
-            }
-        }
-        if known == 0 {
-            let first = calibration.scorers().next().unwrap_or_default();
-            bail!(
-                "{}: has quantiles of none of the scorers; it has {first}",
-                named()
-            );
-        }
-        Ok(calibration)
-    }
-
     /// What the scorers read.
     pub(crate) fn outputs(&self) -> impl Iterator<Item = OutputType> {
         self.scorers.iter().map(|scorer| scorer.output())
     }
+}
+
+/// Reads a calibration file, and holds it against the tracks of a model.
+///
+/// # Errors
+/// Where it cannot be read, belongs to another model or organism, or has none of the scorers.
+pub fn calibration(
+    path: &Path,
+    scorers: &[Scorer],
+    channels: &BTreeMap<OutputType, Channels>,
+) -> Result<Calibration> {
+    let named = || path.display().to_string();
+    let bytes = std::fs::read(path).with_context(named)?;
+    let calibration = Calibration::parse(&bytes).with_context(named)?;
+    let mut known = 0;
+    for scorer in scorers {
+        if let Some(channels) = channels.get(&scorer.output()) {
+            let checked = calibration.check(*scorer, &channels.tracks);
+            known += usize::from(checked.with_context(named)?);
+        }
+    }
+    if known == 0 {
+        let first = calibration.scorers().next().unwrap_or_default();
+        bail!(
+            "{}: has quantiles of none of the scorers; it has {first}",
+            named()
+        );
+    }
+    Ok(calibration)
 }
 
 /// Whether an error is one variant's, so that the next one may be scored all the same.

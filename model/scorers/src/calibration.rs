@@ -85,6 +85,17 @@ impl Calibration {
         self.scorers.keys().map(String::as_str)
     }
 
+    /// Whether results depend on earlier ones: some quantiles of a track are equal.
+    pub fn draws(&self) -> bool {
+        let ties = |quantiles: &Quantiles| {
+            (0..quantiles.tracks.len()).any(|track| {
+                let values = quantiles.of(track);
+                values.windows(2).any(|pair| pair[0] == pair[1])
+            })
+        };
+        self.scorers.values().any(ties)
+    }
+
     /// Where the generator stands, for [`Calibration::resume`] in another process.
     pub fn state(&self) -> String {
         self.generator.state()

@@ -78,7 +78,8 @@ pub(super) fn run(args: &Bench, inputs: &Path) -> Result<Exit> {
         polya: None,
     };
     let tables = tables.open(&genome, organism)?;
-    let recommended = scorer_list::choose(None, &predictor, &tables)?;
+    let recommended =
+        scorer_list::choose(None, predictor.organism(), predictor.channels(), &tables)?;
     let load_s = started.elapsed().as_secs_f64();
     let (substitutions, indels) = variants(&file("variants.vcf"))?;
     let is_mask = |scorer: &Scorer| matches!(scorer, Scorer::CenterMask { .. });

@@ -8,8 +8,6 @@ use clap::Args;
 use genome::fasta::Fasta;
 use genome::{Interval, Variant};
 use inference::predictor::Predictor;
-use inference::scorer_list;
-use inference::scoring::Scoring;
 use inference::tables::TableArguments;
 use model::sequence::{LENGTH_STEP, LONGEST};
 use parity::cli::base_pairs;
@@ -19,8 +17,10 @@ use terminal::{Speech, note};
 
 use super::Outcome;
 use super::computing::Computing;
-use crate::output::{Made, Output};
-use crate::work::{Settings, identity};
+use crate::output::Made;
+use crate::setup::Setup;
+use crate::shards::{Device, Shard};
+use crate::work::{Identity, Settings};
 
 /// The model, and where and how it runs.
 #[derive(Args, Clone, Debug)]
@@ -41,19 +41,23 @@ impl ModelArguments {
     ///
     /// # Errors
     /// Where a file is not there.
-    pub fn settings(&self, fasta: &Path, tables: &TableArguments) -> Result<Settings> {
+    pub fn settings(
+        &self,
+        fasta: &Path,
+        tables: &TableArguments,
+        identity: Identity,
+    ) -> Result<Settings> {
         let mut settings = Settings::from([
             ("version".into(), env!("CARGO_PKG_VERSION").into()),
             (
                 "arithmetic".into(),
                 self.computing.arithmetic().name().into(),
             ),
-            ("device".into(), self.computing.device.to_string()),
+            ("device".into(), self.computing.device.kind().into()),
             ("organism".into(), self.organism.name().into()),
+            ("model".into(), identity.of_model(&self.model)?),
         ]);
-        let model = self.model.join("config.json");
         let files = [
-            ("model", Some(model.as_path())),
             ("fasta", Some(fasta)),
             ("gtf", tables.gtf.as_deref()),
             ("splice-starts", tables.splice_starts.as_deref()),
@@ -62,7 +66,7 @@ impl ModelArguments {
         ];
         for (name, path) in files {
             if let Some(path) = path {
-                settings.insert(name.into(), identity(path)?);
+                settings.insert(name.into(), identity.of(path)?);
             }
         }
         Ok(settings)
@@ -73,7 +77,7 @@ impl ModelArguments {
         let arithmetic = format!(
             "{} on {}",
             self.computing.arithmetic().name(),
-            self.computing.device
+            self.computing.device.kind()
         );
         let rows = [
             (
@@ -95,7 +99,7 @@ impl ModelArguments {
         Predictor::open(
             &self.model,
             self.computing.arithmetic(),
-            self.computing.device,
+            self.computing.only()?,
             self.organism,
         )
     }
@@ -114,6 +118,12 @@ pub struct WindowArguments {
 }
 
 impl WindowArguments {
+    /// Base pairs that the model sees.
+    #[must_use]
+    pub fn length(&self) -> i64 {
+        self.region.as_ref().map_or(self.length, Interval::width)
+    }
+
     /// The window of a variant: the one that was named, or `--length` base pairs around REF's centre.
     pub fn around(&self, variant: &Variant) -> Interval {
         match &self.region {
@@ -159,22 +169,27 @@ pub struct ScoringArguments {
 }
 
 impl ScoringArguments {
-    /// Opens everything.
+    /// Opens everything but the model itself.
     ///
     /// # Errors
     /// Where something cannot be opened or does not fit the rest.
-    pub fn open(&self, genome: Fasta) -> Result<Scoring> {
-        let tables = self.tables.open(&genome, self.model.organism)?;
-        let predictor = self.model.open()?;
-        let scorers = scorer_list::choose(self.scorers.as_deref(), &predictor, &tables)?;
-        Ok(Scoring {
-            predictor,
+    pub fn open(&self, genome: Fasta) -> Result<Setup> {
+        let (model, organism) = (&self.model, self.model.organism);
+        let tables = self.tables.open(&genome, organism)?;
+        let scorers = self.scorers.as_deref();
+        let (channels, scorers) = Setup::choose(&model.model, organism, scorers, &tables)?;
+        Ok(Setup {
+            dir: model.model.clone(),
+            arithmetic: model.computing.arithmetic(),
+            organism,
             genome: genome.into(),
             tables: tables.into(),
+            channels: channels.into(),
             scorers,
             behaviour: self.behaviour,
             stitching: !self.no_stitching,
             check_reference: false,
+            whole: false,
         })
     }
 
@@ -182,12 +197,12 @@ impl ScoringArguments {
     ///
     /// # Errors
     /// Where a file is not there.
-    pub fn settings(&self) -> Result<Settings> {
-        let mut settings = self.model.settings(&self.fasta, &self.tables)?;
+    pub fn settings(&self, identity: Identity) -> Result<Settings> {
+        let mut settings = self.model.settings(&self.fasta, &self.tables, identity)?;
         settings.insert("as".into(), format!("{:?}", self.behaviour));
         settings.insert("stitching".into(), (!self.no_stitching).to_string());
         if let Some(path) = &self.quantiles {
-            settings.insert("quantiles".into(), identity(path)?);
+            settings.insert("quantiles".into(), identity.of(path)?);
         }
         Ok(settings)
     }
@@ -232,11 +247,35 @@ pub(super) fn behaviour_text(behaviour: Behaviour) -> &'static str {
     }
 }
 
+/// A share of a run.
+#[derive(Args, Clone, Debug)]
+pub struct ShardArguments {
+    /// Score one of N shares that cost the same, such as 3/16. --out is the folder of all of them, of which `alphagenome merge` makes
+    /// the output
+    #[arg(long, value_name = "I/N", conflicts_with = "html")]
+    pub shard: Option<Shard>,
+    /// What shares hold: rows of a table, or records of a VCF
+    #[arg(long, value_enum, default_value_t = Holds::Table, requires = "shard")]
+    pub format: Holds,
+    /// Score nothing: print how many variants there are, and the memory and time that they are expected to take
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What shares hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Holds {
+    /// Rows, for .tsv, .tsv.gz and .parquet
+    Table,
+    /// Records, for .vcf and .vcf.gz: much less
+    Vcf,
+}
+
 /// Where results go.
 #[derive(Args, Clone, Debug)]
 pub struct OutputArguments {
-    /// The table to write: .tsv, .tsv.gz or .parquet; for variants also .vcf or .vcf.gz with INFO fields
-    #[arg(long, value_name = "FILE")]
+    /// The table to write: .tsv, .tsv.gz or .parquet; for variants also .vcf or .vcf.gz with INFO fields; for --shard a folder
+    #[arg(long, visible_alias = "output", value_name = "FILE")]
     pub out: PathBuf,
     /// Replace an older output, and what an unfinished run with other settings left
     #[arg(long)]
@@ -249,37 +288,50 @@ pub struct OutputArguments {
     pub json: bool,
 }
 
-impl OutputArguments {
-    /// Says what was written.
+/// What a run has made.
+pub struct Report<'a> {
+    /// What was scored.
+    pub what: &'static str,
+    /// Where results are.
+    pub out: &'a Path,
+    /// The table of what has no scores; nothing where there is none yet.
+    pub failures: Option<PathBuf>,
+    /// How much.
+    pub made: Made,
+    /// How long it took.
+    pub took: Duration,
+    /// What did it.
+    pub devices: &'a [Device],
+}
+
+impl Report<'_> {
+    /// Says it.
     ///
     /// # Errors
     /// Where stdout cannot be written.
-    pub fn report(
-        &self,
-        what: &str,
-        output: &Output,
-        made: Made,
-        took: Duration,
-    ) -> Result<Outcome> {
-        let failures = (made.failures > 0).then(|| output.failures());
-        if let Some(path) = &failures {
+    pub fn print(self, json: bool) -> Result<Outcome> {
+        let Self { what, made, .. } = self;
+        let failures = self.failures.filter(|_| made.failures > 0);
+        if made.failures > 0 {
+            let place = match &failures {
+                Some(path) => path.display().to_string(),
+                None => "the merged output's table of failures says why".into(),
+            };
             let (failed, all) = (made.failures, made.items);
-            let line = format!(
-                "note: {failed} of {all} {what} have no scores: {}",
-                path.display()
-            );
+            let line = format!("note: {failed} of {all} {what} have no scores: {place}");
             note(Speech::Normal, &line);
         }
-        let seconds = took.as_secs_f64();
-        let text = match self.json {
+        let seconds = self.took.as_secs_f64();
+        let text = match json {
             true => {
                 let document = json!({
-                    "out": output.path,
+                    "out": self.out,
                     what: made.items,
                     "rows": made.rows,
                     "failures": made.failures,
                     "failures_table": failures,
                     "seconds": seconds,
+                    "devices": self.devices,
                 });
                 format!("{document:#}\n")
             }
@@ -287,13 +339,13 @@ impl OutputArguments {
                 "{} {what}, {} rows, in {seconds:.1} s: {}\n",
                 made.items,
                 made.rows,
-                output.path.display()
+                self.out.display()
             ),
         };
         terminal::print(&text)?;
-        Ok(match failures {
-            None => Outcome::Done,
-            Some(_) => Outcome::SomeFailed,
+        Ok(match made.failures {
+            0 => Outcome::Done,
+            _ => Outcome::SomeFailed,
         })
     }
 }

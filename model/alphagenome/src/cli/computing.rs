@@ -1,15 +1,17 @@
 //! Where a model runs, and how precisely.
 
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use inference::machine::nearest;
-use terminal::Device;
+use terminal::{Device, Devices};
 
 /// Where and how a model runs.
 #[derive(Args, Clone, Debug)]
 pub struct Computing {
-    /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations)
+    /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations); variants are scored on several, as cuda:all
+    /// or cuda:0,cuda:1
     #[arg(long, value_name = "DEVICE", default_value_t)]
-    pub device: Device,
+    pub device: Devices,
     /// How precisely the model computes [default: f32 on a CPU, tf32 on a GPU]
     #[arg(long, visible_alias = "dtype", value_enum)]
     pub precision: Option<Precision>,
@@ -32,17 +34,32 @@ pub enum Precision {
 }
 
 impl Computing {
+    /// The only device.
+    ///
+    /// # Errors
+    /// Where there may be several.
+    pub fn only(&self) -> Result<Device> {
+        let only = self.device.only();
+        only.with_context(|| {
+            format!(
+                "--device {}: variants are scored on several devices; this runs on one",
+                self.device
+            )
+        })
+    }
+
     /// The arithmetic that was named, or that of the precision on the device.
     pub fn arithmetic(&self) -> model::Arithmetic {
         use model::Arithmetic::{SplitF32, XlaCpuBf16, XlaCpuF32, XlaGpuTf32};
-        let default = match self.device {
+        let device = self.device.first();
+        let default = match device {
             Device::Cpu => Precision::F32,
             _ => Precision::Tf32,
         };
         let of_precision = || match self.precision.unwrap_or(default) {
-            Precision::Bf16 => nearest(self.device, XlaCpuBf16),
+            Precision::Bf16 => nearest(device, XlaCpuBf16),
             Precision::Tf32 => XlaGpuTf32,
-            Precision::F32 => match self.device {
+            Precision::F32 => match device {
                 Device::Cuda(_) => SplitF32,
                 other => nearest(other, XlaCpuF32),
             },
@@ -72,6 +89,8 @@ mod tests {
             ("--precision tf32", XlaGpuTf32),
             ("--device cuda", XlaGpuTf32),
             ("--device cuda:1 --precision f32", SplitF32),
+            ("--device cuda:all --precision f32", SplitF32),
+            ("--device cpu,cpu", XlaCpuF32),
             ("--device burn-cuda --precision f32", XlaGpuF32),
             ("--device cuda --dtype bf16", XlaGpuBf16),
             ("--arithmetic xla-gpu-bf16", XlaGpuBf16),

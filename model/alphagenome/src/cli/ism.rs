@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use genome::fasta::Fasta;
 use genome::variants::Allele;
@@ -10,10 +10,14 @@ use genome::{Interval, Variant};
 use scorers::ism;
 
 use super::Outcome;
-use super::arguments::{OutputArguments, ScoringArguments, length, region, window};
-use super::score::Scored;
+use super::arguments::{
+    Holds, OutputArguments, ScoringArguments, ShardArguments, length, region, window,
+};
+use super::over_variants::{Over, Share};
 use crate::mutagenesis::PictureArguments;
 use crate::output::Output;
+use crate::shards;
+use crate::variants::Counted;
 use results::page::view::region as region_text;
 
 /// What `--help` ends with.
@@ -43,6 +47,9 @@ pub struct IsmArguments {
     /// Where results go.
     #[command(flatten)]
     pub output: OutputArguments,
+    /// Which share of it.
+    #[command(flatten)]
+    pub sharing: ShardArguments,
     /// The picture.
     #[command(flatten)]
     pub picture: PictureArguments,
@@ -80,7 +87,16 @@ impl Window {
 pub fn run(arguments: &IsmArguments) -> Result<Outcome> {
     let start = Instant::now();
     let (path, force) = (&arguments.output.out, arguments.output.force);
-    let output = Output::table(path, force, "saturation mutagenesis makes")?;
+    let over = Over::new(
+        &arguments.scoring,
+        &arguments.output,
+        &arguments.sharing,
+        start,
+        || Output::table(path, force, "saturation mutagenesis makes"),
+    )?;
+    if arguments.sharing.format == Holds::Vcf {
+        bail!("--format vcf: saturation mutagenesis makes a table");
+    }
     arguments.picture.check(force)?;
     let interval = arguments.window.of(&arguments.region);
     let genome = Fasta::open(&arguments.scoring.fasta)?;
@@ -96,27 +112,30 @@ pub fn run(arguments: &IsmArguments) -> Result<Outcome> {
         arguments.scoring.behaviour,
     );
     let variants = variants.context("--region")?;
-    let mut settings = arguments.scoring.settings()?;
+    let items = variants.len() as u64;
+    let cost = variants.iter().map(shards::cost).sum();
+    let bare = variants
+        .iter()
+        .cloned()
+        .map(|variant| anyhow::Ok(Some(variant)));
+    let share = Share::of(arguments.sharing.shard, Counted { items, cost }, bare)?;
+    if arguments.sharing.dry_run {
+        return over.expect(&share, interval.width());
+    }
+    let mut settings = over.settings()?;
     settings.insert("region".into(), bases.to_string());
     settings.insert("window".into(), interval.to_string());
     settings.insert(
         "background".into(),
         background.map(ToString::to_string).unwrap_or_default(),
     );
-    let mut scored = Scored::open(
-        &arguments.scoring,
-        genome,
-        output,
-        settings,
-        arguments.output.force,
-    )?;
-    arguments.picture.check_names(scored.scoring())?;
+    let (mut scored, work) = over.open(genome, settings)?;
+    arguments.picture.check_names(&scored.setup)?;
     scored.describe("interval", region_text(&interval));
     scored.describe(
         "background",
         background.map_or("none".into(), ToString::to_string),
     );
-    let total = variants.len() as u64;
     let items = variants.iter().map(|variant| {
         let allele = Allele {
             id: None,
@@ -126,7 +145,7 @@ pub fn run(arguments: &IsmArguments) -> Result<Outcome> {
         };
         Ok((allele, interval.clone()))
     });
-    scored.run(total, items, &arguments.output, start, |work, made| {
+    over.run(scored, work, &share, items, |work, made| {
         arguments.picture.draw(work, &bases, &variants, made)
     })
 }

@@ -117,7 +117,7 @@ pub fn run(arguments: &PredictArguments) -> Result<Outcome> {
         false => regions(arguments, &genome, target.form)?,
     };
     let count = match &arguments.vcf {
-        Some(path) => survey(path, &genome, RefMismatch::Keep)?,
+        Some(path) => survey(path, &genome, RefMismatch::Keep)?.items,
         None => arguments.check_variants(&genome)?,
     };
     let dir = &arguments.model.model;

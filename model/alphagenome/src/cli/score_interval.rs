@@ -14,12 +14,12 @@ use inference::{intervals, scorer_list};
 use scorers::IntervalScorer;
 
 use super::Outcome;
-use super::arguments::{ModelArguments, OutputArguments, check_length, length, region};
+use super::arguments::{ModelArguments, OutputArguments, Report, check_length, length, region};
 use crate::batches;
 use crate::failures::Failure;
-use crate::output::{self, Output};
+use crate::output::{Lines, Output};
 use crate::regions::bed;
-use crate::work::Work;
+use crate::work::{Identity, Work};
 
 /// What `--help` ends with.
 pub const EXAMPLES: &str = "\
@@ -106,38 +106,41 @@ pub fn run(arguments: &IntervalArguments) -> Result<Outcome> {
     }
     let names: Vec<_> = scorers.iter().map(ToString::to_string).collect();
     let list: Vec<_> = intervals.iter().map(ToString::to_string).collect();
-    let mut settings = arguments
-        .model
-        .settings(&arguments.fasta, &arguments.tables)?;
+    let mut settings =
+        arguments
+            .model
+            .settings(&arguments.fasta, &arguments.tables, Identity::Place)?;
     settings.extend([
         ("scorers".into(), names.join("; ")),
         ("intervals".into(), list.join(" ")),
     ]);
-    let mut work = Work::open(&output.path, &settings, arguments.output.force)?;
+    let mut work = Work::open(&output.partial(), &settings, arguments.output.force)?;
     let counts = (intervals.len() as u64, arguments.output.batch);
-    batches::run(
-        &mut work,
-        counts,
-        intervals.iter(),
-        |interval, part, rows| {
-            let scores = intervals::score(&predictor, (&genome, &annotation), &scorers, interval);
-            match scores.and_then(|scores| results::scores::table(&scores)) {
-                Ok(Some(table)) => output::append(&table, &mut part.columns, rows)?,
-                Ok(None) => {}
-                Err(error) if refuses(&error) => part.failures.push(Failure {
-                    subject: interval.to_string(),
-                    id: None,
-                    line: None,
-                    reason: terminal::message(&error),
-                }),
-                Err(error) => return Err(error.context(interval.to_string())),
-            }
-            Ok(())
-        },
-    )?;
-    let made = output.make(&work, "")?;
+    let waiting = intervals.iter().skip(work.done() as usize);
+    batches::run(&mut work, counts, waiting, |interval, part, rows| {
+        let scores = intervals::score(&predictor, (&genome, &annotation), &scorers, interval);
+        match scores.and_then(|scores| results::scores::table(&scores)) {
+            Ok(Some(table)) => Lines::of(&table, &part.columns)?.append(part, rows)?,
+            Ok(None) => {}
+            Err(error) if refuses(&error) => part.failures.push(Failure {
+                subject: interval.to_string(),
+                id: None,
+                line: None,
+                reason: terminal::message(&error),
+            }),
+            Err(error) => return Err(error.context(interval.to_string())),
+        }
+        Ok(())
+    })?;
+    let made = output.make(work.folder(), &[work.batches().clone()], "")?;
     work.remove()?;
-    arguments
-        .output
-        .report("intervals", &output, made, start.elapsed())
+    let report = Report {
+        what: "intervals",
+        out: &output.path,
+        failures: Some(output.failures()),
+        made,
+        took: start.elapsed(),
+        devices: &[],
+    };
+    report.print(arguments.output.json)
 }

@@ -15,7 +15,7 @@ use inference::tables::TableArguments;
 use parity::cli::Arithmetic;
 use scorers::{Behaviour, Organism};
 use serde_json::json;
-use terminal::{Device, Speech, note};
+use terminal::{Device, Devices, Speech, note};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
@@ -171,7 +171,7 @@ impl ServeArguments {
     fn running(&self) -> Running {
         let devices = self.device.iter().map(|device| {
             let computing = Computing {
-                device: *device,
+                device: Devices::Named(vec![*device]),
                 precision: self.precision,
                 arithmetic: self.arithmetic,
             };

@@ -20,7 +20,7 @@ pub struct Target {
     pub form: Form,
     folder: PathBuf,
     force: bool,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 /// What stood at the output's place, while it is replaced.

@@ -8,6 +8,7 @@ mod predict;
 mod refusals;
 mod score;
 mod serve;
+mod shards;
 mod subcommands;
 mod support;
 mod tracks;

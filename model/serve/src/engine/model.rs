@@ -10,7 +10,7 @@ use anyhow::Result;
 use genome::{Annotation, Interval, Strand};
 use inference::alleles::predict_variant;
 use inference::intervals;
-use inference::machine::Machine;
+use inference::machine::{Machine, loaders};
 use inference::predictor::{Places, Predictor};
 use inference::scoring::{Scoring, refuses};
 use scorers::{Organism, Predictions, Scorer, Scores};
@@ -188,22 +188,11 @@ impl Running {
     pub fn openers(&self, library: &Arc<Library>) -> Result<Vec<Opener>> {
         let mut openers: Vec<Opener> = Vec::new();
         for (device, arithmetic) in self.devices.iter().copied() {
-            let loaded = match device {
-                Device::Cpu => {
-                    let machine = Machine::load(&self.dir, arithmetic, device)?;
-                    machine.on_cpu().cloned()
-                }
-                _ => None,
-            };
-            for _ in 0..self.workers {
-                let (loaded, library) = (loaded.clone(), library.clone());
-                let (dir, stitching) = (self.dir.clone(), self.stitching);
+            let devices = vec![device; self.workers];
+            for load in loaders(&self.dir, arithmetic, &devices)? {
+                let (dir, library, stitching) = (self.dir.clone(), library.clone(), self.stitching);
                 openers.push(Opener::new(device, move || {
-                    let machine = match loaded {
-                        Some(model) => Machine::of(model, arithmetic),
-                        None => Machine::load(&dir, arithmetic, device)?,
-                    };
-                    Ok(Box::new(Model::open(machine, &dir, library, stitching)?))
+                    Ok(Box::new(Model::open(load()?, &dir, library, stitching)?))
                 }));
             }
         }

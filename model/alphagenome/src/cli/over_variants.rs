@@ -1,0 +1,308 @@
+//! What `score` and `ism` share: a run over variants, all of them or one share.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use genome::Variant;
+use genome::fasta::Fasta;
+use inference::pool::Member;
+use inference::scoring::calibration;
+use terminal::{Speech, note};
+
+use super::Outcome;
+use super::arguments::{Holds, OutputArguments, ScoringArguments, ShardArguments};
+use crate::estimate::Expected;
+use crate::output::{Made, Output, Summary};
+use crate::scored::Scored;
+use crate::setup::Item;
+use crate::shards::{self, Device, Finished, Shard, check_others};
+use crate::variants::Counted;
+use crate::work::{Identity, Settings, Work};
+
+/// Which variants are scored.
+#[derive(Clone, Debug)]
+pub struct Share {
+    /// Counted from 0, in the order of the input.
+    pub range: Range<u64>,
+    /// What they cost.
+    pub cost: u64,
+    /// What the input has.
+    pub all: Counted,
+}
+
+impl Share {
+    /// The variants of a shard, or all.
+    ///
+    /// # Errors
+    /// Those of `variants`.
+    pub fn of<E>(
+        shard: Option<Shard>,
+        all: Counted,
+        variants: impl Iterator<Item = Result<Option<Variant>, E>>,
+    ) -> Result<Self, E> {
+        let (range, cost) = match shard {
+            Some(shard) => shards::share(shard, all.cost, variants)?,
+            None => (0..all.items, all.cost),
+        };
+        Ok(Self { range, cost, all })
+    }
+
+    fn items(&self) -> u64 {
+        self.range.end - self.range.start
+    }
+}
+
+/// Where results go.
+enum Place {
+    File(Output),
+    Shard(Shard, PathBuf),
+}
+
+/// A run over variants.
+pub struct Over<'a> {
+    scoring: &'a ScoringArguments,
+    output: &'a OutputArguments,
+    sharing: &'a ShardArguments,
+    place: Place,
+    start: Instant,
+}
+
+impl<'a> Over<'a> {
+    /// A run; `file` is its output where it is no share.
+    ///
+    /// # Errors
+    /// Where its output cannot be written.
+    pub fn new(
+        scoring: &'a ScoringArguments,
+        output: &'a OutputArguments,
+        sharing: &'a ShardArguments,
+        start: Instant,
+        file: impl FnOnce() -> Result<Output>,
+    ) -> Result<Self> {
+        let out = &output.out;
+        let place = match sharing.shard {
+            None => Place::File(file()?),
+            Some(_) if out.exists() && !out.is_dir() => bail!(
+                "--out {}: is a file; shares need a folder, of which `alphagenome merge` makes the output",
+                out.display()
+            ),
+            Some(shard) => Place::Shard(shard, shard.folder(out)),
+        };
+        Ok(Self {
+            scoring,
+            output,
+            sharing,
+            place,
+            start,
+        })
+    }
+
+    /// How files are told from others: shares are made by machines that see them elsewhere.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        match self.place {
+            Place::File(_) => Identity::Place,
+            Place::Shard(..) => Identity::Content,
+        }
+    }
+
+    /// What scores depend on, but for what the command adds.
+    ///
+    /// # Errors
+    /// Where a file is not there.
+    pub fn settings(&self) -> Result<Settings> {
+        let mut settings = self.scoring.settings(self.identity())?;
+        if let Place::Shard(shard, _) = self.place {
+            settings.insert("shards".into(), shard.of.to_string());
+        }
+        Ok(settings)
+    }
+
+    fn is_vcf(&self) -> bool {
+        match &self.place {
+            Place::File(output) => output.format.is_vcf(),
+            Place::Shard(..) => self.sharing.format == Holds::Vcf,
+        }
+    }
+
+    /// Says what scoring a share is expected to take.
+    ///
+    /// # Errors
+    /// Where what other shares took, or stdout, cannot be read or written.
+    pub fn expect(&self, share: &Share, length: i64) -> Result<Outcome> {
+        let shares = match self.place {
+            Place::Shard(..) => Some(self.output.out.as_path()),
+            Place::File(_) => None,
+        };
+        let computing = &self.scoring.model.computing;
+        let expected = Expected::new(computing, length, (share.items(), share.cost), shares)?;
+        terminal::print(&expected.text(share.all.items, self.output.json))?;
+        Ok(Outcome::Done)
+    }
+
+    /// Opens the tables and the work folder. `settings` are those of [`Self::settings`] and the command's own.
+    ///
+    /// # Errors
+    /// Where one cannot be opened or does not fit the others.
+    pub fn open(&self, genome: Fasta, mut settings: Settings) -> Result<(Scored, Work)> {
+        let setup = self.scoring.open(genome)?;
+        let quantiles = self.scoring.quantiles.as_deref();
+        let quantiles = quantiles
+            .map(|path| calibration(path, &setup.scorers, &setup.channels))
+            .transpose()?;
+        let names: Vec<_> = setup.scorers.iter().map(ToString::to_string).collect();
+        let format = if self.is_vcf() { "vcf" } else { "table" };
+        settings.extend([
+            ("scorers".into(), names.join("; ")),
+            ("format".into(), format.into()),
+        ]);
+        let force = self.output.force;
+        let work = match &self.place {
+            Place::File(output) => Work::open(&output.partial(), &settings, force)?,
+            Place::Shard(shard, folder) => {
+                if quantiles.as_ref().is_some_and(scorers::Calibration::draws) {
+                    bail!(
+                        "--shard {shard}: --quantiles has ties, which one generator draws from the first variant to the last; score \
+                         without --shard, as with --device cuda:all"
+                    );
+                }
+                let all = &self.output.out;
+                std::fs::create_dir_all(all).with_context(|| all.display().to_string())?;
+                if !force {
+                    check_others(all, *shard, &settings)?;
+                }
+                Work::open(folder, &settings, force)?
+            }
+        };
+        let summary = self.is_vcf().then(|| Summary::new(&setup.scorers).into());
+        let scored = Scored {
+            setup,
+            calibration: quantiles,
+            summary,
+            pages: None,
+            settings: self.scoring.described(),
+        };
+        Ok((scored, work))
+    }
+
+    /// Scores what is not finished of a share of `items`, and makes the output; `draw` gets finished batches, and what they depend
+    /// on.
+    ///
+    /// # Errors
+    /// Where the run cannot go on; finished batches are kept.
+    pub fn run(
+        self,
+        mut scored: Scored,
+        mut work: Work,
+        share: &Share,
+        items: impl Iterator<Item = Item>,
+        draw: impl FnOnce(&Work, &[(String, String)]) -> Result<()>,
+    ) -> Result<Outcome> {
+        let (total, before) = (share.items(), work.done());
+        if let Place::Shard(shard, folder) = &self.place {
+            match Finished::read(folder) {
+                Ok(Some(finished)) if before == total && finished.first == share.range.start => {
+                    note(
+                        Speech::Normal,
+                        &format!("note: share {shard} was finished before"),
+                    );
+                    return self.report(None, made_of(&finished), &finished.devices);
+                }
+                _ => Finished::remove(folder)?,
+            }
+        }
+        let from = (share.range.start + before) as usize;
+        let items = items.skip(from).take((total - before) as usize);
+        let counts = (total, self.output.batch);
+        let devices = &self.scoring.model.computing.device;
+        let members = match before == total {
+            true => Vec::new(),
+            false => match scored.run(&mut work, devices, items, counts) {
+                Ok(members) => members,
+                Err(error) => {
+                    // Nothing was made, and nothing stays.
+                    if work.done() == 0 {
+                        let _ = work.remove();
+                    }
+                    return Err(error);
+                }
+            },
+        };
+        let header = scored
+            .summary
+            .as_ref()
+            .map(|summary| summary.header(&scored.setup.genome));
+        let header = header.unwrap_or_default();
+        match &self.place {
+            Place::File(output) => {
+                let batches = [work.batches().clone()];
+                let made = output.make(work.folder(), &batches, &header)?;
+                draw(&work, &scored.settings)?;
+                if let Some((pages, _)) = scored.pages.take() {
+                    pages.finish(&scored.settings, made.items)?;
+                }
+                work.remove()?;
+                let devices: Vec<_> = members.iter().map(Device::from).collect();
+                self.report(Some(output), made, &devices)
+            }
+            Place::Shard(shard, _) => {
+                let finished = self.seal(*shard, share, &work, header, (before, &members))?;
+                self.report(None, made_of(&finished), &finished.devices)
+            }
+        }
+    }
+
+    fn seal(
+        &self,
+        shard: Shard,
+        share: &Share,
+        work: &Work,
+        header: String,
+        (before, members): (u64, &[Member]),
+    ) -> Result<Finished> {
+        let settings = Work::settings(work.folder());
+        let open = Finished {
+            shard: shard.to_string(),
+            first: share.range.start,
+            items: share.items(),
+            total: share.all.items,
+            failures: 0,
+            rows: 0,
+            seconds: self.start.elapsed().as_secs_f64(),
+            scored: share.items() - before,
+            devices: members.iter().map(Device::from).collect(),
+            settings: settings.context("the settings of the share are gone")?,
+            header,
+            batches: Vec::new(),
+            digest: String::new(),
+        };
+        open.write(work)
+    }
+
+    fn report(&self, output: Option<&Output>, made: Made, devices: &[Device]) -> Result<Outcome> {
+        let (out, failures) = match (output, &self.place) {
+            (Some(output), _) => (output.path.as_path(), Some(output.failures())),
+            (None, Place::Shard(_, folder)) => (folder.as_path(), None),
+            (None, Place::File(output)) => (output.path.as_path(), None),
+        };
+        let report = super::arguments::Report {
+            what: "variants",
+            out,
+            failures,
+            made,
+            took: self.start.elapsed(),
+            devices,
+        };
+        report.print(self.output.json)
+    }
+}
+
+fn made_of(finished: &Finished) -> Made {
+    Made {
+        items: finished.items,
+        rows: finished.rows,
+        failures: finished.failures,
+    }
+}

@@ -1,0 +1,207 @@
+//! The shares of a folder as one output.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::{Finished, Shard};
+use crate::output::{Made, Output};
+use crate::work::{Batches, differences, lock};
+
+/// Shares that are named in a message.
+const NAMED: usize = 10;
+
+/// Shares that are all there, each as it was written.
+pub struct Shares {
+    all: Vec<(Shard, Finished)>,
+    folder: PathBuf,
+}
+
+impl Shares {
+    /// Those of a folder.
+    ///
+    /// # Errors
+    /// Where one is missing, unfinished, there twice, made from something else, or not as it was written; the message names it.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let named = || folder.display().to_string();
+        let found = Shard::among(folder)?;
+        let Some(last) = found.last() else {
+            bail!(
+                "{}: there is no share here; `alphagenome score --shard I/N --out {0}` makes them",
+                named()
+            );
+        };
+        if let Some(other) = found.iter().find(|shard| shard.of != last.of) {
+            bail!(
+                "{}: shares of {} and of {} lie here; remove those of one",
+                named(),
+                other.of,
+                last.of
+            );
+        }
+        let (mut all, mut missing) = (Vec::new(), Vec::new());
+        for number in 1..=last.of {
+            let shard = Shard {
+                number,
+                of: last.of,
+            };
+            let place = shard.folder(folder);
+            if !found.contains(&shard) {
+                missing.push(shard.to_string());
+                continue;
+            }
+            match Finished::read(&place).with_context(|| again(shard))? {
+                Some(finished) => all.push((shard, finished)),
+                None => missing.push(format!("{shard} (begun)")),
+            }
+        }
+        if !missing.is_empty() {
+            let (count, more) = (missing.len(), missing.len() > NAMED);
+            missing.truncate(NAMED);
+            bail!(
+                "{}: {count} of {} shares are not finished: {}{}",
+                named(),
+                last.of,
+                missing.join(", "),
+                if more { ", ..." } else { "" }
+            );
+        }
+        let shares = Self {
+            all,
+            folder: folder.to_owned(),
+        };
+        shares.check()?;
+        Ok(shares)
+    }
+
+    /// Fails where shares do not belong together, or a batch is missing, double or changed.
+    fn check(&self) -> Result<()> {
+        let (_, first) = &self.all[0];
+        let mut end = 0;
+        for (shard, finished) in &self.all {
+            let place = shard.folder(&self.folder);
+            let named = || place.display().to_string();
+            if finished.settings != first.settings || finished.header != first.header {
+                bail!(
+                    "{}: share {shard} was made from other inputs or with other settings than share {} ({}); shares are not mixed: make \
+                     one of them again",
+                    named(),
+                    first.shard,
+                    differences(&first.settings, &finished.settings)
+                );
+            }
+            if finished.shard != shard.to_string() {
+                bail!(
+                    "{}: this is share {}; {}",
+                    named(),
+                    finished.shard,
+                    again(*shard)
+                );
+            }
+            if finished.first != end || finished.total != first.total {
+                bail!(
+                    "{}: share {shard} has variants from number {}, and those before it end at {end}; {}",
+                    named(),
+                    finished.first,
+                    again(*shard)
+                );
+            }
+            end += finished.items;
+            check_batches(&place, finished).with_context(|| again(*shard))?;
+        }
+        if end != first.total {
+            bail!(
+                "{}: the shares have {end} of {} variants",
+                self.folder.display(),
+                first.total
+            );
+        }
+        Ok(())
+    }
+
+    /// The seals, in order.
+    pub fn finished(&self) -> impl Iterator<Item = &Finished> {
+        self.all.iter().map(|(_, finished)| finished)
+    }
+
+    /// Makes the output of them.
+    ///
+    /// # Errors
+    /// Where the format is not what they hold, rows are not as they were written, or something cannot be written.
+    pub fn make(&self, output: &Output) -> Result<Made> {
+        let (_, first) = &self.all[0];
+        let holds = first.settings.get("format").map_or("", String::as_str);
+        if (holds == "vcf") != output.format.is_vcf() {
+            let (has, take) = match holds {
+                "vcf" => ("records of a VCF", ".vcf or .vcf.gz"),
+                _ => ("rows of a table", ".tsv, .tsv.gz or .parquet"),
+            };
+            bail!(
+                "{}: the shares hold {has}: end the name with {take}, or score with another --format",
+                output.path.display()
+            );
+        }
+        let scratch = Scratch::new(output.path.with_added_extension("merging"))?;
+        let batches = self.all.iter();
+        let batches = batches.map(|(shard, _)| Batches::new(&shard.folder(&self.folder)));
+        let batches: Vec<_> = batches.collect();
+        output.make(&scratch.folder, &batches, &first.header)
+    }
+}
+
+/// What to do about a share.
+fn again(shard: Shard) -> String {
+    format!("run it with --shard {shard} again, which makes what is missing")
+}
+
+fn check_batches(place: &Path, finished: &Finished) -> Result<()> {
+    let there = Finished::batches(place)?;
+    for batch in &finished.batches {
+        let path = place.join(&batch.file);
+        match there.iter().find(|found| found.file == batch.file) {
+            None => bail!("{} is missing", path.display()),
+            Some(found) if found != batch => bail!("{} is not as it was written", path.display()),
+            Some(_) => {}
+        }
+    }
+    if let Some(found) = there.iter().find(|found| !finished.batches.contains(found)) {
+        bail!("{} is not this share's", place.join(&found.file).display());
+    }
+    let batches = Batches::new(place);
+    let mut items = 0;
+    for path in batches.paths()? {
+        items += batches.part(&path, items)?.items;
+    }
+    if items != finished.items {
+        bail!(
+            "{}: has {items} of {} variants",
+            place.display(),
+            finished.items
+        );
+    }
+    Ok(())
+}
+
+/// A folder beside an output, until that is whole.
+struct Scratch {
+    folder: PathBuf,
+    _lock: Option<fs::File>,
+}
+
+impl Scratch {
+    fn new(folder: PathBuf) -> Result<Self> {
+        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        let lock = lock(&folder)?;
+        Ok(Self {
+            folder,
+            _lock: lock,
+        })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
