@@ -67,17 +67,23 @@ $(VENV)/.torch: tests/torch/requirements.txt tests/torch/cpu_only.sh | $(VENV)/.
 	sh tests/torch/cpu_only.sh $(VENV)
 	touch $@
 
+$(VENV)-workflow/.ready: model/alphagenome/workflow/requirements.txt
+	$(PYTHON) -m venv $(VENV)-workflow
+	$(VENV)-workflow/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
 $(STANDIN): | $(VENV)/.ready
 	$(VENV)/bin/python tests/standin/make_checkpoint.py --out $(STANDIN)
 
 .PHONY: integration
-integration: $(VENV)/.ready $(VENV)/.multiqc $(VENV)/.torch $(VENV)-sdk/.ready $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Run the gated tests on ALPHAGENOME_MODEL_PATH, or on the stand-in
+integration: $(VENV)/.ready $(VENV)/.multiqc $(VENV)/.torch $(VENV)-sdk/.ready $(VENV)-workflow/.ready $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Run the gated tests on ALPHAGENOME_MODEL_PATH, or on the stand-in
 	ALPHAGENOME_RUN_INTEGRATION_TESTS=1 \
 	ALPHAGENOME_MODEL_PATH="$(abspath $(SNAPSHOT))" \
 	ALPHAGENOME_PYTHON="$(abspath $(VENV)/bin/python)" \
 	ALPHAGENOME_MULTIQC="$(abspath $(VENV)/bin/multiqc)" \
 	ALPHAGENOME_SDK="$(abspath $(VENV)-sdk/bin/python)" \
 	ALPHAGENOME_TORCH="$(abspath $(VENV)/bin/python)" \
+	ALPHAGENOME_WORKFLOW="$(abspath $(VENV)-workflow/bin)" \
 	ALPHAGENOME_STANDIN="$(if $(ALPHAGENOME_MODEL_PATH),,full)" \
 		$(CARGO) test --workspace --release --locked --test integration
 
