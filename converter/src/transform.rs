@@ -258,8 +258,8 @@ pub fn only_permutation(chain: &[Transform]) -> Option<&[usize]> {
 #[must_use]
 pub fn peak_in_pieces(chain: &[Transform], kind: &TensorType) -> Option<usize> {
     let axes = only_permutation(chain)?;
-    let before = chain.iter().take_while(|step| step.keeps_bytes());
-    let kinds = before.fold(Ok(vec![kind.clone()]), |kinds, step| step.infer(&kinds?));
+    let mut before = chain.iter().take_while(|step| step.keeps_bytes());
+    let kinds = before.try_fold(vec![kind.clone()], |kinds, step| step.infer(&kinds));
     let read = kinds.ok()?.pop()?;
     Some(kind.bytes() + layout::piece_bytes(&read, axes))
 }

@@ -431,7 +431,7 @@ mod tests {
             let open: Opener<u64, Held> = Box::new(move || {
                 Ok(Box::new(move |job: &u64| {
                     // The first of each window is the slowest.
-                    let slow = if job % 10 == 0 { 20 } else { 0 };
+                    let slow = if job.is_multiple_of(10) { 20 } else { 0 };
                     thread::sleep(Duration::from_millis(slow));
                     live.fetch_add(1, Ordering::SeqCst);
                     Ok(Held(live.clone()))

@@ -65,8 +65,7 @@ impl Server {
     fn metric(&self, name: &str) -> Option<usize> {
         let (_, text) = ask(self.address, "GET", "/metrics", "")?;
         let mut lines = text.lines();
-        let value = lines.find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-        value
+        lines.find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
     }
 
     fn running_and_queued(&self) -> Option<(usize, usize)> {
