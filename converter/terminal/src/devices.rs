@@ -102,13 +102,13 @@ mod tests {
         }
         assert_eq!(parse("cuda,cuda:1").unwrap().to_string(), "cuda:0,cuda:1");
         for (text, word) in [
-            ("", "names no device"),
+            ("", "is no device"),
             ("cpu,", "is no device"),
             ("cpu,cuda", "one kind"),
             ("cuda,cpu", "one kind"),
             ("cuda:0,burn-cuda:1", "one kind"),
             ("cuda,cuda:0", "cuda:0 twice"),
-            ("cpu:all", "names no device"),
+            ("cpu:all", "is no device"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(word), "{text}: {error}");
