@@ -267,6 +267,9 @@ fn trouble(slurm: &Slurm, kills: usize, ended: &AtomicBool) -> usize {
 }
 
 pub fn slurm() -> Result<Completion, Failed> {
+    if env::var("ALPHAGENOME_SLURM").as_deref() != Ok("1") {
+        return Ok(Completion::ignored_with("ALPHAGENOME_SLURM is not 1"));
+    }
     let programs = match named("ALPHAGENOME_WORKFLOW")? {
         Ok(programs) => programs,
         Err(skipped) => return Ok(skipped),
