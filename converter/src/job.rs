@@ -5,8 +5,8 @@ use crate::{
     digest::{self, Digest},
     ledger::JobDigests,
     plan::{Job, Plan},
-    tensor::{Tensor, TensorType},
-    transform::{Transform, only_permutation, permute},
+    tensor::Tensor,
+    transform::{Transform, before_permutation, only_permutation, permute},
 };
 
 /// Why a job failed.
@@ -93,7 +93,11 @@ pub fn run<E: From<JobError>>(
         }
         if let Some(axes) = only_permutation(&job.chain) {
             read(checkpoint, *source, buffer)?;
-            let kind = before_permute(job, checkpoint)?;
+            let kind = before_permutation(&job.chain, &checkpoint.leaves()[*source].kind);
+            let kind = kind.map_err(|reason| JobError::Transform {
+                label: job.label.clone(),
+                reason,
+            })?;
             let mut handed = Handed::new(*target, &mut sink);
             permute(buffer, &kind, axes, &mut |piece| handed.add(piece))?;
             let (read, written) = (vec![digest::of(buffer)], vec![handed.digest.finish()]);
@@ -142,20 +146,6 @@ fn read(checkpoint: &dyn Checkpoint, source: usize, data: &mut Vec<u8>) -> Resul
     }
     data.resize(bytes, 0);
     Ok(checkpoint.read_into(source, data)?)
-}
-
-/// What a job's only permutation reads.
-fn before_permute(job: &Job, checkpoint: &dyn Checkpoint) -> Result<TensorType, JobError> {
-    let before = job.chain.iter().take_while(|step| step.keeps_bytes());
-    let start = checkpoint.leaves()[job.sources[0]].kind.clone();
-    let kind = before
-        .clone()
-        .try_fold(vec![start], |kinds, step| step.infer(&kinds));
-    kind.and_then(|mut kinds| kinds.pop().ok_or_else(|| "nothing is left".to_owned()))
-        .map_err(|reason| JobError::Transform {
-            label: job.label.clone(),
-            reason,
-        })
 }
 
 /// Digests a tensor's bytes and hands them on.

@@ -258,10 +258,18 @@ pub fn only_permutation(chain: &[Transform]) -> Option<&[usize]> {
 #[must_use]
 pub fn peak_in_pieces(chain: &[Transform], kind: &TensorType) -> Option<usize> {
     let axes = only_permutation(chain)?;
-    let mut before = chain.iter().take_while(|step| step.keeps_bytes());
-    let kinds = before.try_fold(vec![kind.clone()], |kinds, step| step.infer(&kinds));
-    let read = kinds.ok()?.pop()?;
+    let read = before_permutation(chain, kind).ok()?;
     Some(kind.bytes() + layout::piece_bytes(&read, axes))
+}
+
+/// What such a chain's permutation reads, of a source of this `kind`.
+///
+/// # Errors
+/// As [`Transform::infer`].
+pub fn before_permutation(chain: &[Transform], kind: &TensorType) -> Result<TensorType, String> {
+    let mut before = chain.iter().take_while(|step| step.keeps_bytes());
+    let mut kinds = before.try_fold(vec![kind.clone()], |kinds, step| step.infer(&kinds))?;
+    kinds.pop().ok_or_else(|| "nothing is left".to_owned())
 }
 
 #[cfg(test)]
