@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Inputs, recorded};
+use crate::support::{Inputs, SCORERS, recorded};
 
 const HEADER: &str = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n";
 
@@ -30,14 +30,6 @@ fn score(lines: &[&str], more: &[&str]) -> (Inputs, tests::program::Outcome) {
     let outcome = inputs.score(&[&fixed, more].concat());
     (inputs, outcome)
 }
-
-const SCORERS: &str = r#"
-[[scorers]]
-scorer = "CenterMaskScorer"
-requested_output = "ATAC"
-width = 501
-aggregation_type = "DIFF_LOG2_SUM"
-"#;
 
 #[test]
 fn another_reference_is_counted_and_named() {

@@ -9,15 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tests::program::{self, Outcome};
 
-use crate::support::{Inputs, MODEL, recorded};
-
-const SCORERS: &str = r#"
-[[scorers]]
-scorer = "CenterMaskScorer"
-requested_output = "ATAC"
-width = 501
-aggregation_type = "DIFF_LOG2_SUM"
-"#;
+use crate::support::{Inputs, MODEL, SCORERS, recorded};
 
 /// Variants of the recording, two records that are none, and one with three alleles of one place.
 fn inputs() -> Inputs {

@@ -18,6 +18,15 @@ use tests::program::{self, Outcome};
 /// The program.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_alphagenome");
 
+/// One cheap scorer, as a list of `--scorers`.
+pub const SCORERS: &str = r#"
+[[scorers]]
+scorer = "CenterMaskScorer"
+requested_output = "ATAC"
+width = 501
+aggregation_type = "DIFF_LOG2_SUM"
+"#;
+
 /// The tiny model, converted by the program itself once for all tests.
 pub static MODEL: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
