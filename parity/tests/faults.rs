@@ -434,4 +434,9 @@ fn tracks_that_are_zero_on_one_side_are_named() {
     ));
     let same = json(&parity(&["compare", &reference, &reference, "--json"]));
     assert!(!same.to_string().contains("zeroed_tracks"));
+    // Without padding, too.
+    let reference = record("c", [0.5, 0.25, 0.5, 0.5, 0.5, 0.5]);
+    let candidate = record("d", [0.5, 0.25, 0.5, 0.5, 0.0, 0.5]);
+    let told = parity(&["compare", &reference, &candidate]);
+    assert!(text(&told.stdout).contains("zeroed_tracks 1 > 0"));
 }
