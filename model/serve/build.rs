@@ -22,11 +22,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .out_dir(described)
         .compile_fds(compiler.file_descriptor_set())?;
     // Answers repeat what tracks are; they are encoded once.
-    let encoded = |message: &str| format!("{PACKAGE}.{message}");
-    tonic_prost_build::configure()
-        .bytes(".")
-        .extern_path(encoded("TrackMetadata"), "crate::grpc::Encoded")
-        .extern_path(encoded("JunctionMetadata"), "crate::grpc::Encoded")
-        .compile_fds(compiler.file_descriptor_set())?;
+    let encoded = [
+        "TrackMetadata",
+        "JunctionMetadata",
+        "IntervalMetadata",
+        "VariantMetadata",
+    ];
+    let mut messages = tonic_prost_build::configure().bytes(".");
+    for message in encoded {
+        messages = messages.extern_path(format!("{PACKAGE}.{message}"), "crate::grpc::Encoded");
+    }
+    messages.compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

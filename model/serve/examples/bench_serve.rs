@@ -2,8 +2,9 @@
 //!
 //! Prints JSON. Exit code 1 where a request takes more than 10 % longer than in the library, or many at once take more than 5 %
 //! longer each; scores must be the library's, bit for bit. Times end with an answer's last byte; what a client takes to decode it
-//! is given apart.
+//! is given apart, and so is what gRPC alone takes: the messages of an answer, sent by a server that does nothing else.
 
+use std::future::{Ready, ready};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use axum::body::Bytes;
+use axum::extract::State;
 use clap::Parser;
 use genome::alleles::Bases;
 use genome::{Interval, Variant};
@@ -21,6 +23,7 @@ use inference::scoring::Scoring;
 use inference::tables::TableArguments;
 use mutations::tiny::Tiny;
 use prost::Message;
+use prost::bytes::{Buf, BufMut};
 use scorers::{Behaviour, Organism, Scorer, Scores};
 use serde_json::json;
 use serve::access::Access;
@@ -30,8 +33,9 @@ use serve::metrics::Metrics;
 use serve::server::Server;
 use terminal::Device;
 use tests::fixtures;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::server::StreamingService;
 use tonic::transport::Channel;
 
 /// Of the library's time, what a request may take more.
@@ -104,15 +108,16 @@ fn main() -> Result<ExitCode> {
     let variants = variants(&arguments, &scoring)?;
     let runtime = Runtime::new()?;
     let url = runtime.block_on(serve(&running, &library))?;
-    let client = Client {
-        channel: runtime.block_on(Channel::from_shared(url)?.connect())?,
-        scorers: scoring.scorers.iter().copied().map(message).collect(),
-        runtime,
-        variants,
-        length: arguments.length,
+    let bench = Bench {
+        questions: Questions {
+            url,
+            scorers: scoring.scorers.iter().copied().map(message).collect(),
+            variants,
+            length: arguments.length,
+        },
+        scoring,
     };
-    let bench = Bench { scoring, client };
-    bench.run(&arguments)
+    bench.run(&arguments, &runtime)
 }
 
 /// The library, on a model of its own.
@@ -170,33 +175,75 @@ async fn serve(running: &Running, library: &Arc<Library>) -> Result<String> {
     Ok(url)
 }
 
-struct Bench {
-    scoring: Scoring,
-    client: Client,
+/// Sends the same messages whatever it is asked.
+#[derive(Clone)]
+struct Echo(Vec<Bytes>);
+
+impl StreamingService<Bytes> for Echo {
+    type Response = Bytes;
+    type ResponseStream = tokio_stream::Iter<std::vec::IntoIter<Result<Bytes, tonic::Status>>>;
+    type Future = Ready<Result<tonic::Response<Self::ResponseStream>, tonic::Status>>;
+
+    fn call(&mut self, _: tonic::Request<tonic::Streaming<Bytes>>) -> Self::Future {
+        let messages: Vec<_> = self.0.iter().cloned().map(Ok).collect();
+        ready(Ok(tonic::Response::new(tokio_stream::iter(messages))))
+    }
 }
 
-/// What asks the server.
-struct Client {
-    runtime: Runtime,
-    channel: Channel,
+/// A server on loopback that sends these messages; its address.
+async fn echo(messages: Vec<Bytes>) -> Result<String> {
+    let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", tcp.local_addr()?);
+    let answer = async |State(echo): State<Echo>, request: axum::extract::Request| {
+        let mut grpc = tonic::server::Grpc::new(Raw);
+        grpc.streaming(echo, request).await
+    };
+    let router = axum::Router::new()
+        .fallback(answer)
+        .with_state(Echo(messages));
+    let incoming = tonic::transport::server::TcpIncoming::from(tcp).with_nodelay(Some(true));
+    let server = tonic::transport::Server::builder().serve_with_incoming(router, incoming);
+    tokio::spawn(server);
+    Ok(url)
+}
+
+struct Bench {
+    scoring: Scoring,
+    questions: Questions,
+}
+
+/// What the server is asked.
+struct Questions {
+    url: String,
     scorers: Vec<m::VariantScorer>,
     variants: Vec<Variant>,
     length: i64,
 }
 
+/// What asks, on a thread and a connection of its own.
+struct Client<'a> {
+    runtime: Runtime,
+    channel: Channel,
+    questions: &'a Questions,
+}
+
 impl Bench {
-    fn run(&self, arguments: &Arguments) -> Result<ExitCode> {
-        for variant in self.client.variants.iter().cycle().take(WARM) {
+    fn run(&self, arguments: &Arguments, runtime: &Runtime) -> Result<ExitCode> {
+        let client = self.questions.client(&self.questions.url)?;
+        for variant in self.questions.variants.iter().cycle().take(WARM) {
             self.library(variant)?;
-            self.client.answer(variant)?;
+            client.answer(variant)?;
         }
-        let [mut own, mut asked, mut decoding] = [const { Vec::new() }; 3];
+        let url = runtime.block_on(echo(client.answer(&self.questions.variants[0])?))?;
+        let alone = self.questions.client(&url)?;
+        let [mut own, mut asked, mut sent, mut decoding] = [const { Vec::new() }; 4];
         let mut bytes = 0;
-        for variant in &self.client.variants {
+        for variant in &self.questions.variants {
             let (scores, took) = timed(|| self.library(variant))?;
             own.push(took);
-            let (answer, took) = timed(|| self.client.answer(variant))?;
+            let (answer, took) = timed(|| client.answer(variant))?;
             asked.push(took);
+            sent.push(timed(|| alone.answer(variant))?.1);
             bytes = answer.iter().map(Bytes::len).sum();
             let (values, took) = timed(|| decoded(&answer))?;
             decoding.push(took);
@@ -205,29 +252,29 @@ impl Bench {
             ensure!(same, "{variant}: the server's scores are not the library's");
         }
         let all = || {
-            self.client
+            self.questions
                 .variants
                 .iter()
                 .try_for_each(|variant| self.library(variant).map(drop))
         };
         let (before, together, after) = (
             timed(all)?.1,
-            self.client.together(arguments.clients)?,
+            self.questions.together(arguments.clients)?,
             timed(all)?.1,
         );
         let library = (before + after) / 2.0;
         let each = median(&mut asked) / median(&mut own) - 1.0;
         let rate = together / library - 1.0;
-        let count = self.client.variants.len() as f64;
+        let count = self.questions.variants.len() as f64;
         let holds = each <= MOST_EACH && rate <= MOST_TOGETHER;
         let report = json!({
             "device": self.scoring.predictor.machine().place().1,
             "arithmetic": arguments.arithmetic.to_string(),
-            "length": self.client.length, "variants": self.client.variants.len(), "scorers": self.scoring.scorers.len(),
+            "length": self.questions.length, "variants": self.questions.variants.len(), "scorers": self.scoring.scorers.len(),
             "answer_bytes": bytes,
             "library_ms": 1e3 * median(&mut own), "server_ms": 1e3 * median(&mut asked),
             "library_p99_ms": 1e3 * at(&mut own, 0.99), "server_p99_ms": 1e3 * at(&mut asked, 0.99),
-            "client_decodes_ms": 1e3 * median(&mut decoding),
+            "grpc_alone_ms": 1e3 * median(&mut sent), "client_decodes_ms": 1e3 * median(&mut decoding),
             "overhead": each, "overhead_bound": MOST_EACH,
             "clients": arguments.clients,
             "library_per_second": count / library, "server_per_second": count / together,
@@ -244,30 +291,40 @@ impl Bench {
     }
 
     fn library(&self, variant: &Variant) -> Result<Vec<Scores>> {
-        let interval = variant.reference_interval().resize(self.client.length);
+        let interval = variant.reference_interval().resize(self.questions.length);
         self.scoring.score(&interval, variant)
     }
 }
 
-impl Client {
-    fn answer(&self, variant: &Variant) -> Result<Vec<Bytes>> {
-        self.runtime.block_on(self.ask(variant))
+impl Questions {
+    fn client(&self, url: &str) -> Result<Client<'_>> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let endpoint = Channel::from_shared(url.to_owned())?;
+        Ok(Client {
+            channel: runtime.block_on(endpoint.connect())?,
+            runtime,
+            questions: self,
+        })
     }
 
-    /// Seconds for all variants, asked for by several clients that take turns, over one connection.
+    /// Seconds for all variants, asked for by several clients that take turns.
     fn together(&self, clients: usize) -> Result<f64> {
         let next = AtomicUsize::new(0);
+        let clients: Vec<_> = (0..clients)
+            .map(|_| self.client(&self.url))
+            .collect::<Result<_>>()?;
+        let ask = |client: Client<'_>| {
+            while let Some(variant) = self.variants.get(next.fetch_add(1, Ordering::Relaxed)) {
+                client.answer(variant)?;
+            }
+            Ok(())
+        };
         let ((), took) = timed(|| {
             std::thread::scope(|scope| {
-                let client = || {
-                    while let Some(variant) =
-                        self.variants.get(next.fetch_add(1, Ordering::Relaxed))
-                    {
-                        self.answer(variant)?;
-                    }
-                    Ok(())
-                };
-                let clients: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
+                let clients = clients
+                    .into_iter()
+                    .map(|client| scope.spawn(|| ask(client)));
+                let clients: Vec<_> = clients.collect();
                 let ended = clients
                     .into_iter()
                     .map(|client| client.join().expect("a client ends"));
@@ -276,10 +333,16 @@ impl Client {
         })?;
         Ok(took)
     }
+}
+
+impl Client<'_> {
+    fn answer(&self, variant: &Variant) -> Result<Vec<Bytes>> {
+        self.runtime.block_on(self.ask(variant))
+    }
 
     /// The messages of the server's answer, not decoded.
     async fn ask(&self, variant: &Variant) -> Result<Vec<Bytes>> {
-        let interval = variant.reference_interval().resize(self.length);
+        let interval = variant.reference_interval().resize(self.questions.length);
         let question = m::ScoreVariantRequest {
             interval: Some(m::Interval {
                 chromosome: interval.chromosome,
@@ -294,13 +357,14 @@ impl Client {
                 alternate_bases: variant.alternate().into(),
             }),
             organism: m::Organism::HomoSapiens.into(),
-            variant_scorers: self.scorers.clone(),
+            variant_scorers: self.questions.scorers.clone(),
             ..m::ScoreVariantRequest::default()
         };
         let mut client = tonic::client::Grpc::new(self.channel.clone());
         client.ready().await?;
         let path = "/google.gdm.gdmscience.alphagenome.v1main.DnaModelService/ScoreVariant";
-        let request = tonic::Request::new(tokio_stream::iter([question]));
+        let request =
+            tonic::Request::new(tokio_stream::iter([Bytes::from(question.encode_to_vec())]));
         let answer = client.streaming(request, path.try_into()?, Raw).await?;
         let (mut answer, mut messages) = (answer.into_inner(), Vec::new());
         while let Some(message) = answer.message().await? {
@@ -384,11 +448,11 @@ fn decoded(answer: &[Bytes]) -> Result<Vec<u32>> {
     Ok(bits)
 }
 
-/// Requests as they are, and answers as bytes.
+/// Messages as bytes.
 struct Raw;
 
 impl Codec for Raw {
-    type Encode = m::ScoreVariantRequest;
+    type Encode = Bytes;
     type Decode = Bytes;
     type Encoder = Self;
     type Decoder = Self;
@@ -403,12 +467,12 @@ impl Codec for Raw {
 }
 
 impl Encoder for Raw {
-    type Item = m::ScoreVariantRequest;
+    type Item = Bytes;
     type Error = tonic::Status;
 
-    fn encode(&mut self, item: Self::Item, to: &mut EncodeBuf<'_>) -> Result<(), tonic::Status> {
-        let encoded = item.encode(to);
-        encoded.map_err(|error| tonic::Status::internal(error.to_string()))
+    fn encode(&mut self, item: Bytes, to: &mut EncodeBuf<'_>) -> Result<(), tonic::Status> {
+        to.put_slice(&item);
+        Ok(())
     }
 }
 
@@ -417,7 +481,6 @@ impl Decoder for Raw {
     type Error = tonic::Status;
 
     fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, tonic::Status> {
-        use prost::bytes::Buf;
         Ok(Some(from.copy_to_bytes(from.remaining())))
     }
 }

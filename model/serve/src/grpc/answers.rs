@@ -4,7 +4,7 @@ use genome::{Interval, Variant};
 use scorers::{Junctions, OutputType, Predictions, ScoredBy, Scores};
 
 use super::Encoded;
-use super::messages as m;
+use super::messages::{self as m, described as d};
 use super::metadata::{Described, strand};
 use super::requests::output_number;
 use super::tensors::Packed;
@@ -23,8 +23,8 @@ pub fn interval(interval: &Interval) -> m::Interval {
     }
 }
 
-fn variant(variant: &Variant) -> m::Variant {
-    m::Variant {
+fn variant(variant: &Variant) -> d::Variant {
+    d::Variant {
         chromosome: variant.chromosome().into(),
         position: variant.position(),
         reference_bases: variant.reference().into(),
@@ -35,8 +35,8 @@ fn variant(variant: &Variant) -> m::Variant {
 /// Of a table those that are wanted.
 fn chosen(table: &Described, kept: Option<&Vec<usize>>) -> Vec<Encoded> {
     match kept {
-        None => table.to_vec(),
-        Some(kept) => kept.iter().map(|at| table[*at].clone()).collect(),
+        None => table.tracks.clone(),
+        Some(kept) => kept.iter().map(|at| table.tracks[*at].clone()).collect(),
     }
 }
 
@@ -129,7 +129,7 @@ fn junctions(
 }
 
 /// Scores, `[1 or 2, rows, tracks]`, with what their rows are about.
-fn scored(scores: &mut Scores, compress: bool) -> (m::Tensor, Vec<m::GeneScorerMetadata>, Packed) {
+fn scored(scores: &mut Scores, compress: bool) -> (m::Tensor, Vec<d::GeneScorerMetadata>, Packed) {
     let mut values = std::mem::take(&mut scores.values);
     let layers = 1 + usize::from(scores.quantiles.is_some());
     values.extend(scores.quantiles.take().into_iter().flatten());
@@ -137,7 +137,7 @@ fn scored(scores: &mut Scores, compress: bool) -> (m::Tensor, Vec<m::GeneScorerM
     let tensor = packed.tensor(&[layers, scores.rows.len(), scores.tracks.len()]);
     let rows = scores.rows.iter().filter_map(|row| {
         let gene = row.gene.as_ref()?;
-        Some(m::GeneScorerMetadata {
+        Some(d::GeneScorerMetadata {
             gene_id: gene.id.clone(),
             strand: Some(strand(gene.strand())),
             name: Some(gene.name.clone()),
@@ -160,13 +160,14 @@ pub fn variant_scores(
         ScoredBy::Variant { variant: of, .. } => Some(variant(of)),
         ScoredBy::Interval(_) => None,
     };
+    let own = d::VariantMetadata {
+        variant: of,
+        gene_metadata,
+        ..d::VariantMetadata::default()
+    };
     let data = m::VariantData {
         values: Some(tensor),
-        metadata: Some(m::VariantMetadata {
-            variant: of,
-            track_metadata: described.to_vec(),
-            gene_metadata,
-        }),
+        metadata: Some(Encoded::new(&own).with(&described.all)),
     };
     let output = m::ScoreVariantOutput {
         variant_data: Some(data),
@@ -181,13 +182,20 @@ pub fn interval_scores(
     compress: bool,
 ) -> Announced<m::ScoreIntervalOutput> {
     let (tensor, gene_metadata, packed) = scored(&mut scores, compress);
+    let seen = interval(&scores.interval);
+    let own = d::IntervalMetadata {
+        interval: Some(d::Interval {
+            chromosome: seen.chromosome,
+            start: seen.start,
+            end: seen.end,
+            strand: seen.strand,
+        }),
+        gene_metadata,
+        ..d::IntervalMetadata::default()
+    };
     let data = m::IntervalData {
         values: Some(tensor),
-        metadata: Some(m::IntervalMetadata {
-            interval: Some(interval(&scores.interval)),
-            track_metadata: described.to_vec(),
-            gene_metadata,
-        }),
+        metadata: Some(Encoded::new(&own).with(&described.all)),
     };
     let output = m::ScoreIntervalOutput {
         interval_data: Some(data),

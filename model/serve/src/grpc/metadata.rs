@@ -7,11 +7,42 @@ use genome::Strand;
 use scorers::{Organism, OutputType, ScoredBy, Scorer, Scores, Tracks};
 
 use super::Encoded;
-use super::messages::described::{JunctionMetadata, TrackMetadata};
+use super::messages::described::{JunctionMetadata, TrackMetadata, VariantMetadata};
 use super::messages::{self, Biosample, BiosampleType, Endedness, OntologyTerm, OntologyType};
 
-/// The tracks of an output, each as the messages have it, encoded.
-pub type Described = Arc<Vec<Encoded>>;
+/// The tracks of an output as the messages have them, encoded.
+pub type Described = Arc<Table>;
+
+/// The tracks of an output, encoded.
+pub struct Table {
+    /// Each by itself.
+    pub tracks: Vec<Encoded>,
+    /// All of them, as the metadata of variants and intervals have them.
+    pub all: Encoded,
+}
+
+impl Table {
+    fn new(form: Form, tracks: &Tracks) -> Self {
+        let numbers = 0..tracks.len();
+        if form == Form::Junctions {
+            return Self {
+                tracks: numbers
+                    .map(|at| Encoded::new(&junction(tracks, at)))
+                    .collect(),
+                all: Encoded::default(),
+            };
+        }
+        let track_metadata: Vec<_> = numbers.map(|at| track(tracks, at)).collect();
+        Self {
+            tracks: track_metadata.iter().map(Encoded::new).collect(),
+            // The number of this field is the same in both.
+            all: Encoded::new(&VariantMetadata {
+                track_metadata,
+                ..VariantMetadata::default()
+            }),
+        }
+    }
+}
 
 /// Which table of an output's tracks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,11 +76,7 @@ impl Tables {
             return found.clone();
         }
         drop(known);
-        let encode = |at| match form {
-            Form::Junctions => Encoded::new(&junction(tracks, at)),
-            _ => Encoded::new(&track(tracks, at)),
-        };
-        let made: Described = Arc::new((0..tracks.len()).map(encode).collect());
+        let made = Arc::new(Table::new(form, tracks));
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         known.entry(key).or_insert(made).clone()
     }

@@ -1,12 +1,14 @@
 //! The calls.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use genome::Interval;
 use scorers::{Organism, Predictions};
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::Stream;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -17,7 +19,7 @@ use super::tensors::Packed;
 use super::{Options, answers, requests};
 use crate::engine::{self, Answer, Client, Engine, Error, Task, Wanted};
 
-/// Messages that were made and not sent yet.
+/// Parts of an answer that were made and not sent yet.
 const AHEAD: usize = 2;
 
 /// What answers requests.
@@ -70,15 +72,19 @@ fn timeout(metadata: &MetadataMap) -> Option<Duration> {
     })
 }
 
+/// Messages that go together.
+type Part<M> = Vec<Result<M, Status>>;
+
 /// The way of an answer's messages to its client.
 struct Sender<M> {
-    to: mpsc::Sender<Result<M, Status>>,
+    to: mpsc::Sender<Part<M>>,
     patience: Duration,
 }
 
 impl<M: From<m::TensorChunk> + Send + 'static> Sender<M> {
-    async fn send(&self, message: M) -> Result<(), Error> {
-        let sent = tokio::time::timeout(self.patience, self.to.send(Ok(message))).await;
+    async fn send(&self, messages: impl IntoIterator<Item = M>) -> Result<(), Error> {
+        let part = messages.into_iter().map(Ok).collect();
+        let sent = tokio::time::timeout(self.patience, self.to.send(part)).await;
         match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Error::Cancelled),
@@ -89,18 +95,31 @@ impl<M: From<m::TensorChunk> + Send + 'static> Sender<M> {
         }
     }
 
-    /// Sends a message and the chunks of the tensor that it announces.
-    async fn tensor(&self, message: impl Into<M>, packed: Packed) -> Result<(), Error> {
-        self.send(message.into()).await?;
-        let (count, packed) = (packed.count(), Arc::new(packed));
-        for number in 0..count {
-            let packed = packed.clone();
-            // A chunk is two million bytes, which are copied or compressed.
-            let chunk = tokio::task::spawn_blocking(move || packed.part(number)).await;
-            let failed = |_| Error::Internal("a tensor could not be encoded".into());
-            self.send(chunk.map_err(failed)?.into()).await?;
+    /// Sends messages as they are made, each with the chunks of the tensor that it announces. The first goes at once; of those without
+    /// chunks more and more go together, since to wake whoever sends them takes longer than to send a few.
+    async fn tensors(
+        &self,
+        announced: impl Iterator<Item = Result<(M, Packed), Error>>,
+    ) -> Result<(), Error> {
+        let (mut ready, mut together) = (Vec::new(), 1);
+        for one in announced {
+            let (message, packed) = one?;
+            ready.push(message);
+            let count = packed.count();
+            if count > 0 || ready.len() >= together {
+                together *= 2;
+                self.send(ready.drain(..)).await?;
+            }
+            let packed = Arc::new(packed);
+            for number in 0..count {
+                let packed = packed.clone();
+                // A chunk is two million bytes, which are copied or compressed.
+                let chunk = tokio::task::spawn_blocking(move || packed.part(number)).await;
+                let failed = |_| Error::Internal("a tensor could not be encoded".into());
+                self.send([chunk.map_err(failed)?.into()]).await?;
+            }
         }
-        Ok(())
+        self.send(ready).await
     }
 
     /// What comes of a future, unless the client leaves before.
@@ -116,7 +135,28 @@ impl<M: From<m::TensorChunk> + Send + 'static> Sender<M> {
 }
 
 /// A client's stream of answers.
-type Answers<M> = ReceiverStream<Result<M, Status>>;
+pub struct Answers<M> {
+    parts: mpsc::Receiver<Part<M>>,
+    part: std::vec::IntoIter<Result<M, Status>>,
+}
+
+impl<M> Unpin for Answers<M> {}
+
+impl<M> Stream for Answers<M> {
+    type Item = Result<M, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(message) = self.part.next() {
+                return Poll::Ready(Some(message));
+            }
+            match ready!(self.parts.poll_recv(context)) {
+                Some(part) => self.part = part.into_iter(),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
 
 impl Service {
     pub fn new(engine: Arc<Engine>, options: Options) -> Self {
@@ -140,7 +180,7 @@ impl Service {
     {
         let call = Call::of(&request);
         let mut requests = request.into_inner();
-        let (to, messages) = mpsc::channel(AHEAD + 1);
+        let (to, parts) = mpsc::channel(AHEAD + 1);
         // There is always room to say why an answer ends early.
         let last = to.clone().try_reserve_owned();
         let sender = Arc::new(Sender {
@@ -162,10 +202,13 @@ impl Service {
                 }
             };
             if let Ok(last) = last {
-                last.send(Err(failed));
+                last.send(vec![Err(failed)]);
             }
         });
-        Response::new(ReceiverStream::new(messages))
+        Response::new(Answers {
+            parts,
+            part: Vec::new().into_iter(),
+        })
     }
 }
 
@@ -227,10 +270,10 @@ impl Inner {
                 .get(organism, output, form, &channels[&output].tracks)
         };
         let compress = self.options.compress;
-        for (output, packed) in answers::outputs(predictions, wanted, seen, describe, compress) {
-            sender.tensor(made(output), packed).await?;
-        }
-        Ok(())
+        let outputs = answers::outputs(predictions, wanted, seen, describe, compress);
+        let outputs = outputs.into_iter();
+        let outputs = outputs.map(|(output, packed)| Ok((made(output), packed)));
+        sender.tensors(outputs).await
     }
 
     async fn predict<M: From<m::TensorChunk> + Send + 'static>(
@@ -266,14 +309,14 @@ impl Inner {
     where
         M: From<m::TensorChunk> + From<m::ScoreVariantOutput> + Send + 'static,
     {
-        for scores in answer.scores {
+        let announced = answer.scores.into_iter().map(|scores| {
             let (scores, merged) = merged(scores, merge)?;
             let described = self.tables.of(organism, &scores, merged);
             let compress = self.options.compress;
             let (output, packed) = answers::variant_scores(scores, &described, compress);
-            sender.tensor(output, packed).await?;
-        }
-        Ok(())
+            Ok((output.into(), packed))
+        });
+        sender.tensors(announced).await
     }
 }
 
@@ -400,16 +443,14 @@ impl Inner {
                 .collect::<Result<_, _>>()?,
         };
         let answer = self.run(&call, (organism, task), &sender).await?;
-        for scores in answer.scores {
+        let announced = answer.scores.into_iter().map(|scores| {
             let (scores, merged) = merged(scores, request.merge_stranded_gene_tracks)?;
             let described = self.tables.of(organism, &scores, merged);
             let compress = self.options.compress;
             let (output, packed) = answers::interval_scores(scores, &described, compress);
-            sender
-                .tensor(m::ScoreIntervalResponse::output(output), packed)
-                .await?;
-        }
-        Ok(())
+            Ok((m::ScoreIntervalResponse::output(output), packed))
+        });
+        sender.tensors(announced).await
     }
 
     async fn score_variant(
@@ -477,7 +518,7 @@ impl Inner {
         let outputs = channels.iter().map(|(output, channels)| {
             let get = |form| {
                 let table = self.tables.get(organism, *output, form, &channels.tracks);
-                table.to_vec()
+                table.tracks.clone()
             };
             let payload = match output {
                 scorers::OutputType::SpliceJunctions => Payload::Junctions(m::JunctionsMetadata {

@@ -12,7 +12,10 @@ use genome::alleles::Bases;
 use genome::{Interval, Strand, Variant};
 use scorers::Scorer;
 use serde_json::{Value, json};
-use serve::grpc::{Client, messages};
+use serve::grpc::messages;
+use tonic::client::Grpc;
+use tonic::transport::Channel;
+use tonic_prost::ProstCodec;
 
 use crate::resources;
 use crate::support::{Running, access, library};
@@ -52,7 +55,10 @@ fn many_clients_get_their_own_answers() {
                 scope.spawn(move || {
                     let mut grpc = (client % 2 == 0).then(|| {
                         let url = format!("http://{}", server.address);
-                        server.runtime.block_on(Client::connect(url)).unwrap()
+                        {
+                            let endpoint = Channel::from_shared(url).unwrap();
+                            Grpc::new(server.runtime.block_on(endpoint.connect()).unwrap())
+                        }
                     });
                     let mut times = Vec::new();
                     loop {
@@ -161,10 +167,8 @@ fn ask_http(server: &Running, variant: &Variant) -> (String, Vec<u32>) {
     (names[0].as_str().unwrap().to_owned(), bits)
 }
 
-async fn ask_grpc(
-    client: &mut Client<tonic::transport::Channel>,
-    variant: &Variant,
-) -> (String, Vec<u32>) {
+async fn ask_grpc(client: &mut Grpc<Channel>, variant: &Variant) -> (String, Vec<u32>) {
+    use messages::described::{self as d, score_variant_response, tensor};
     use messages::*;
     let interval = variant.reference_interval().resize(LENGTH);
     let scorer = variant_scorer::Scorer::CenterMask(CenterMaskScorer {
@@ -191,10 +195,13 @@ async fn ask_grpc(
         }],
         ..ScoreVariantRequest::default()
     };
-    let answers = client
-        .score_variant(tokio_stream::iter([request]))
-        .await
-        .unwrap();
+    client.ready().await.unwrap();
+    let path = "/google.gdm.gdmscience.alphagenome.v1main.DnaModelService/ScoreVariant";
+    let request = tonic::Request::new(tokio_stream::iter([request]));
+    // The service's own client does not read what is encoded beforehand.
+    let codec = ProstCodec::<ScoreVariantRequest, d::ScoreVariantResponse>::default();
+    let answers = client.streaming(request, path.parse().unwrap(), codec);
+    let answers = answers.await.unwrap();
     let mut answers = answers.into_inner();
     let (mut name, mut bytes) = (String::new(), Vec::new());
     while let Some(answer) = answers.message().await.unwrap() {
