@@ -2,13 +2,17 @@
 
 mod vcf;
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, bail};
 use noodles_bgzf as bgzf;
-use results::parquet::{Cell, Kind, Parquet};
+use results::parquet::{Cell, Encoded, GROUP, Group, Kind, Parquet};
 use scorers::Table;
 
 use crate::failures;
@@ -88,14 +92,17 @@ impl Format {
 /// A text file, compressed or not.
 enum Text {
     Plain(BufWriter<File>),
-    Compressed(bgzf::io::Writer<BufWriter<File>>),
+    Compressed(bgzf::io::MultithreadedWriter<BufWriter<File>>),
 }
 
 impl Text {
     fn new(file: File, compressed: bool) -> Self {
         let out = BufWriter::with_capacity(1 << 16, file);
         match compressed {
-            true => Self::Compressed(bgzf::io::Writer::new(out)),
+            true => Self::Compressed(bgzf::io::MultithreadedWriter::with_worker_count(
+                threads(),
+                out,
+            )),
             false => Self::Plain(out),
         }
     }
@@ -104,7 +111,7 @@ impl Text {
     fn finish(self) -> std::io::Result<File> {
         let out = match self {
             Self::Plain(out) => out,
-            Self::Compressed(out) => out.finish()?,
+            Self::Compressed(mut out) => out.finish()?,
         };
         Ok(out.into_inner()?)
     }
@@ -126,10 +133,21 @@ impl Write for Text {
     }
 }
 
+fn threads() -> NonZero<usize> {
+    available_parallelism().unwrap_or(NonZero::<usize>::MIN)
+}
+
+/// Groups of rows that are made at once, at most: each takes some hundred megabytes.
+const AHEAD: usize = 8;
+
 /// The rows of an output in the making.
 enum Sink {
     Text(Text),
-    Parquet(Box<Parquet<File>>),
+    /// Groups are encoded by other threads, and written in order.
+    Parquet(
+        Box<Parquet<File>>,
+        VecDeque<mpsc::Receiver<Result<Encoded>>>,
+    ),
 }
 
 impl Sink {
@@ -142,7 +160,8 @@ impl Sink {
             if named.is_empty() {
                 named.push((LAST[0], Kind::Real));
             }
-            return Ok(Self::Parquet(Box::new(Parquet::new(file, &named)?)));
+            let table = Box::new(Parquet::new(file, &named)?);
+            return Ok(Self::Parquet(table, VecDeque::new()));
         }
         let mut text = Text::new(file, matches!(format, Format::TsvGz | Format::VcfGz));
         match format.is_vcf() {
@@ -153,10 +172,19 @@ impl Sink {
         Ok(Self::Text(text))
     }
 
-    fn row(&mut self, fields: &[&str]) -> Result<()> {
+    fn write(&mut self, chunk: Chunk) -> Result<()> {
         match self {
-            Self::Text(text) => Ok(writeln!(text, "{}", fields.join("\t"))?),
-            Self::Parquet(table) => table.row(fields.iter().map(|field| Cell::Field(field))),
+            Self::Text(text) => chunk.write(text),
+            Self::Parquet(table, making) => {
+                let (sender, made) = mpsc::channel();
+                let group = table.group();
+                rayon::spawn(move || drop(sender.send(chunk.encode(group))));
+                making.push_back(made);
+                match making.len() >= AHEAD.min(threads().get()) {
+                    true => append(table, making.pop_front()),
+                    false => Ok(()),
+                }
+            }
         }
     }
 
@@ -164,7 +192,107 @@ impl Sink {
     fn finish(self) -> Result<File> {
         match self {
             Self::Text(text) => Ok(text.finish()?),
-            Self::Parquet(table) => table.finish(),
+            Self::Parquet(mut table, making) => {
+                for made in making {
+                    append(&mut table, Some(made))?;
+                }
+                table.finish()
+            }
+        }
+    }
+}
+
+fn append(table: &mut Parquet<File>, made: Option<mpsc::Receiver<Result<Encoded>>>) -> Result<()> {
+    let Some(made) = made else { return Ok(()) };
+    table.append(made.recv().context("a thread that made rows ended")??)
+}
+
+/// Where the fields of some rows stand among all columns.
+#[derive(Debug, PartialEq, Eq)]
+struct Places {
+    at: Vec<usize>,
+    all: usize,
+}
+
+impl Places {
+    fn new(own: &[String], all: &[String]) -> Self {
+        let at = own
+            .iter()
+            .filter_map(|name| all.iter().position(|column| column == name));
+        Self {
+            at: at.collect(),
+            all: all.len(),
+        }
+    }
+
+    /// Whether these rows have all columns, each at its place.
+    fn are_all(&self) -> bool {
+        self.at.iter().copied().eq(0..self.all)
+    }
+
+    /// The fields of a line, empty where it has none.
+    fn fields<'a>(&self, line: &'a str) -> Vec<&'a str> {
+        let mut fields = vec![""; self.all];
+        for (place, value) in self.at.iter().zip(line.split('\t')) {
+            fields[*place] = value;
+        }
+        fields
+    }
+}
+
+/// Rows of one or several batches, as text.
+#[derive(Default)]
+struct Chunk {
+    rows: usize,
+    runs: Vec<(Arc<Places>, String)>,
+}
+
+impl Chunk {
+    /// Rows with the columns of all, one after the other.
+    fn write(&self, to: &mut impl Write) -> Result<()> {
+        for (places, text) in &self.runs {
+            if places.are_all() {
+                to.write_all(text.as_bytes())?;
+                continue;
+            }
+            for line in text.split_terminator('\n') {
+                writeln!(to, "{}", places.fields(line).join("\t"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode(self, mut group: Group) -> Result<Encoded> {
+        for (places, text) in self.runs {
+            for line in text.split_terminator('\n') {
+                group.row(places.fields(line).into_iter().map(Cell::Field))?;
+            }
+        }
+        group.encode()
+    }
+
+    /// Takes rows, and hands this chunk on and empties it each time that it is full. Gives how many it took.
+    fn fill(
+        &mut self,
+        rows: impl Read,
+        places: Places,
+        mut full: impl FnMut(Self) -> Result<()>,
+    ) -> Result<u64> {
+        let (places, mut count) = (Arc::new(places), 0);
+        let mut rows = BufReader::with_capacity(1 << 16, rows);
+        loop {
+            let mut text = String::new();
+            while self.rows < GROUP && rows.read_line(&mut text)? > 0 {
+                self.rows += 1;
+                count += 1;
+            }
+            if text.is_empty() {
+                return Ok(count);
+            }
+            self.runs.push((places.clone(), text));
+            if self.rows == GROUP {
+                full(std::mem::take(self))?;
+            }
         }
     }
 }
@@ -268,7 +396,7 @@ impl Output {
         let named = || unfinished.display().to_string();
         let file = File::create(&unfinished).with_context(named)?;
         let mut sink = Sink::new(file, self.format, header, &columns).with_context(named)?;
-        let mut made = Made::default();
+        let (mut made, mut chunk) = (Made::default(), Chunk::default());
         let mut failed: Option<BufWriter<File>> = None;
         let unnamed = scratch.join("failures.unfinished");
         for batches in from {
@@ -276,7 +404,8 @@ impl Output {
                 let part = part?;
                 made.items += part.items;
                 let rows = batches.rows(&part)?;
-                let rows = copy(rows, &part.columns, &columns, |fields| sink.row(fields));
+                let places = Places::new(&part.columns, &columns);
+                let rows = chunk.fill(rows, places, |chunk| sink.write(chunk));
                 made.rows += rows.with_context(named)?;
                 made.failures += part.failures.len() as u64;
                 for failure in &part.failures {
@@ -287,6 +416,9 @@ impl Output {
                     failure.write(out)?;
                 }
             }
+        }
+        if chunk.rows > 0 {
+            sink.write(chunk).with_context(named)?;
         }
         let file = sink.finish().with_context(named)?;
         file.sync_data().with_context(named)?;
@@ -346,34 +478,6 @@ pub(crate) fn extend(columns: &mut Vec<String>, names: &[String]) {
     }
 }
 
-/// Hands rows on, their fields at the places that they have among all columns, and counts them.
-fn copy(
-    rows: impl Read,
-    own: &[String],
-    all: &[String],
-    mut to: impl FnMut(&[&str]) -> Result<()>,
-) -> Result<u64> {
-    let places: Vec<_> = own
-        .iter()
-        .filter_map(|name| all.iter().position(|column| column == name))
-        .collect();
-    let mut rows = BufReader::with_capacity(1 << 16, rows);
-    let (mut line, mut count) = (String::new(), 0);
-    loop {
-        line.clear();
-        if rows.read_line(&mut line)? == 0 {
-            return Ok(count);
-        }
-        let mut fields = vec![""; all.len()];
-        let values = line.trim_end_matches('\n').split('\t');
-        for (place, value) in places.iter().zip(values) {
-            fields[*place] = value;
-        }
-        to(&fields)?;
-        count += 1;
-    }
-}
-
 /// Some rows under some columns, compressed.
 #[derive(Clone, Debug, Default)]
 pub struct Lines {
@@ -430,9 +534,10 @@ impl Lines {
             extend(&mut part.columns, &self.columns);
             let mut text = Vec::new();
             let rows = zstd::Decoder::new(&self.compressed[..])?;
-            copy(rows, &self.columns, &part.columns, |fields| {
-                Ok(writeln!(text, "{}", fields.join("\t"))?)
-            })?;
+            let places = Places::new(&self.columns, &part.columns);
+            let mut chunk = Chunk::default();
+            chunk.fill(rows, places, |chunk| chunk.write(&mut text))?;
+            chunk.write(&mut text)?;
             return to.append(&zstd::bulk::compress(&text, 1)?);
         }
         to.append(&self.compressed)
@@ -441,6 +546,9 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+
     use super::*;
     use crate::work::{Settings, Work};
 
@@ -491,5 +599,66 @@ mod tests {
         let text = fs::read_to_string(&output.path).unwrap();
         let expected = "a\tc\tb\traw_score\n1\t\t\t0.5\n2\t\t\t1.5\n3\tx\t\t\n4\ty\t\t\n5\t\tz\t2.5\n6\t\t\t\n";
         assert_eq!(text, expected);
+    }
+
+    /// More rows than are written together, and batches that end in the midst of those.
+    #[test]
+    fn large_tables_have_their_rows_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut work = Work::open(&folder.path().join("work"), &Settings::new(), false).unwrap();
+        let (mut first, mut expected) = (0, String::from("a\tb\traw_score\n"));
+        for (rows, b) in [(GROUP - 7, false), (GROUP, true), (GROUP / 2, false)] {
+            let mut text = String::new();
+            for at in first..first + rows {
+                let b = if b {
+                    format!("b{}\t", at % 3)
+                } else {
+                    String::new()
+                };
+                text.push_str(&format!("a{at}\t{b}{}\n", at as f32 / 8.0));
+                let b = b.trim_end();
+                expected.push_str(&format!("a{at}\t{b}\t{}\n", at as f32 / 8.0));
+            }
+            let columns = if b {
+                &["a", "b", "raw_score"][..]
+            } else {
+                &["a", "raw_score"]
+            };
+            let mut part = Part {
+                first: first as u64,
+                items: rows as u64,
+                ..Part::default()
+            };
+            let mut to = work.begin().unwrap();
+            lines(columns, &text).append(&mut part, &mut to).unwrap();
+            work.end(to, &mut part).unwrap();
+            first += rows;
+        }
+        let make = |name: &str| {
+            let output = Output::new(&folder.path().join(name), false).unwrap();
+            let made = output.make(work.folder(), &[work.batches().clone()], "");
+            assert_eq!(made.unwrap().rows, first as u64);
+            File::open(output.path).unwrap()
+        };
+        assert_eq!(std::io::read_to_string(make("out.tsv")).unwrap(), expected);
+        let plain = flate2::read::MultiGzDecoder::new(make("out.tsv.gz"));
+        assert_eq!(std::io::read_to_string(plain).unwrap(), expected);
+        let table = SerializedFileReader::new(make("out.parquet")).unwrap();
+        assert_eq!(table.num_row_groups(), 3);
+        let mut lines = expected.lines().skip(1);
+        for row in table.get_row_iter(None).unwrap() {
+            let row = row.unwrap();
+            let fields = row.get_column_iter().map(|(_, field)| match field {
+                Field::Null => String::new(),
+                Field::Str(text) => text.clone(),
+                other => other.to_string(),
+            });
+            let fields: Vec<_> = fields.collect();
+            let expected: Vec<_> = lines.next().unwrap().split('\t').collect();
+            assert_eq!(fields[..2], expected[..2]);
+            let score = |text: &str| text.parse::<f32>().unwrap();
+            assert_eq!(score(&fields[2]), score(expected[2]));
+        }
+        assert_eq!(lines.next(), None);
     }
 }

@@ -3,22 +3,33 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, LogicalType, Repetition, Type as Physical, ZstdLevel};
+use parquet::column::writer::{ColumnCloseResult, get_column_writer, get_typed_column_writer};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int64Type};
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
-use parquet::schema::types::{ColumnPath, Type};
+use parquet::file::properties::{WriterProperties, WriterPropertiesPtr};
+use parquet::file::writer::{SerializedFileWriter, SerializedPageWriter, TrackedWrite};
+use parquet::schema::types::{ColumnDescPtr, ColumnPath, Type};
 
-/// Rows that are held until they are written together.
-const GROUP: usize = 1 << 17;
+/// Rows that are written together.
+pub const GROUP: usize = 1 << 17;
 
 /// A file in the making.
 pub struct Parquet<W: Write + Send> {
     writer: SerializedFileWriter<W>,
+    group: Group,
+}
+
+/// Rows that are written together. Several may be filled and encoded at once, and are appended to their file in order.
+pub struct Group {
     columns: Vec<Column>,
     rows: usize,
+    properties: WriterPropertiesPtr,
 }
+
+/// A group as it stands in a file.
+pub struct Encoded(Vec<(Bytes, ColumnCloseResult)>);
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +57,7 @@ pub enum Cell<'a> {
 
 /// The values of a column that are not written yet; a level is 1 where there is a value and 0 where it is missing.
 struct Column {
+    described: ColumnDescPtr,
     levels: Vec<i16>,
     values: Values,
 }
@@ -62,7 +74,13 @@ impl Column {
         self.levels.push(i16::from(present));
         match (&mut self.values, cell) {
             (_, Cell::Field("")) => {}
-            (Values::Text(values), Cell::Field(text)) => values.push(ByteArray::from(text)),
+            (Values::Text(values), Cell::Field(text)) => {
+                // Neighbours have much in common.
+                let last = values.last();
+                let same = last.filter(|last| last.data() == text.as_bytes());
+                let value = same.cloned().unwrap_or_else(|| ByteArray::from(text));
+                values.push(value);
+            }
             (Values::Text(values), Cell::Text(text)) => values.push(text.clone()),
             (Values::Integer(values), Cell::Field(text)) => values.push(text.parse()?),
             (Values::Integer(values), Cell::Integer(number)) => values.push(number),
@@ -71,6 +89,71 @@ impl Column {
             (_, cell) => anyhow::bail!("{cell:?} is not of its column's kind"),
         }
         Ok(())
+    }
+
+    fn encode(self, properties: &WriterPropertiesPtr) -> Result<(Bytes, ColumnCloseResult)> {
+        let mut bytes = Vec::new();
+        let mut sink = TrackedWrite::new(&mut bytes);
+        let Self {
+            described,
+            levels,
+            values,
+        } = self;
+        let shape = (described, properties.clone(), &mut sink);
+        let closed = match values {
+            Values::Text(values) => write::<ByteArrayType>(shape, &values, &levels)?,
+            Values::Integer(values) => write::<Int64Type>(shape, &values, &levels)?,
+            Values::Real(values) => write::<FloatType>(shape, &values, &levels)?,
+        };
+        sink.into_inner()?;
+        Ok((bytes.into(), closed))
+    }
+
+    /// One without values.
+    fn empty(&self) -> Self {
+        Self {
+            described: self.described.clone(),
+            levels: Vec::new(),
+            values: match self.values {
+                Values::Text(_) => Values::Text(Vec::new()),
+                Values::Integer(_) => Values::Integer(Vec::new()),
+                Values::Real(_) => Values::Real(Vec::new()),
+            },
+        }
+    }
+}
+
+impl Group {
+    /// Appends a row, one cell a column.
+    ///
+    /// # Errors
+    /// Where a cell is not of its column's kind.
+    pub fn row<'a>(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) -> Result<()> {
+        for (column, cell) in self.columns.iter_mut().zip(cells) {
+            column.push(cell)?;
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// What it is in a file.
+    ///
+    /// # Errors
+    /// Where it cannot be encoded.
+    pub fn encode(self) -> Result<Encoded> {
+        let properties = self.properties;
+        let columns = self.columns.into_iter();
+        let encoded = columns.map(|column| column.encode(&properties));
+        Ok(Encoded(encoded.collect::<Result<_>>()?))
+    }
+
+    /// An empty one of the same file.
+    fn empty(&self) -> Self {
+        Self {
+            columns: self.columns.iter().map(Column::empty).collect(),
+            rows: 0,
+            properties: self.properties.clone(),
+        }
     }
 }
 
@@ -82,7 +165,7 @@ impl<W: Write + Send> Parquet<W> {
     pub fn new(to: W, columns: &[(&str, Kind)]) -> Result<Self> {
         let mut properties =
             WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default()));
-        let (mut fields, mut held) = (Vec::new(), Vec::new());
+        let (mut fields, mut kinds) = (Vec::new(), Vec::new());
         for (name, kind) in columns {
             let (physical, logical, values) = match kind {
                 Kind::Text => (
@@ -104,18 +187,41 @@ impl<W: Write + Send> Parquet<W> {
                 .with_repetition(Repetition::OPTIONAL)
                 .with_logical_type(logical);
             fields.push(Arc::new(field.build()?));
-            held.push(Column {
-                levels: Vec::new(),
-                values,
-            });
+            kinds.push(values);
         }
         let schema = Type::group_type_builder("table").with_fields(fields);
         let (schema, properties) = (Arc::new(schema.build()?), Arc::new(properties.build()));
-        Ok(Self {
-            writer: SerializedFileWriter::new(to, schema, properties)?,
-            columns: held,
+        let writer = SerializedFileWriter::new(to, schema, properties.clone())?;
+        let described = writer.schema_descr().columns().iter().cloned();
+        let columns = described.zip(kinds).map(|(described, values)| Column {
+            described,
+            levels: Vec::new(),
+            values,
+        });
+        let group = Group {
+            columns: columns.collect(),
             rows: 0,
-        })
+            properties,
+        };
+        Ok(Self { writer, group })
+    }
+
+    /// An empty group of this file's columns.
+    pub fn group(&self) -> Group {
+        self.group.empty()
+    }
+
+    /// Appends a group.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn append(&mut self, Encoded(columns): Encoded) -> Result<()> {
+        let mut group = self.writer.next_row_group()?;
+        for (bytes, closed) in columns {
+            group.append_column(&bytes, closed)?;
+        }
+        group.close()?;
+        Ok(())
     }
 
     /// Appends a row, one cell a column.
@@ -123,34 +229,20 @@ impl<W: Write + Send> Parquet<W> {
     /// # Errors
     /// Where a cell is not of its column's kind, or the file cannot be written.
     pub fn row<'a>(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) -> Result<()> {
-        for (column, cell) in self.columns.iter_mut().zip(cells) {
-            column.push(cell)?;
-        }
-        self.rows += 1;
-        match self.rows >= GROUP {
+        self.group.row(cells)?;
+        match self.group.rows >= GROUP {
             true => self.flush(),
             false => Ok(()),
         }
     }
 
     fn flush(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.rows) == 0 {
+        if self.group.rows == 0 {
             return Ok(());
         }
-        let mut group = self.writer.next_row_group()?;
-        for column in &mut self.columns {
-            let writer = group
-                .next_column()?
-                .context("the schema has fewer columns")?;
-            let levels = std::mem::take(&mut column.levels);
-            match &mut column.values {
-                Values::Text(values) => write::<ByteArrayType>(writer, values, &levels)?,
-                Values::Integer(values) => write::<Int64Type>(writer, values, &levels)?,
-                Values::Real(values) => write::<FloatType>(writer, values, &levels)?,
-            }
-        }
-        group.close()?;
-        Ok(())
+        let empty = self.group.empty();
+        let encoded = std::mem::replace(&mut self.group, empty).encode()?;
+        self.append(encoded)
     }
 
     /// Writes what is left, and gives what it was written to.
@@ -164,13 +256,17 @@ impl<W: Write + Send> Parquet<W> {
 }
 
 fn write<T: DataType>(
-    mut writer: SerializedColumnWriter<'_>,
-    values: &mut Vec<T::T>,
+    (described, properties, sink): (
+        ColumnDescPtr,
+        WriterPropertiesPtr,
+        &mut TrackedWrite<&mut Vec<u8>>,
+    ),
+    values: &[T::T],
     levels: &[i16],
-) -> Result<()> {
-    writer
-        .typed::<T>()
-        .write_batch(values, Some(levels), None)?;
-    values.clear();
+) -> Result<ColumnCloseResult> {
+    let pages = Box::new(SerializedPageWriter::new(sink));
+    let writer = get_column_writer(described, properties, pages);
+    let mut writer = get_typed_column_writer::<T>(writer);
+    writer.write_batch(values, Some(levels), None)?;
     Ok(writer.close()?)
 }
