@@ -1,6 +1,7 @@
 //! What variants are scored with, on any number of devices.
 
 use std::collections::BTreeMap;
+use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -51,6 +52,8 @@ pub struct Setup {
     pub check_reference: bool,
     /// Whether all predictions are wanted beside the scores.
     pub whole: bool,
+    /// Models on each device.
+    pub workers: usize,
 }
 
 impl Setup {
@@ -81,7 +84,10 @@ impl Setup {
     /// # Errors
     /// Where it can be loaded on none.
     pub fn open(&self, wish: &Devices) -> Result<Pool<Item, Found>> {
-        let devices = devices(wish)?;
+        let devices = devices(wish)?.into_iter();
+        let devices: Vec<_> = devices
+            .flat_map(|device| repeat_n(device, self.workers))
+            .collect();
         let loaders = loaders(&self.dir, self.arithmetic, &devices)?;
         let named = devices.iter().zip(loaders).map(|(device, load)| {
             let setup = self.clone();

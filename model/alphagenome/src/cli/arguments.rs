@@ -163,6 +163,9 @@ pub struct ScoringArguments {
     /// Whose behaviour: that of alphagenome_research 0.3.0 (0.3.0), or with its slips mended (corrected)
     #[arg(long = "as", value_name = "VERSION", value_parser = behaviour, default_value = "0.3.0")]
     pub behaviour: Behaviour,
+    /// Models on each device: one computes while another's results are made; on the CPU they share their parameters
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub workers: u8,
     /// The model.
     #[command(flatten)]
     pub model: ModelArguments,
@@ -190,6 +193,7 @@ impl ScoringArguments {
             stitching: !self.no_stitching,
             check_reference: false,
             whole: false,
+            workers: self.workers.into(),
         })
     }
 
