@@ -8,7 +8,7 @@ use genome::variants::Allele;
 use inference::pool::{Member, Pool};
 use results::page::{Entry, LIST, Scene, Subject};
 use results::scores;
-use scorers::{Calibration, Table};
+use scorers::{Calibration, Scores};
 use terminal::{Devices, Speech, note};
 
 use crate::batches;
@@ -167,7 +167,7 @@ impl<I: Iterator<Item = Item>> Made<'_, I> {
                 let Some(item) = self.items.next() else { break };
                 self.pool.submit(item);
             }
-            let idle = self.waiting.len() < AHEAD && self.pool.ready()?;
+            let idle = self.waiting.len() < self.ahead && self.pool.ready()?;
             self.say_lost();
             if !idle && let Some(one) = self.waiting.pop_front() {
                 return Ok(Some(one));
@@ -236,11 +236,8 @@ impl<I: Iterator<Item = Item>> Made<'_, I> {
         }
         let (summary, known) = (scored.summary.clone(), self.columns.clone());
         let make = move || {
-            let table = match &found {
-                Ok((scores, _)) => scores::table(scores)?,
-                Err(_) => None,
-            };
-            rows(&allele, table.as_ref(), summary.as_deref(), &known)
+            let scores = found.map(|(scores, _)| scores).unwrap_or_default();
+            rows(&allele, &scores, summary.as_deref(), &known)
         };
         match self.columns.is_empty() {
             // The first says what columns there are; those after it need not be put right then.
@@ -260,15 +257,15 @@ impl<I: Iterator<Item = Item>> Made<'_, I> {
 /// The rows of a variant; a VCF has a record also of one without scores.
 fn rows(
     allele: &Allele,
-    table: Option<&Table>,
+    scores: &[Scores],
     summary: Option<&Summary>,
     known: &[String],
 ) -> Result<Option<Lines>, Error> {
-    match (summary, table) {
-        (Some(summary), table) => Lines::record(&summary.record(allele, table)).map(Some),
-        (None, Some(table)) => Lines::of(table, known).map(Some),
-        (None, None) => Ok(None),
+    if let Some(summary) = summary {
+        return Lines::record(&summary.record(allele, scores)).map(Some);
     }
+    let table = scores::table(scores)?;
+    table.map(|table| Lines::of(&table, known)).transpose()
 }
 
 fn say_lost(member: &Member) {

@@ -319,7 +319,8 @@ impl What<'_> {
 }
 
 /// The rows and tracks of a result that stand in the table, in its order.
-fn places(scores: &Scores, options: Options) -> Vec<(usize, usize)> {
+#[must_use]
+pub fn places(scores: &Scores, options: Options) -> Vec<(usize, usize)> {
     let (rows, tracks) = (scores.rows.len(), scores.tracks.len());
     let strands = scores
         .rows

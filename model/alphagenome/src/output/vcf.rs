@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use genome::fasta::Fasta;
 use genome::variants::Allele;
-use scorers::tidy::Values;
-use scorers::{Scorer, Table};
+use scorers::tidy::{Options, places};
+use scorers::{ScoredBy, Scorer, Scores};
 
 /// Names of INFO fields, and how a variant becomes a record.
 pub struct Summary {
@@ -57,10 +57,10 @@ impl Summary {
 
     /// The record of a variant; one that has no scores has an empty INFO.
     #[must_use]
-    pub fn record(&self, allele: &Allele, table: Option<&Table>) -> String {
+    pub fn record(&self, allele: &Allele, scores: &[Scores]) -> String {
         let variant = &allele.variant;
         let bases = |text: &str| if text.is_empty() { "." } else { text }.to_owned();
-        let info: Vec<_> = table.map_or(Vec::new(), |table| self.info(table));
+        let info = self.info(scores);
         let info = if info.is_empty() {
             ".".to_owned()
         } else {
@@ -80,42 +80,41 @@ impl Summary {
             + "\n"
     }
 
-    fn info(&self, table: &Table) -> Vec<String> {
-        let text = |name| match table.column(name) {
-            Some(Values::Text(values)) => &values[..],
-            _ => &[],
-        };
-        let (scorers, names, strands) = (
-            text("variant_scorer"),
-            text("track_name"),
-            text("track_strand"),
-        );
-        let Some(Values::Real(scores)) = table.column("raw_score") else {
-            return Vec::new();
-        };
-        let mut largest: Vec<Option<usize>> = vec![None; self.fields.len()];
-        for (row, score) in scores.iter().enumerate() {
-            let name = scorers[row].as_deref().unwrap_or("");
-            let at = self.fields.iter().position(|(scorer, _)| scorer == name);
+    /// Of each scorer the largest score, of equal ones the first in the table's order; the table itself, of up to 100,000 rows, is not
+    /// made for that.
+    fn info(&self, scores: &[Scores]) -> Vec<String> {
+        let mut largest: Vec<Option<(f32, &str, &str)>> = vec![None; self.fields.len()];
+        for scores in scores {
+            let ScoredBy::Variant { scorer, .. } = &scores.by else {
+                continue;
+            };
+            let (name, tracks) = (scorer.to_string(), &scores.tracks);
+            let at = self.fields.iter().position(|(known, _)| *known == name);
             let Some(best) = at.map(|at| &mut largest[at]) else {
                 continue;
             };
-            let is_larger = best.is_none_or(|best| score.abs() > scores[best].abs());
-            if !score.is_nan() && is_larger {
-                *best = Some(row);
+            for (row, track) in places(scores, Options::default()) {
+                let score = scores.values[row * tracks.len() + track];
+                let is_larger = best.is_none_or(|(best, ..)| score.abs() > best.abs());
+                if !score.is_nan() && is_larger {
+                    *best = Some((
+                        score,
+                        &tracks.names()[track],
+                        tracks.strands()[track].as_str(),
+                    ));
+                }
             }
         }
         let mut info = Vec::new();
-        for ((_, field), row) in self.fields.iter().zip(largest) {
-            let Some(row) = row else { continue };
-            let value = |values: &[Option<std::sync::Arc<str>>]| {
-                values[row].as_deref().map(encoded).unwrap_or_default()
+        for ((_, field), best) in self.fields.iter().zip(largest) {
+            let Some((score, name, strand)) = best else {
+                continue;
             };
-            info.push(format!("{field}={}", scores[row]));
+            info.push(format!("{field}={score}"));
             info.push(format!(
                 "{field}_TRACK={}({})",
-                value(names),
-                value(strands)
+                encoded(name),
+                encoded(strand)
             ));
         }
         info
