@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Starts Slurm with one node on loopback, all of it below the folder DIR:
-#   start.sh DIR      and `export SLURM_CONF=DIR/slurm.conf` for its clients
+#   start.sh DIR      and `export SLURM_CONF=DIR/slurm.conf PATH=DIR/bin:$PATH` for its clients
 #   start.sh DIR stop
 # Exit code 77 where Slurm is not installed or cannot start, with the reason on stderr. Needs Debian's slurmctld, slurmd,
-# slurm-client and munge, and root: slurmd takes nobody else's orders to start jobs as their user.
+# slurm-client and munge. All daemons and jobs are the user's own.
 set -euo pipefail
 
 dir=$1
@@ -18,20 +18,24 @@ stop() {
       kill "$(< "$dir/$name.pid")" 2> /dev/null || true
     fi
   done
+  # Each removes the file when it is over.
+  for _ in {1..50}; do
+    compgen -G "$dir/*.pid" > /dev/null || break
+    sleep 0.1
+  done
 }
 if [[ ${2:-} == stop ]]; then
   stop
   exit
 fi
 
-[[ $EUID == 0 ]] || cannot "Slurm is started by root alone"
-for program in munged slurmctld slurmd scontrol sbatch; do
+for program in munged slurmctld slurmd scontrol sbatch srun; do
   PATH=$PATH:/usr/sbin command -v "$program" > /dev/null || cannot "$program is not installed"
 done
 PATH=$PATH:/usr/sbin
 
 # munged and slurmd want folders that others cannot write.
-mkdir -p "$dir"/{munge,state,spool}
+mkdir -p "$dir"/{bin,munge,state,spool}
 chmod 755 "$dir"
 chmod 700 "$dir"/munge
 head -c 1024 /dev/urandom > "$dir/munge/key"
@@ -46,18 +50,17 @@ print(*(one.getsockname()[1] for one in held))
 PYTHON
 )
 host=$(hostname -s)
-# Snakemake submits jobs without Slurm's variables, and they have clients of their own.
-printf '#!/bin/sh\necho export SLURM_CONF=%s\n' "$dir/slurm.conf" > "$dir/prolog.sh"
-chmod 755 "$dir/prolog.sh"
+# A job of Snakemake drops all variables of Slurm before it calls srun, SLURM_CONF too, as clusters need none.
+printf '#!/bin/sh\nSLURM_CONF=%q exec %q "$@"\n' "$dir/slurm.conf" "$(command -v srun)" > "$dir/bin/srun"
+chmod 755 "$dir/bin/srun"
 cat > "$dir/slurm.conf" << CONF
 ClusterName=alphagenome
 SlurmctldHost=$host(127.0.0.1)
 SlurmctldPort=$controller
 SlurmdPort=$node
-SlurmUser=root
-AuthType=auth/munge
+SlurmUser=$(id -un)
+SlurmdUser=$(id -un)
 AuthInfo=socket=$dir/munge/socket
-CryptoType=crypto/munge
 StateSaveLocation=$dir/state
 SlurmdSpoolDir=$dir/spool
 SlurmctldPidFile=$dir/slurmctld.pid
@@ -65,16 +68,10 @@ SlurmdPidFile=$dir/slurmd.pid
 SlurmctldLogFile=$dir/slurmctld.log
 SlurmdLogFile=$dir/slurmd.log
 ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-TaskProlog=$dir/prolog.sh
-MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SlurmdParameters=config_overrides
-AccountingStorageType=accounting_storage/none
-JobAcctGatherType=jobacct_gather/none
-SwitchType=switch/none
-ReturnToService=2
+ReturnToService=0
 MinJobAge=600
 KillWait=2
 SchedulerParameters=sched_interval=1,batch_sched_delay=0

@@ -1,13 +1,12 @@
-//! The workflow under real Snakemake, here and on a real Slurm, whose jobs are killed and whose node is taken away.
+//! The workflow under real Snakemake on this machine: a full disk, a corrupt share, another input.
 
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::SystemTime;
 
 use libtest_mimic::{Completion, Failed};
 use tempfile::TempDir;
@@ -15,12 +14,8 @@ use tests::fixtures;
 
 use crate::{PROGRAM, convert, named, succeed};
 
-/// What `start.sh` ends with where there is no Slurm.
-const NO_SLURM: i32 = 77;
-
-/// Variants, and jobs that are killed, where the environment does not say.
+/// Variants where the environment does not say.
 const VARIANTS: usize = 120;
-const KILLS: usize = 6;
 
 const SCORERS: &str = r#"
 [[scorers]]
@@ -34,26 +29,29 @@ scorer = "GeneMaskLFCScorer"
 requested_output = "RNA_SEQ"
 "#;
 
+/// The program, whose disk is full the first time that it makes share 2 and has some batches: files of more than 1,536 bytes fail.
+const FULL: &str = r#"#!/bin/sh
+case "$*" in *"--shard 2/3"*) if rm full; then trap '' XFSZ; ulimit -f 3; fi ;; esac 2> /dev/null
+exec "#;
+
 /// A number of the environment.
-fn number(variable: &str, default: usize) -> usize {
+pub fn number(variable: &str, default: usize) -> usize {
     let value = env::var(variable).ok();
     value.and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// A folder with a model, a genome and variants, and the programs.
-struct Run {
+/// A folder with a model, a genome and variants, and their scores in one run.
+pub struct Run {
     folder: TempDir,
+    /// Snakemake's and its friends'.
     programs: PathBuf,
-    /// Where Slurm's clients find it.
-    slurm: Option<PathBuf>,
 }
 
 impl Run {
-    fn new(programs: PathBuf) -> Result<Self, Failed> {
+    pub fn new(programs: PathBuf) -> Result<Self, Failed> {
         let run = Self {
             folder: tempfile::tempdir()?,
             programs,
-            slurm: None,
         };
         convert(&run.path("model"))?;
         for name in ["genome.fa.gz", "annotation.gtf.gz"] {
@@ -79,48 +77,49 @@ impl Run {
         Ok(run)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// A run of Snakemake with so many shares, below `folder`.
-    fn snakemake(&self, shares: usize, folder: &str, more: &[&str]) -> Result<Output, Failed> {
+    /// Snakemake over so many shares, below `folder`, where it works: runs beside each other have one each.
+    pub fn snakemake(&self, shares: usize, folder: &str, profile: &str) -> Result<Command, Failed> {
+        let inputs = self.folder.path().display();
+        let program = match self.path("program").exists() {
+            true => self.path("program"),
+            false => PROGRAM.into(),
+        };
+        let program = program.display();
         let config = format!(
-            "program: {PROGRAM}\nmultiqc: multiqc\nmodel: model\nfasta: genome.fa.gz\ngtf: annotation.gtf.gz\nvcf: variants.vcf\n\
-             length: 16384\nscorers: scorers.toml\ndevice: cpu\noptions: [\"--batch\", \"2\"]\noutput: scores.tsv\nfolder: {folder}\n\
-             shares: {shares}\nthreads: 1\nmemory_mb: 1000\nminutes: 10\nretries: 3\nmerge_memory_mb: 1000\n"
+            "program: {program}\nmultiqc: multiqc\nmodel: {inputs}/model\nfasta: {inputs}/genome.fa.gz\ngtf: {inputs}/annotation.gtf.gz\n\
+             vcf: {inputs}/variants.vcf\nscorers: {inputs}/scorers.toml\nlength: 16384\ndevice: cpu\noptions: [\"--batch\", \"2\"]\n\
+             output: scores.tsv\nfolder: results\nshares: {shares}\nthreads: 1\nmemory_mb: 1000\nminutes: 60\nretries: 3\n\
+             merge_memory_mb: 1000\n"
         );
-        let name = format!("{folder}.yaml");
-        fs::write(self.path(&name), config)?;
+        fs::create_dir_all(self.path(folder))?;
+        fs::write(self.path(&format!("{folder}/config.yaml")), config)?;
         let path = env::var("PATH").unwrap_or_default();
         let workflow = fixtures::repository().join("model/alphagenome/workflow");
         let mut command = Command::new(self.programs.join("snakemake"));
         command
             .arg("--snakefile")
             .arg(workflow.join("Snakefile"))
-            .arg("--directory")
-            .arg(self.folder.path())
-            .args(["--configfile", &name])
-            .args(more)
-            .current_dir(self.folder.path())
+            .args(["--configfile", "config.yaml", "--profile"])
+            .arg(workflow.join("profiles").join(profile))
+            .current_dir(self.path(folder))
             .env("PATH", format!("{}:{path}", self.programs.display()))
             .env("XDG_CACHE_HOME", self.path("cache"))
             .stdin(Stdio::null());
-        if let Some(configuration) = &self.slurm {
-            command.env("SLURM_CONF", configuration);
-        }
-        Ok(command.output()?)
+        Ok(command)
     }
 
     /// Fails unless the merged table has the bytes of the whole run's, and the report is there.
-    fn check(&self, folder: &str) -> Result<(), Failed> {
-        let read = |name: &str| fs::read(self.path(name));
-        if read(&format!("{folder}/scores.tsv"))? != read("whole.tsv")? {
-            return Err(format!("{folder}/scores.tsv is not the table of the whole run").into());
+    pub fn check(&self, folder: &str) -> Result<(), Failed> {
+        let results = self.path(folder).join("results");
+        if fs::read(results.join("scores.tsv"))? != fs::read(self.path("whole.tsv"))? {
+            return Err(format!("the table of {folder} is not that of the whole run").into());
         }
-        let report =
-            fs::read_to_string(self.path(&format!("{folder}/report/multiqc_report.html")))?;
-        let versions = fs::read_to_string(self.path(&format!("{folder}/versions.yml")))?;
+        let report = fs::read_to_string(results.join("report/multiqc_report.html"))?;
+        let versions = fs::read_to_string(results.join("versions.yml"))?;
         for (text, word) in [
             (&report, "AlphaGenome scores"),
             (&report, "share 1 of"),
@@ -147,7 +146,7 @@ fn variants(count: usize) -> String {
     text
 }
 
-fn told(output: &Output) -> Failed {
+pub fn told(output: &Output) -> Failed {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!(
         "{}\n{}\n{}",
@@ -164,170 +163,84 @@ pub fn local() -> Result<Completion, Failed> {
         Err(skipped) => return Ok(skipped),
     };
     let run = Run::new(programs.into())?;
-    let profile = fixtures::repository().join("model/alphagenome/workflow/profiles/local");
-    let profile = profile.display().to_string();
-    let more = ["--profile", &profile, "--cores", "2"];
-    let output = run.snakemake(3, "three", &more)?;
-    if !output.status.success() {
+    full_disk(&run)?;
+    corrupt_share(&run)?;
+    other_input(&run)?;
+    Ok(Completion::Completed)
+}
+
+fn snakemake(run: &Run, more: &[&str]) -> Result<Output, Failed> {
+    let mut command = run.snakemake(3, "three", "local")?;
+    Ok(command.args(["--cores", "2"]).args(more).output()?)
+}
+
+fn share(run: &Run, number: usize, file: &str) -> PathBuf {
+    let folder = format!("three/results/shares/shard-{number:06}-of-000003/{file}");
+    run.path(&folder)
+}
+
+/// A share whose disk is full says so, and the next try ends it.
+fn full_disk(run: &Run) -> Result<(), Failed> {
+    let program = run.path("program");
+    fs::write(&program, format!("{FULL}{PROGRAM} \"$@\"\n"))?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    fs::create_dir_all(run.path("three"))?;
+    fs::write(run.path("three/full"), "")?;
+    let output = snakemake(run, &[])?;
+    // Snakemake shows the logs of jobs that failed.
+    let shown = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success()
+        || !shown.contains("rows.unfinished: File too large")
+        || !shown.contains("Trying to restart")
+    {
         return Err(told(&output));
     }
-    run.check("three")?;
-    // Nothing is done twice.
+    run.check("three")
+}
+
+/// A share with a changed byte is refused, by name, and made again from there once it is asked for. Nothing else is done again.
+fn corrupt_share(run: &Run) -> Result<(), Failed> {
     let seals = || -> Result<Vec<_>, Failed> {
-        let shares = (1..=3).map(|number| {
-            let seal = format!("three/shares/shard-{number:06}-of-000003/finished.json");
-            Ok(fs::metadata(run.path(&seal))?.modified()?)
-        });
-        shares.collect()
+        let seal = |number| Ok(fs::metadata(share(run, number, "finished.json"))?.modified()?);
+        (1..=3).map(seal).collect()
     };
     let before = seals()?;
-    let again = run.snakemake(3, "three", &more)?;
-    if !again.status.success() || seals()? != before {
+    let batch = share(run, 2, "000000000004.tsv.zst");
+    let mut bytes = fs::read(&batch)?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&batch, bytes)?;
+    let table = run.path("three/results/scores.tsv");
+    fs::remove_file(&table)?;
+    let refused = snakemake(run, &["--retries", "0"])?;
+    let log = fs::read_to_string(run.path("three/results/logs/merge.log"))?;
+    let named = "shard-000002-of-000003/000000000004.tsv.zst is not as it was written";
+    if refused.status.success() || !log.contains(named) || table.exists() {
+        return Err(format!("a corrupt share was not refused: {log}").into());
+    }
+    fs::remove_file(share(run, 2, "finished.json"))?;
+    let again = snakemake(run, &[])?;
+    if !again.status.success() {
         return Err(told(&again));
     }
-    // Another input is refused, by name, in the log of the share.
+    run.check("three")?;
+    let log = fs::read_to_string(run.path("three/results/logs/score-000002-of-000003.log"))?;
+    let after = seals()?;
+    let others = |seals: &[SystemTime]| [seals[0], seals[2]];
+    if !log.contains("were finished before") || others(&before) != others(&after) {
+        return Err(format!("shares were made again that were whole: {log}").into());
+    }
+    Ok(())
+}
+
+/// Another input is refused, by name, in the log of the share.
+fn other_input(run: &Run) -> Result<(), Failed> {
     let text = fs::read_to_string(run.path("variants.vcf"))?;
     fs::write(run.path("variants.vcf"), text.replacen("v0", "other", 1))?;
-    let refused = run.snakemake(3, "three", &[&more[..], &["--retries", "0"]].concat())?;
-    let log = fs::read_to_string(run.path("three/logs/score-000001-of-000003.log"))?;
+    let refused = snakemake(run, &["--retries", "0"])?;
+    let log = fs::read_to_string(run.path("three/results/logs/score-000001-of-000003.log"))?;
     if refused.status.success() || !log.contains("(vcf)") {
         return Err(format!("another input was not refused: {log}").into());
     }
-    Ok(Completion::Completed)
-}
-
-/// Slurm, which ends with this.
-struct Slurm(PathBuf);
-
-impl Slurm {
-    fn start(folder: &Path) -> Result<Result<Self, Completion>, Failed> {
-        let output = Self::script(folder, &[])?;
-        match output.status.code() {
-            Some(0) => Ok(Ok(Self(folder.to_owned()))),
-            Some(NO_SLURM) => {
-                let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-                Ok(Err(Completion::ignored_with(format!("no Slurm: {why}"))))
-            }
-            _ => Err(told(&output)),
-        }
-    }
-
-    fn script(folder: &Path, more: &[&str]) -> Result<Output, Failed> {
-        let script = fixtures::repository().join("tests/slurm/start.sh");
-        Ok(Command::new(script).arg(folder).args(more).output()?)
-    }
-
-    /// A client's answer; nothing where it fails.
-    fn ask(&self, program: &str, arguments: &[&str]) -> String {
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .env("SLURM_CONF", self.0.join("slurm.conf"));
-        let output = command.output().map(|output| output.stdout);
-        String::from_utf8_lossy(&output.unwrap_or_default())
-            .trim()
-            .to_owned()
-    }
-}
-
-impl Drop for Slurm {
-    fn drop(&mut self) {
-        self.ask("scancel", &["--full", "--signal=KILL", "--user=root"]);
-        let _ = Self::script(&self.0, &["stop"]);
-    }
-}
-
-/// Kills jobs at random until all wanted were killed or `ended` is set, and once takes the node away. Gives how many it killed.
-fn trouble(slurm: &Slurm, kills: usize, ended: &AtomicBool) -> usize {
-    let node = slurm.ask("sinfo", &["--noheader", "--format=%n"]);
-    // Where to strike need not be secret: any order will do that the next run does not have.
-    let mut random = std::process::id() as usize;
-    let mut killed = 0;
-    while killed < kills && !ended.load(Ordering::SeqCst) {
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        thread::sleep(Duration::from_millis(500 + (random >> 33) as u64 % 3000));
-        if killed == kills / 2 {
-            let node = format!("NodeName={node}");
-            slurm.ask("scontrol", &["update", &node, "State=DOWN", "Reason=test"]);
-            thread::sleep(Duration::from_secs(2));
-            slurm.ask("scontrol", &["update", &node, "State=RESUME"]);
-            killed += 1;
-            continue;
-        }
-        let jobs = slurm.ask("squeue", &["--noheader", "--states=RUNNING", "--format=%i"]);
-        let jobs: Vec<_> = jobs.lines().collect();
-        if let Some(job) = jobs.get((random >> 40) % jobs.len().max(1)) {
-            slurm.ask("scancel", &["--full", "--signal=KILL", job]);
-            killed += 1;
-        }
-    }
-    killed
-}
-
-pub fn slurm() -> Result<Completion, Failed> {
-    if env::var("ALPHAGENOME_SLURM").as_deref() != Ok("1") {
-        return Ok(Completion::ignored_with("ALPHAGENOME_SLURM is not 1"));
-    }
-    let programs = match named("ALPHAGENOME_WORKFLOW")? {
-        Ok(programs) => programs,
-        Err(skipped) => return Ok(skipped),
-    };
-    let folder = tempfile::tempdir()?;
-    let slurm = match Slurm::start(folder.path())? {
-        Ok(slurm) => slurm,
-        Err(skipped) => return Ok(skipped),
-    };
-    let mut run = Run::new(programs.into())?;
-    run.slurm = Some(slurm.0.join("slurm.conf"));
-    let profile = fixtures::repository().join("model/alphagenome/workflow/profiles/slurm");
-    let profile = profile.display().to_string();
-    let more = [
-        "--profile",
-        &profile,
-        "--jobs",
-        "16",
-        "--latency-wait",
-        "5",
-        // Nobody keeps accounts here.
-        "--slurm-status-command",
-        "squeue",
-        "--slurm-init-seconds-before-status-checks",
-        "2",
-    ];
-    let kills = number("ALPHAGENOME_WORKFLOW_KILLS", KILLS);
-    let ended = AtomicBool::new(false);
-    let begun = Instant::now();
-    let killed = thread::scope(|scope| {
-        let killer = scope.spawn(|| trouble(&slurm, kills, &ended));
-        let mut last = None;
-        // A job that was killed more often than it is tried again ends the workflow, which a user starts again.
-        for _ in 0..8 {
-            let output = run.snakemake(16, "sixteen", &more)?;
-            let done = output.status.success();
-            last = Some(output);
-            if done {
-                break;
-            }
-        }
-        ended.store(true, Ordering::SeqCst);
-        let killed = killer
-            .join()
-            .map_err(|_| "the thread that kills panicked")?;
-        match last {
-            Some(output) if output.status.success() => Ok(killed),
-            Some(output) => Err(told(&output)),
-            None => Err(Failed::from("Snakemake was not run")),
-        }
-    })?;
-    run.check("sixteen")?;
-    if killed == 0 {
-        return Err("no job was killed: the run was over before".into());
-    }
-    println!(
-        "{killed} jobs were killed, or their node, in {:.0} s",
-        begun.elapsed().as_secs_f64()
-    );
-    Ok(Completion::Completed)
+    Ok(())
 }
