@@ -116,6 +116,10 @@ bench-parity: $(VENV)/.numpy ## Time the comparison of recordings against numpy 
 		$(VENV)/bin/python parity/bench/compare.py --binary $(BINARIES)/examples/compare_raw --dtype $$dtype || exit 1; \
 	done
 
+.PHONY: bench-smoke
+bench-smoke: demo ## Run `parity smoke` over 10,000 sequences: time in proportion, memory flat; writes docs/results/smoke.*
+	$(PYTHON) parity/bench/smoke.py --parity $(BINARIES)/parity --model $(BUILD)/demo --out docs/results/smoke
+
 .PHONY: bench-scores
 bench-scores: build $(VENV)/.numpy $(if $(ALPHAGENOME_MODEL_PATH),,$(STANDIN)) ## Time the scores of variants, beside JAX where it is
 	$(BINARIES)/convert --snapshot $(SNAPSHOT) --out $(BUILD)/bench-scores/model --force \
