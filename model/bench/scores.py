@@ -38,20 +38,22 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--snapshot", type=pathlib.Path, help="for JAX")
     parser.add_argument("--metadata", type=pathlib.Path, help="folder of track metadata, for JAX")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--precisions", nargs="+", choices=JAX, default=["bf16", "tf32", "f32"])
+    parser.add_argument("--precisions", nargs="+", choices=JAX, help="default: all that the device has")
     parser.add_argument("--jax-precisions", nargs="*", choices=JAX, default=["bf16"])
     parser.add_argument("--lengths", type=int, nargs="+", default=[16384])
     parser.add_argument("--count", type=int, default=20, help="timed variants of a kind")
     parser.add_argument("--jax-count", type=int, default=5)
     parser.add_argument("--scratch", type=pathlib.Path, default=pathlib.Path("build/bench-scores"))
     parser.add_argument("--json", type=pathlib.Path, help="also write every run to this file")
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.precisions = args.precisions or [name for name in JAX if args.device != "cpu" or name != "tf32"]
+    return args
 
 
 def arithmetic(device: str, precision: str) -> str:
-    if precision == "f32":
-        return "xla-cpu-f32" if device == "cpu" else "split-f32"
-    return f"xla-gpu-{precision}"
+    if device == "cpu":
+        return f"xla-cpu-{precision}"
+    return "split-f32" if precision == "f32" else f"xla-gpu-{precision}"
 
 
 def ours(args: argparse.Namespace, binary: pathlib.Path, length: int, precision: str) -> dict:
