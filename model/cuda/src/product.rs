@@ -94,6 +94,12 @@ impl Product {
         }
     }
 
+    /// Whether the rows of `x` and `y` follow each other.
+    pub fn has_dense_rows(&self) -> bool {
+        let dense = |layout: Layout, width| layout.stride == width && !layout.transposed;
+        self.batch == 1 && dense(self.x, self.inner) && dense(self.y, self.columns)
+    }
+
     /// Floating-point operations, a product and a sum counted as two.
     pub fn operations(&self) -> f64 {
         2.0 * [self.batch, self.rows, self.inner, self.columns]

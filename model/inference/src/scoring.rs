@@ -78,18 +78,16 @@ impl Scoring {
             .iter()
             .map(|scorer| scorer.prepare(interval, variant, &setting));
         let plans: Vec<Plan> = plans.collect::<Result<_, _>>()?;
-        let read = match whole {
-            true => Read::default(),
+        let (read, folds) = match whole {
+            true => (Read::default(), vec![None; plans.len()]),
             false => self.read(interval, &plans),
         };
-        let both = self.alleles(interval, variant, annotation, read.clone())?;
+        let both = self.alleles(interval, variant, annotation, read)?;
         let [reference, alternate] = &both.predictions;
-        let scores = plans.iter().map(|plan| {
+        let scores = plans.iter().zip(folds).map(|(plan, fold)| {
             let output = plan.scorer().output();
             let tracks = self.predictor.tracks(output);
             let tracks = tracks.with_context(|| format!("the model has no {output}"))?;
-            let fold = plan.fold();
-            let fold = fold.and_then(|fold| read.folds.iter().position(|known| *known == fold));
             if let Some(folded) = fold.and_then(|at| both.folded.get(at))
                 && let Some(scores) = plan.score_folded(folded, tracks)
             {
@@ -106,30 +104,36 @@ impl Scoring {
         Ok((scores, both.predictions))
     }
 
-    /// What plans read, and what of it the device may make itself.
-    fn read(&self, interval: &Interval, plans: &[Plan]) -> Read {
+    /// What plans read, and what of it the device may make itself: of each plan, which of the folds.
+    fn read(&self, interval: &Interval, plans: &[Plan]) -> (Read, Vec<Option<usize>>) {
         let places = self.places(plans);
         if interval.negative_strand() || !self.predictor.machine().folds() {
-            return Read {
+            let read = Read {
                 places,
                 ..Read::default()
             };
+            return (read, vec![None; plans.len()]);
         }
         let mut folds: Vec<Fold> = Vec::new();
-        for fold in plans.iter().filter_map(Plan::fold) {
-            if !folds.contains(&fold) {
+        let numbers = plans.iter().map(|plan| {
+            let fold = plan.fold()?;
+            let known = folds.iter().position(|known| *known == fold);
+            Some(known.unwrap_or_else(|| {
                 folds.push(fold);
-            }
-        }
+                folds.len() - 1
+            }))
+        });
+        let numbers = numbers.collect();
         let genes = plans.iter().filter_map(Plan::junction_genes);
         let mut genes: Vec<_> = genes.flatten().collect();
         genes.sort_unstable();
         genes.dedup();
-        Read {
+        let read = Read {
             places,
             folds,
             junctions: Some(genes),
-        }
+        };
+        (read, numbers)
     }
 
     /// Predictions of REF and ALT where `plans` read them.

@@ -18,6 +18,7 @@ pub(super) const SOURCE: &str = concat!(
     include_str!("kernels/folds.cu"),
     include_str!("kernels/junctions.cu"),
     include_str!("kernels/weights.cu"),
+    include_str!("kernels/trials.cu"),
 );
 
 /// The compiled kernels.
@@ -59,8 +60,8 @@ impl Kernels {
         arguments: &[Value],
     ) -> Result<(), CudaError> {
         let kernel = self.module.kernel(kernel)?;
-        // SAFETY: these are kernels of `weights.cu` and `folds.cu`, those that choose junctions, and the counter of non-finite values, given their operands in the order
-        // and with the extents that they declare.
+        // SAFETY: these are kernels of `weights.cu`, `folds.cu` and `trials.cu`, those that choose junctions, and the counter of
+        // non-finite values, given their operands in the order and with the extents that they declare.
         unsafe { kernel.launch(grid, block, 0, arguments) }.map_err(Into::into)
     }
 

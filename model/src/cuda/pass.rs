@@ -208,7 +208,8 @@ impl Places<'_> {
                     y: self.operand(*c)?,
                 };
                 let product = formats.linear(product, bias.is_some());
-                let plan = plans.product(device, product, &operands)?;
+                let free = matches!(a, Place::Tensor(..));
+                let plan = plans.product((device, kernels), product, &operands, free)?;
                 Ready::Product { plan, operands }
             }
             Work::Convolution {
@@ -219,6 +220,10 @@ impl Places<'_> {
                 residual,
                 y,
             } => {
+                let free = matches!(
+                    (x, residual),
+                    (Place::Tensor(..), Place::Tensor(..) | Place::Nowhere)
+                );
                 let residual = self.optional(*residual)?;
                 let shape = formats.convolution(convolution, residual.is_some());
                 let operands = convolution::Operands {
@@ -228,7 +233,7 @@ impl Places<'_> {
                     residual,
                     y: self.operand(*y)?,
                 };
-                let plan = plans.convolution(device, shape, &operands)?;
+                let plan = plans.convolution((device, kernels), shape, &operands, free)?;
                 Ready::Convolution { plan, operands }
             }
         })

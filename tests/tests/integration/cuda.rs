@@ -38,6 +38,18 @@ fn convert_tiny(out: &Path) -> Result<(), Failed> {
     succeed(convert)
 }
 
+fn convert_full(out: &Path) -> Result<(), Failed> {
+    let root = fixtures::repository();
+    let Some(snapshot) = env::var_os("ALPHAGENOME_MODEL_PATH") else {
+        return Err(
+            "ALPHAGENOME_MODEL_PATH is not set: it must name a snapshot of the full model".into(),
+        );
+    };
+    let mut convert = program::command(CONVERT, &root, ["--snapshot"]);
+    convert.arg(root.join(snapshot)).arg("--out").arg(out);
+    succeed(convert)
+}
+
 /// Every output and every module of the tiny model, float32: the plan on the GPU gives what the Burn modules give on the CPU.
 pub fn agrees_with_the_modules() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
@@ -70,17 +82,7 @@ pub fn agrees_with_the_modules() -> Result<(), Failed> {
 pub fn forms_of_attention_agree() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let root = fixtures::repository();
-    let Some(snapshot) = env::var_os("ALPHAGENOME_MODEL_PATH") else {
-        return Err(
-            "ALPHAGENOME_MODEL_PATH is not set: it must name a snapshot of the full model".into(),
-        );
-    };
-    let mut convert = program::command(CONVERT, &root, ["--snapshot"]);
-    convert
-        .arg(root.join(snapshot))
-        .arg("--out")
-        .arg(folder.path().join("model"));
-    succeed(convert)?;
+    convert_full(&folder.path().join("model"))?;
     // 16 keys, 48, one tile of 64, and two of them.
     let arguments = [
         "attention",
@@ -240,6 +242,30 @@ pub fn split_products_are_nearly_float32() -> Result<(), Failed> {
             near < 5e-4 && near < 0.5 * far,
             "{name}: {near:e}, TF32 {far:e}"
         );
+    }
+    Ok(())
+}
+
+/// The full model: what two sequences have in common cancels, bit for bit, wherever they stand in a batch.
+pub fn equal_sequences_give_equal_values() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let model = folder.path().join("model");
+    convert_full(&model)?;
+    let sequence = Sequence::parse(&"GATTACATTTTACGACGTTGCAACCGCG".repeat(586)[..16384])?;
+    let batch = Batch::new(vec![sequence; 2], vec![0; 2])?;
+    for arithmetic in [
+        Arithmetic::XlaGpuBf16,
+        Arithmetic::XlaGpuTf32,
+        Arithmetic::SplitF32,
+    ] {
+        let machine = Machine::load(&model, arithmetic, "cuda".parse()?)?;
+        let outputs = machine.run(&batch, &Request::everything(), &mut NoTaps)?;
+        assert!(outputs.len() >= 20, "{}", outputs.len());
+        for (name, array) in &outputs {
+            let values = bits(array);
+            let (first, second) = values.split_at(values.len() / 2);
+            assert!(first == second, "{arithmetic:?}: {name}");
+        }
     }
     Ok(())
 }

@@ -51,6 +51,10 @@ fn main() {
             cuda::split_products_are_nearly_float32,
         ),
         cuda::gated(
+            "cuda::equal_sequences_give_equal_values",
+            cuda::equal_sequences_give_equal_values,
+        ),
+        cuda::gated(
             "cuda::parts_are_those_of_the_whole",
             cuda::parts_are_those_of_the_whole,
         ),
