@@ -224,3 +224,63 @@ fn process() -> (i64, i64) {
     let files = std::fs::read_dir("/proc/self/fd").map_or(1, Iterator::count);
     (memory, files as i64 - 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+    use crate::engine::{Event, Kind};
+
+    #[test]
+    fn what_happens_is_counted_under_its_name() {
+        let metrics = Arc::new(Metrics::default());
+        let event = |shared, outcome| Event {
+            kind: Kind::ScoreVariant,
+            organism: scorers::Organism::Human,
+            length: 16_384,
+            outcome,
+            waited: Duration::from_secs(1),
+            ran: Duration::ZERO,
+            worker: None,
+            shared,
+        };
+        let observe = metrics.observer();
+        observe(&event(false, Code::Ok));
+        observe(&event(true, Code::Ok));
+        observe(&event(false, Code::Cancelled));
+        let status = Status {
+            queued: 3,
+            queued_bytes: 0,
+            running: 1,
+            held_bytes: 7,
+            workers: 1,
+            closing: false,
+        };
+        let model = |works, faults| ModelStatus {
+            device: "sim".into(),
+            works,
+            faults,
+        };
+        let text = metrics.text(&status, &[model(true, 0), model(false, 4)]);
+        let kind = Kind::ScoreVariant.name();
+        for line in [
+            format!("tasks_total{{kind=\"{kind}\",organism=\"HOMO_SAPIENS\",outcome=\"Ok\"}} 2"),
+            format!(
+                "tasks_total{{kind=\"{kind}\",organism=\"HOMO_SAPIENS\",outcome=\"Cancelled\"}} 1"
+            ),
+            format!("tasks_shared_total{{kind=\"{kind}\"}} 1"),
+            "queued 3".into(),
+            "running 1".into(),
+            "held_bytes 7".into(),
+            "model_works{model=\"0\",device=\"sim\"} 1".into(),
+            "model_works{model=\"1\",device=\"sim\"} 0".into(),
+            "model_faults_total{model=\"1\",device=\"sim\"} 4".into(),
+        ] {
+            assert!(
+                text.contains(&format!("alphagenome_{line}\n")),
+                "{line}\n{text}"
+            );
+        }
+    }
+}

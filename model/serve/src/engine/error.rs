@@ -116,3 +116,36 @@ impl From<scorers::Error> for Error {
         Self::Invalid(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_say_who_must_do_what() {
+        let full = Error::Full {
+            reason: "many wait".into(),
+            retry_after: Duration::from_secs(2),
+        };
+        let status = Status::from(full.clone());
+        assert_eq!(
+            status.metadata().get("grpc-retry-pushback-ms").unwrap(),
+            "2000"
+        );
+        assert_eq!(status.metadata().get("retry-after").unwrap(), "2");
+        for (error, code, http) in [
+            (Error::Invalid(String::new()), Code::InvalidArgument, 400),
+            (Error::NotFound(String::new()), Code::NotFound, 404),
+            (full, Code::ResourceExhausted, 429),
+            (Error::Deadline, Code::DeadlineExceeded, 504),
+            (Error::Unavailable(String::new()), Code::Unavailable, 503),
+            (Error::Internal(String::new()), Code::Internal, 500),
+        ] {
+            assert_eq!(
+                (error.code(), error.http().as_u16()),
+                (code, http),
+                "{error}"
+            );
+        }
+    }
+}

@@ -250,6 +250,10 @@ mod tests {
             Ok(Format::Json)
         );
         assert_eq!(
+            chosen(None, "application/json;q=0, application/x-npz"),
+            Ok(Format::Npz)
+        );
+        assert_eq!(
             chosen(Some(Format::Parquet), "application/json"),
             Ok(Format::Parquet)
         );

@@ -313,6 +313,13 @@ fn what_is_refused_is_said_in_one_sentence() {
         (
             "POST",
             "/v1/score",
+            r#"{"variants":["chr1:200000:GT>G"],"length":4096}"#,
+            400,
+            "REF reaches beyond the end of chr1, which has 200000 bases",
+        ),
+        (
+            "POST",
+            "/v1/score",
             r#"{"variants":["chr9:42101:G>T"]}"#,
             404,
             "chr9",
