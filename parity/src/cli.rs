@@ -5,10 +5,10 @@ mod conditions;
 mod examples;
 mod values;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use terminal::{Device, Loudness, Manual};
+use terminal::{Device, Loudness, Manual, Shard};
 
 use crate::recording::DType;
 pub use values::base_pairs;
@@ -40,16 +40,16 @@ pub struct Cli {
 pub enum Command {
     /// Shapes, and NaN and infinity in the same places
     #[command(after_help = examples::LEVEL)]
-    Level1(Level),
+    Level1(Leveling),
     /// float32: 99 % within 1e-2, correlation 0.9999; bfloat16: 95 % within 5e-2, correlation 0.9995
     #[command(after_help = examples::LEVEL)]
-    Level2(Level),
+    Level2(Leveling),
     /// 95 % within 1e-3
     #[command(after_help = examples::LEVEL)]
-    Level3(Level),
+    Level3(Leveling),
     /// 90 % within 1e-4
     #[command(after_help = examples::LEVEL)]
-    Level4(Level),
+    Level4(Leveling),
     /// Compare two recordings of any frameworks, or two folders of them
     #[command(after_help = examples::COMPARE)]
     Compare(Compare),
@@ -68,6 +68,10 @@ pub enum Command {
     /// Run the Burn model on many sequences and count those that give sound predictions
     #[command(after_help = examples::SMOKE)]
     Smoke(Smoke),
+    /// Join the shares that record, smoke or a level made with --shard
+    #[cfg(feature = "burn")]
+    #[command(after_help = examples::MERGE)]
+    Merge(Merge),
     /// Find the module that is wrong: the error handed on and the error made, module by module
     #[command(after_help = examples::BISECT)]
     Bisect(Bisect),
@@ -151,7 +155,50 @@ impl Writing {
     }
 }
 
-/// `parity level1` to `level4`.
+/// A share of a run.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Sharing {
+    /// Run one of N shares that cost the same, such as 3/16; `parity merge` joins them, and gives the result
+    #[arg(long, value_name = "I/N", requires = "out", conflicts_with = "json")]
+    pub shard: Option<Shard>,
+    /// The folder of all shares
+    #[arg(long, value_name = "DIR", requires = "shard")]
+    pub out: Option<PathBuf>,
+}
+
+impl Sharing {
+    /// The share, and the folder of all.
+    pub fn place(&self) -> Option<(Shard, &Path)> {
+        self.shard.zip(self.out.as_deref())
+    }
+}
+
+/// `parity merge`.
+#[derive(Args, Clone, Debug)]
+pub struct Merge {
+    /// The folder of the shares
+    #[arg(value_name = "DIR")]
+    pub shares: PathBuf,
+    /// The recording to write, of shares of `parity record`
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Where results go.
+    #[command(flatten)]
+    pub writing: Writing,
+}
+
+/// `parity level1` to `level4`, whole or a share.
+#[derive(Args, Clone, Debug)]
+pub struct Leveling {
+    /// What is compared.
+    #[command(flatten)]
+    pub level: Level,
+    /// Which share of it.
+    #[command(flatten)]
+    pub sharing: Sharing,
+}
+
+/// What `parity level1` to `level4` compare.
 #[derive(Args, Clone, Debug)]
 pub struct Level {
     /// The folder that `convert` wrote
@@ -247,6 +294,9 @@ pub struct Record {
     /// The folder to write
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// Record one of N shares that cost the same, such as 3/16; --out is the folder of all of them, and `parity merge` joins them
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
     /// Record the cases of this recording, at the places that it kept (with --taps full: its sequences, taps and embeddings
     /// whole)
     #[arg(long, value_name = "DIR", conflicts_with_all = ["sequences", "organism"])]
@@ -310,9 +360,12 @@ pub struct Smoke {
     /// Where the model runs: cpu, cuda, cuda:N (or burn-cuda: Burn's own operations)
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub device: Device,
-    /// The share that must pass
+    /// The part that must pass
     #[arg(long, default_value_t = 1.0)]
     pub pass_rate: f64,
+    /// Which share is run.
+    #[command(flatten)]
+    pub sharing: Sharing,
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,

@@ -38,6 +38,8 @@ pub mod run;
 pub mod sample;
 #[cfg(feature = "burn")]
 pub mod scores;
+#[cfg(feature = "burn")]
+pub mod shares;
 pub mod trace;
 pub mod verdict;
 pub mod weights;

@@ -1,5 +1,5 @@
 //! What the programs say to a terminal: text without control characters, errors, bars, manuals and completions; and the
-//! devices that several take.
+//! devices and shares that several take.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -11,6 +11,7 @@ mod escape;
 mod manual;
 mod output;
 mod progress;
+mod shard;
 
 pub use device::Device;
 pub use devices::Devices;
@@ -19,3 +20,4 @@ pub use escape::{line, text};
 pub use manual::Manual;
 pub use output::{Loudness, Speech, fail, note, print, speech, stdout};
 pub use progress::Progress;
+pub use shard::{Shard, Sharing, Unit, differences, lock};

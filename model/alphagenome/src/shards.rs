@@ -6,95 +6,18 @@
 pub mod merging;
 pub mod quality;
 
-use std::fmt;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use converter::digest;
 use genome::Variant;
 use inference::pool::Member;
 use serde::{Deserialize, Serialize};
+pub use terminal::{Shard, Sharing, Unit};
 
-use crate::work::{Batches, Settings, Work, differences, replace};
-
-/// One share of several, counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shard {
-    /// Which one.
-    pub number: u64,
-    /// How many there are.
-    pub of: u64,
-}
-
-/// More shares than anybody needs: each is a folder.
-const MOST: u64 = 1_000_000;
-
-impl FromStr for Shard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once('/');
-        let parts = parts.and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
-        match parts {
-            Some((number, of)) if (1..=MOST).contains(&of) && (1..=of).contains(&number) => {
-                Ok(Self { number, of })
-            }
-            _ => Err("expected I/N, the share and how many there are, such as 3/16".into()),
-        }
-    }
-}
-
-impl fmt::Display for Shard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.number, self.of)
-    }
-}
-
-impl Shard {
-    /// Its folder among those of the others.
-    #[must_use]
-    pub fn folder(self, all: &Path) -> PathBuf {
-        all.join(format!("shard-{:06}-of-{:06}", self.number, self.of))
-    }
-
-    fn of_folder(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_str()?.strip_prefix("shard-")?;
-        let (number, of) = name.split_once("-of-")?;
-        format!(
-            "{}/{}",
-            number.parse::<u64>().ok()?,
-            of.parse::<u64>().ok()?
-        )
-        .parse()
-        .ok()
-    }
-
-    /// All that lie in a folder, in order.
-    ///
-    /// # Errors
-    /// Where it cannot be read.
-    pub fn among(all: &Path) -> Result<Vec<Self>> {
-        let named = || all.display().to_string();
-        let mut found = Vec::new();
-        for entry in fs::read_dir(all).with_context(named)? {
-            found.extend(Self::of_folder(&entry.with_context(named)?.path()));
-        }
-        found.sort_by_key(|shard| (shard.of, shard.number));
-        Ok(found)
-    }
-}
-
-/// Variants that stay together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unit {
-    /// How many.
-    pub items: u64,
-    /// What they cost.
-    pub cost: u64,
-}
+use crate::work::{Batches, Settings, Work, replace};
 
 /// Units of variants, one after the other.
 #[derive(Debug, Default)]
@@ -145,54 +68,6 @@ pub fn cost(variant: &Variant) -> u64 {
     match variant.reference_length() == variant.alternate_length() {
         true => SUBSTITUTION,
         false => INDEL,
-    }
-}
-
-/// Finds the variants of a shard: a unit is whose share the middle of its cost falls into.
-#[derive(Debug)]
-pub struct Sharing {
-    shard: Shard,
-    /// Cost of all.
-    total: u64,
-    /// Cost and items of what came before.
-    before: (u64, u64),
-    found: Range<u64>,
-    /// What of it the shard has.
-    cost: u64,
-}
-
-impl Sharing {
-    /// Of units that cost `total` together.
-    #[must_use]
-    pub fn new(shard: Shard, total: u64) -> Self {
-        Self {
-            shard,
-            total,
-            before: (0, 0),
-            found: 0..0,
-            cost: 0,
-        }
-    }
-
-    /// Takes the next unit.
-    pub fn take(&mut self, unit: Unit) {
-        let (cost, items) = self.before;
-        let twice = 2 * u128::from(cost) + u128::from(unit.cost);
-        let share = twice * u128::from(self.shard.of) / (2 * u128::from(self.total.max(1)));
-        let share = share.min(u128::from(self.shard.of - 1)) as u64;
-        self.before = (cost + unit.cost, items + unit.items);
-        if share + 1 < self.shard.number {
-            self.found = self.before.1..self.before.1;
-        } else if share + 1 == self.shard.number {
-            self.found.end = self.before.1;
-            self.cost += unit.cost;
-        }
-    }
-
-    /// The variants of the shard, counted from 0 in the order of the input, and what they cost.
-    #[must_use]
-    pub fn found(self) -> (Range<u64>, u64) {
-        (self.found, self.cost)
     }
 }
 
@@ -355,33 +230,6 @@ impl Finished {
     }
 }
 
-/// Fails where another share in the folder belongs to other settings.
-///
-/// # Errors
-/// Then, with what differs.
-pub fn check_others(all: &Path, own: Shard, settings: &Settings) -> Result<()> {
-    for other in Shard::among(all)?.into_iter().filter(|other| *other != own) {
-        let folder = other.folder(all);
-        if other.of != own.of {
-            bail!(
-                "{}: a share of {} lies here, and this one is of {}; choose another --out, or remove it",
-                folder.display(),
-                other.of,
-                own.of
-            );
-        }
-        if let Some(known) = Work::settings(&folder).filter(|known| known != settings) {
-            bail!(
-                "{}: this share was made from other inputs or with other settings ({}); shares are not mixed: choose another --out, or \
-                 --force and make all of them again",
-                folder.display(),
-                differences(&known, settings)
-            );
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -472,17 +320,5 @@ mod tests {
             .map(|number| share(&nothing, Shard { number, of: 3 }).0)
             .collect();
         assert_eq!(found, [0..5, 5..5, 5..5]);
-    }
-
-    #[test]
-    fn shards_have_names() {
-        let shard: Shard = "3/16".parse().unwrap();
-        assert_eq!(shard.to_string(), "3/16");
-        assert_eq!(Shard::of_folder(&shard.folder("x".as_ref())), Some(shard));
-        for wrong in ["", "3", "0/3", "4/3", "3/0", "-1/3", "1/1000001", "a/b"] {
-            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
-        }
-        assert_eq!(Shard::of_folder("shard-000004-of-000003".as_ref()), None);
-        assert_eq!(Shard::of_folder("other".as_ref()), None);
     }
 }

@@ -4,14 +4,14 @@
 //! kill at any moment leaves the batches before, and the next run with the same inputs and settings goes on after them.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
-use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use converter::digest::{self, Digest};
 use serde::{Deserialize, Serialize};
-use terminal::{Speech, note};
+use terminal::{Speech, differences, lock, note};
 
 use crate::failures::Failure;
 use results::page::Entry;
@@ -316,24 +316,6 @@ impl Rows {
     }
 }
 
-/// Locks a folder for this process; nothing on a file system that has no locks.
-///
-/// # Errors
-/// Where another process has it, or it cannot be written.
-pub fn lock(folder: &Path) -> Result<Option<File>> {
-    let named = || folder.display().to_string();
-    let lock = File::create(folder.join("lock")).with_context(named)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(Some(lock)),
-        Err(TryLockError::WouldBlock) => bail!(
-            "{}: another run writes there; wait for it, or choose another --out",
-            named()
-        ),
-        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error).with_context(named),
-    }
-}
-
 fn read_part(path: &Path) -> Result<Part> {
     let named = || path.display().to_string();
     let text = fs::read(path).with_context(named)?;
@@ -414,16 +396,4 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     };
     write().with_context(named)?;
     fs::rename(&unfinished, path).with_context(named)
-}
-
-/// Names of what differs.
-pub(crate) fn differences(known: &Settings, settings: &Settings) -> String {
-    let names = known.keys().chain(settings.keys());
-    let mut names: Vec<_> = names
-        .filter(|name| known.get(*name) != settings.get(*name))
-        .collect();
-    names.sort();
-    names.dedup();
-    let names: Vec<_> = names.into_iter().map(String::as_str).collect();
-    names.join(", ")
 }

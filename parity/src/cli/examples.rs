@@ -45,6 +45,16 @@ Examples:
   parity smoke --sequences reads.fa --n 1000
   parity smoke --sequences reads.fa --organism mouse --length 16k --device cuda --json";
 
+/// `parity merge`.
+#[cfg(feature = "burn")]
+pub(super) const MERGE: &str = "\
+Examples:
+  parity record --sequences variants.fa --shard 3/16 --out shares/; parity merge shares/ --out mine
+  parity smoke --sequences reads.fa --shard 3/16 --out shares/; parity merge shares/ --json
+  parity level2 --suite --shard 3/16 --out shares/; parity merge shares/ --html page.html
+
+What is written or printed, and the exit code, are those of a run without --shard.";
+
 /// `parity bisect`.
 pub(super) const BISECT: &str = "\
 Examples:

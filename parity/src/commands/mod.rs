@@ -17,6 +17,8 @@ mod invariance;
 #[cfg(feature = "burn")]
 mod level;
 #[cfg(feature = "burn")]
+mod merge;
+#[cfg(feature = "burn")]
 mod precision;
 #[cfg(feature = "burn")]
 mod record;
@@ -81,6 +83,7 @@ fn with_model(command: Command) -> Result<Exit> {
         Command::Level4(args) => level::run(&args, 4),
         Command::Record(args) => record::run(&args),
         Command::Smoke(args) => smoke::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Scores(args) => scores::run(&args),
         Command::Invariance(args) => invariance::run(&args),

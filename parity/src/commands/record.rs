@@ -1,9 +1,11 @@
 //! `parity record`: a recording of the Burn model.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use indicatif::ProgressBar;
 use model::{Arithmetic, Sequence};
 use terminal::Device;
 
@@ -11,9 +13,11 @@ use crate::cli::{Record, TapChoice};
 use crate::compare::GIVEN;
 use crate::exit::Exit;
 use crate::fasta;
+use crate::file;
 use crate::progress::{self, note};
-use crate::recording::{CaseEntry, FORMAT, Manifest, Recording, RecordingWriter, Variant};
+use crate::recording::{Array, CaseEntry, FORMAT, Manifest, Recording, RecordingWriter, Variant};
 use crate::run::{Candidate, compute_dtype};
+use crate::shares::{self, Merged, Plan};
 use crate::weights::{changed_tensors, checkpoint_digest};
 
 /// Records.
@@ -34,15 +38,81 @@ pub fn run(args: &Record) -> Result<Exit> {
             None
         }
     };
-    let mut writer = RecordingWriter::create(&args.out, manifest)?;
-    let candidate = Candidate::load(&args.model, arithmetic, args.device)?;
-    let cases = match (&args.like, &args.sequences) {
-        (Some(like), _) => like_recording(&candidate, &mut writer, &Recording::open(like)?, args)?,
-        (None, Some(path)) => sequences(&candidate, &mut writer, args, path)?,
-        (None, None) => bail!("name what to record: --sequences FASTA, or --like RECORDING"),
+    let source = Source::open(args)?;
+    let place = args.shard.map(|shard| (shard, args.out.as_path()));
+    let folder = place.map_or(args.out.clone(), |(shard, all)| shard.folder(all));
+    let create = || RecordingWriter::create(&folder, manifest.clone());
+    let mut writer = match place {
+        None => Some(create()?),
+        Some(_) => None,
     };
+    let plan = Plan {
+        place,
+        settings: &|| settings(args),
+        costs: &source.lengths(),
+        frame: &manifest,
+    };
+    let mut candidate = None;
+    let bar = progress::bar(plan.costs.len());
+    let cases = shares::run(&plan, |index| {
+        let candidate = match &mut candidate {
+            Some(candidate) => candidate,
+            none => none.insert(Candidate::load(&args.model, arithmetic, args.device)?),
+        };
+        let (entry, sequence, arrays) = source.record(index, candidate, args, &bar)?;
+        let writer = match &mut writer {
+            Some(writer) => writer,
+            none => none.insert(create()?),
+        };
+        let entry = writer.case(entry, &sequence, &arrays)?.clone();
+        bar.inc(1);
+        let file = entry.file.clone();
+        Ok((entry, vec![file]))
+    })?;
+    bar.finish_and_clear();
+    if let (Some(cases), Some(writer)) = (cases, writer) {
+        let path = writer.finish()?;
+        note(&format!(
+            "{} cases recorded, {}",
+            cases.len(),
+            path.display()
+        ));
+    }
+    Ok(Exit::Agree)
+}
+
+/// What a recording depends on.
+fn settings(args: &Record) -> Result<shares::Settings> {
+    let digest = |path: &Option<PathBuf>| path.as_deref().map_or(Ok(String::new()), shares::digest);
+    let own = [
+        ("sequences", digest(&args.sequences)?),
+        ("like", digest(&args.like)?),
+        ("organism", args.organism.to_string()),
+        ("arithmetic", args.arithmetic.to_string()),
+        ("taps", format!("{:?}", args.taps)),
+        ("budget", args.budget.to_string()),
+    ];
+    shares::settings("record", &args.model, args.device, &own)
+}
+
+/// The shares as one recording.
+///
+/// # Errors
+/// Where they do not hold what this command makes, or the folder cannot be written.
+pub fn merge(merged: &Merged, out: &Path) -> Result<Exit> {
+    let mut writer = RecordingWriter::create(out, merged.frame()?)?;
+    let cases = merged.items::<CaseEntry>()?;
+    let count = cases.len();
+    for (folder, entry) in cases {
+        let from = folder.join(&entry.file);
+        let mut archive = File::open(&from).with_context(|| from.display().to_string())?;
+        file::write(&out.join(&entry.file), |out| {
+            std::io::copy(&mut archive, out).map(drop)
+        })?;
+        writer.add(entry);
+    }
     let path = writer.finish()?;
-    note(&format!("{cases} cases recorded, {}", path.display()));
+    note(&format!("{count} cases recorded, {}", path.display()));
     Ok(Exit::Agree)
 }
 
@@ -93,72 +163,97 @@ fn manifest(args: &Record, arithmetic: Arithmetic) -> Manifest {
     }
 }
 
-/// The cases of another recording, at the places that it kept.
-fn like_recording(
-    candidate: &Candidate,
-    writer: &mut RecordingWriter,
-    like: &Recording,
-    args: &Record,
-) -> Result<usize> {
-    let bar = progress::bar(like.manifest.cases.len());
-    for entry in &like.manifest.cases {
-        progress::step(&bar, &entry.name);
-        let mut case = like.case(&entry.name)?;
-        let sequence = case.sequence()?;
-        let arrays = if args.taps == Some(TapChoice::Full) {
-            candidate.record(&sequence, entry.organism_index, args.taps, args.budget)?
-        } else {
-            let (outputs, _) = candidate.run_cases(&mut [&mut case])?;
-            let mut outputs = outputs.into_iter().next().unwrap_or_default();
-            outputs.arrays.remove(GIVEN);
-            outputs.arrays
-        };
-        let entry = CaseEntry {
-            outputs: BTreeMap::new(),
-            more: BTreeMap::new(),
-            ..entry.clone()
-        };
-        writer.case(entry, &sequence, &arrays)?;
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    Ok(like.manifest.cases.len())
+/// What is recorded.
+enum Source {
+    /// The cases of another recording, at the places that it kept.
+    Like(Recording),
+    /// Records of a FASTA file.
+    Sequences(Vec<(String, Sequence)>),
 }
 
-fn sequences(
-    candidate: &Candidate,
-    writer: &mut RecordingWriter,
-    args: &Record,
-    path: &Path,
-) -> Result<usize> {
-    let records = fasta::read(path)?;
-    // All of them first: the last one's fault is not to cost the passes before it.
-    let sequences = records
-        .iter()
-        .map(|record| {
-            Sequence::parse(&record.letters)
-                .with_context(|| format!("{}: record {}", path.display(), record.name))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let bar = progress::bar(records.len());
-    for (record, sequence) in records.iter().zip(&sequences) {
-        progress::step(&bar, &record.name);
-        let arrays = candidate.record(sequence.indices(), args.organism, args.taps, args.budget)?;
-        let name = file_name(&record.name);
-        let entry = CaseEntry {
-            file: format!("{name}.npz"),
-            variant: Variant::of_name(&name),
-            name,
-            sequence_length: sequence.len(),
-            organism_index: args.organism,
-            outputs: BTreeMap::new(),
-            more: BTreeMap::new(),
+impl Source {
+    fn open(args: &Record) -> Result<Self> {
+        let path = match (&args.like, &args.sequences) {
+            (Some(like), _) => return Ok(Self::Like(Recording::open(like)?)),
+            (None, Some(path)) => path,
+            (None, None) => bail!("name what to record: --sequences FASTA, or --like RECORDING"),
         };
-        writer.case(entry, sequence.indices(), &arrays)?;
-        bar.inc(1);
+        // All of them first: the last one's fault is not to cost the passes before it.
+        let parse = |record: fasta::Record| {
+            let sequence = Sequence::parse(&record.letters)
+                .with_context(|| format!("{}: record {}", path.display(), record.name))?;
+            Ok((record.name, sequence))
+        };
+        let records = fasta::read(path)?.into_iter().map(parse);
+        Ok(Self::Sequences(records.collect::<Result<_>>()?))
     }
-    bar.finish_and_clear();
-    Ok(records.len())
+
+    /// Base pairs of each.
+    fn lengths(&self) -> Vec<usize> {
+        match self {
+            Self::Like(like) => {
+                let cases = like.manifest.cases.iter();
+                cases.map(|case| case.sequence_length).collect()
+            }
+            Self::Sequences(all) => all.iter().map(|(_, sequence)| sequence.len()).collect(),
+        }
+    }
+
+    fn record(
+        &self,
+        index: usize,
+        candidate: &Candidate,
+        args: &Record,
+        bar: &ProgressBar,
+    ) -> Result<(CaseEntry, Vec<u8>, BTreeMap<String, Array>)> {
+        match self {
+            Self::Like(like) => like_recording(like, index, candidate, args, bar),
+            Self::Sequences(all) => {
+                let (name, sequence) = &all[index];
+                progress::step(bar, name);
+                let sequence = sequence.indices();
+                let arrays = candidate.record(sequence, args.organism, args.taps, args.budget)?;
+                let name = file_name(name);
+                let entry = CaseEntry {
+                    file: format!("{name}.npz"),
+                    variant: Variant::of_name(&name),
+                    name,
+                    sequence_length: sequence.len(),
+                    organism_index: args.organism,
+                    outputs: BTreeMap::new(),
+                    more: BTreeMap::new(),
+                };
+                Ok((entry, sequence.to_vec(), arrays))
+            }
+        }
+    }
+}
+
+fn like_recording(
+    like: &Recording,
+    index: usize,
+    candidate: &Candidate,
+    args: &Record,
+    bar: &ProgressBar,
+) -> Result<(CaseEntry, Vec<u8>, BTreeMap<String, Array>)> {
+    let entry = &like.manifest.cases[index];
+    progress::step(bar, &entry.name);
+    let mut case = like.case(&entry.name)?;
+    let sequence = case.sequence()?;
+    let arrays = if args.taps == Some(TapChoice::Full) {
+        candidate.record(&sequence, entry.organism_index, args.taps, args.budget)?
+    } else {
+        let (outputs, _) = candidate.run_cases(&mut [&mut case])?;
+        let mut outputs = outputs.into_iter().next().unwrap_or_default();
+        outputs.arrays.remove(GIVEN);
+        outputs.arrays
+    };
+    let entry = CaseEntry {
+        outputs: BTreeMap::new(),
+        more: BTreeMap::new(),
+        ..entry.clone()
+    };
+    Ok((entry, sequence, arrays))
 }
 
 /// A record's name as a file name: letters, digits, `.`, `-` and `_` stay.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail};
 use model::Sequence;
 use model::sequence::{LENGTH_STEP, LONGEST};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::write::print;
 use crate::align;
@@ -16,14 +16,15 @@ use crate::outputs::{Kind, kind_of};
 use crate::progress::{self, note};
 use crate::recording::{Array, Values};
 use crate::run::Candidate;
+use crate::shares::{self, Merged, Plan};
 
 /// Class probabilities sum to 1 within this.
 const SUM_TOLERANCE: f64 = 1e-3;
 
 /// The document of `--json`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 struct Document {
-    schema: &'static str,
+    schema: String,
     schema_version: u32,
     model: String,
     sequences: usize,
@@ -34,7 +35,14 @@ struct Document {
     failures: Vec<Failure>,
 }
 
-#[derive(Debug, Serialize)]
+/// What became of a sequence.
+#[derive(Debug, Deserialize, Serialize)]
+struct Ran {
+    seconds: f64,
+    failure: Option<Failure>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
 struct Failure {
     sequence: String,
     faults: Vec<String>,
@@ -69,46 +77,101 @@ pub fn run(args: &Smoke) -> Result<Exit> {
         ));
     }
     records.truncate(args.n);
-    let candidate = Candidate::load(&args.model, args.arithmetic.into(), args.device)?;
-    let started = std::time::Instant::now();
-    let bar = progress::bar(records.len());
-    let mut failures = Vec::new();
-    for record in &records {
-        progress::step(&bar, &record.name);
-        let faults = match sequence(record, args.length) {
-            Err(error) => vec![error.to_string()],
-            Ok(sequence) => {
-                let arrays = candidate.record(sequence.indices(), args.organism, None, 0)?;
-                faults(&arrays)
-            }
-        };
-        if !faults.is_empty() {
-            failures.push(Failure {
-                sequence: record.name.clone(),
-                faults,
-            });
-        }
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    let passed = records.len() - failures.len();
     let document = Document {
-        schema: "parity-smoke",
+        schema: "parity-smoke".into(),
         schema_version: 1,
         model: args.model.display().to_string(),
-        sequences: records.len(),
-        passed,
-        pass_rate: passed as f64 / records.len() as f64,
+        sequences: 0,
+        passed: 0,
+        pass_rate: 0.0,
         needed: args.pass_rate,
-        seconds: started.elapsed().as_secs_f64(),
-        failures,
+        seconds: 0.0,
+        failures: Vec::new(),
     };
-    if args.json {
+    let length = |record: &Record| record.letters.len().min(args.length);
+    let plan = Plan {
+        place: args.sharing.place(),
+        settings: &|| settings(args),
+        costs: &records.iter().map(length).collect::<Vec<_>>(),
+        frame: &document,
+    };
+    let mut candidate = None;
+    let bar = progress::bar(records.len());
+    let ran = shares::run(&plan, |index| {
+        let record = &records[index];
+        progress::step(&bar, &record.name);
+        let candidate = match &mut candidate {
+            Some(candidate) => candidate,
+            none => none.insert(Candidate::load(
+                &args.model,
+                args.arithmetic.into(),
+                args.device,
+            )?),
+        };
+        let started = std::time::Instant::now();
+        let failure = failure(record, candidate, args)?;
+        bar.inc(1);
+        let seconds = started.elapsed().as_secs_f64();
+        Ok((Ran { seconds, failure }, Vec::new()))
+    })?;
+    bar.finish_and_clear();
+    ran.map_or(Ok(Exit::Agree), |ran| finish(document, ran, args.json))
+}
+
+/// What a run over sequences depends on.
+fn settings(args: &Smoke) -> Result<shares::Settings> {
+    let own = [
+        ("sequences", shares::digest(&args.sequences)?),
+        ("n", args.n.to_string()),
+        ("organism", args.organism.to_string()),
+        ("length", args.length.to_string()),
+        ("arithmetic", args.arithmetic.to_string()),
+        ("pass-rate", args.pass_rate.to_string()),
+    ];
+    shares::settings("smoke", &args.model, args.device, &own)
+}
+
+fn failure(record: &Record, candidate: &Candidate, args: &Smoke) -> Result<Option<Failure>> {
+    let faults = match sequence(record, args.length) {
+        Err(error) => vec![error.to_string()],
+        Ok(sequence) => {
+            let arrays = candidate.record(sequence.indices(), args.organism, None, 0)?;
+            faults(&arrays)
+        }
+    };
+    Ok((!faults.is_empty()).then(|| Failure {
+        sequence: record.name.clone(),
+        faults,
+    }))
+}
+
+/// The shares as one.
+///
+/// # Errors
+/// Where they do not hold what this command makes.
+pub fn merge(merged: &Merged, json: bool) -> Result<Exit> {
+    let ran = merged.items()?.into_iter().map(|(_, ran)| ran);
+    finish(merged.frame()?, ran.collect(), json)
+}
+
+fn finish(document: Document, ran: Vec<Ran>, json: bool) -> Result<Exit> {
+    let (sequences, seconds) = (ran.len(), ran.iter().map(|ran| ran.seconds).sum());
+    let failures: Vec<_> = ran.into_iter().filter_map(|ran| ran.failure).collect();
+    let passed = sequences - failures.len();
+    let document = Document {
+        sequences,
+        passed,
+        pass_rate: passed as f64 / sequences as f64,
+        seconds,
+        failures,
+        ..document
+    };
+    if json {
         print(&format!("{}\n", serde_json::to_string_pretty(&document)?))?;
     } else {
         print(&table(&document))?;
     }
-    Ok(Exit::of(document.pass_rate >= args.pass_rate))
+    Ok(Exit::of(document.pass_rate >= document.needed))
 }
 
 fn table(document: &Document) -> String {

@@ -71,7 +71,9 @@ pub fn paths(command: &Command) -> Vec<&Path> {
         Command::Level1(args)
         | Command::Level2(args)
         | Command::Level3(args)
-        | Command::Level4(args) => args.writing.files(),
+        | Command::Level4(args) => args.level.writing.files(),
+        #[cfg(feature = "burn")]
+        Command::Merge(args) => args.writing.files(),
         Command::Compare(args) => args.writing.files(),
         Command::Verdict(args) => args.level.writing.files(),
         Command::Floor(args) => [Some(&args.out), None, None],

@@ -40,7 +40,7 @@ impl RecordingWriter {
         })
     }
 
-    /// Writes a case. `entry.outputs` is made from `arrays` where it does not say it already.
+    /// Writes a case, and gives its entry: `outputs` is made from `arrays` where it does not say it already.
     ///
     /// # Errors
     /// Where the file cannot be written.
@@ -49,7 +49,7 @@ impl RecordingWriter {
         mut entry: CaseEntry,
         sequence: &[u8],
         arrays: &BTreeMap<String, Array>,
-    ) -> Result<(), RecordingError> {
+    ) -> Result<&CaseEntry, RecordingError> {
         let path = self.folder.join(&entry.file);
         file::write(&path, |out| {
             let mut archive = npyz::npz::NpzWriter::new(out);
@@ -73,9 +73,16 @@ impl RecordingWriter {
                 .entry(name.clone())
                 .or_insert_with(|| describe(array));
         }
-        self.manifest.taps |= arrays.keys().any(|name| name.starts_with("taps/"));
+        Ok(self.add(entry))
+    }
+
+    /// Adds a case whose archive lies in the folder, and which says its outputs.
+    pub fn add(&mut self, entry: CaseEntry) -> &CaseEntry {
+        let mut names = entry.outputs.keys();
+        self.manifest.taps |= names.any(|name| name.starts_with("taps/"));
+        let at = self.manifest.cases.len();
         self.manifest.cases.push(entry);
-        Ok(())
+        &self.manifest.cases[at]
     }
 
     /// Writes the manifest and gives its path.

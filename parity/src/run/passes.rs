@@ -28,6 +28,14 @@ pub struct Pass {
     pub jobs: Vec<Job>,
 }
 
+impl Pass {
+    /// Base pairs of its sequence.
+    #[must_use]
+    pub fn sequence_length(&self) -> usize {
+        self.sequence.len()
+    }
+}
+
 /// The passes for the cases named in `only` (all where it is empty), those of one arithmetic together: a model is loaded for
 /// one. `arithmetic` overrules what the recordings were made with.
 ///

@@ -127,6 +127,7 @@ impl<'a> Ground<'a> {
             command: cli::Command::Record(cli::Record {
                 model: tiny.path(),
                 out: out.clone(),
+                shard: None,
                 like: Some(sampled.clone()),
                 sequences: None,
                 organism: 0,

@@ -17,7 +17,7 @@ use crate::estimate::Expected;
 use crate::output::{Made, Output, Summary};
 use crate::scored::Scored;
 use crate::setup::Item;
-use crate::shards::{self, Device, Finished, Shard, check_others};
+use crate::shards::{self, Device, Finished, Shard};
 use crate::variants::Counted;
 use crate::work::{Identity, Settings, Work};
 
@@ -171,7 +171,7 @@ impl<'a> Over<'a> {
                 let all = &self.output.out;
                 std::fs::create_dir_all(all).with_context(|| all.display().to_string())?;
                 if !force {
-                    check_others(all, *shard, &settings)?;
+                    shard.check_others(all, &settings, Work::settings)?;
                 }
                 Work::open(folder, &settings, force)?
             }

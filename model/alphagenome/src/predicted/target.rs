@@ -7,7 +7,6 @@ use anyhow::{Context, Result, bail};
 
 use super::{Form, PAIRS, TRACKS};
 use crate::output::check_folder;
-use crate::work;
 
 /// What could not be predicted.
 const FAILURES: &str = "failures.tsv";
@@ -78,7 +77,7 @@ impl Target {
         }
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         let target = Self {
-            _lock: work::lock(&folder)?,
+            _lock: terminal::lock(&folder)?,
             path: path.to_owned(),
             form,
             folder,

@@ -4,13 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use terminal::{differences, lock};
 
 use super::{Finished, Shard};
 use crate::output::{Made, Output};
-use crate::work::{Batches, differences, lock};
-
-/// Shares that are named in a message.
-const NAMED: usize = 10;
+use crate::work::Batches;
 
 /// Shares that are all there, each as it was written.
 pub struct Shares {
@@ -24,49 +22,9 @@ impl Shares {
     /// # Errors
     /// Where one is missing, unfinished, there twice, made from something else, or not as it was written; the message names it.
     pub fn open(folder: &Path) -> Result<Self> {
-        let named = || folder.display().to_string();
-        let found = Shard::among(folder)?;
-        let Some(last) = found.last() else {
-            bail!(
-                "{}: there is no share here; `alphagenome score --shard I/N --out {0}` makes them",
-                named()
-            );
-        };
-        if let Some(other) = found.iter().find(|shard| shard.of != last.of) {
-            bail!(
-                "{}: shares of {} and of {} lie here; remove those of one",
-                named(),
-                other.of,
-                last.of
-            );
-        }
-        let (mut all, mut missing) = (Vec::new(), Vec::new());
-        for number in 1..=last.of {
-            let shard = Shard {
-                number,
-                of: last.of,
-            };
-            let place = shard.folder(folder);
-            if !found.contains(&shard) {
-                missing.push(shard.to_string());
-                continue;
-            }
-            match Finished::read(&place).with_context(|| again(shard))? {
-                Some(finished) => all.push((shard, finished)),
-                None => missing.push(format!("{shard} (begun)")),
-            }
-        }
-        if !missing.is_empty() {
-            let (count, more) = (missing.len(), missing.len() > NAMED);
-            missing.truncate(NAMED);
-            bail!(
-                "{}: {count} of {} shares are not finished: {}{}",
-                named(),
-                last.of,
-                missing.join(", "),
-                if more { ", ..." } else { "" }
-            );
-        }
+        let all = Shard::all(folder, "alphagenome score", |_, place| {
+            Finished::read(place)
+        })?;
         let shares = Self {
             all,
             folder: folder.to_owned(),
@@ -96,7 +54,7 @@ impl Shares {
                     "{}: this is share {}; {}",
                     named(),
                     finished.shard,
-                    again(*shard)
+                    shard.again()
                 );
             }
             if finished.first != end || finished.total != first.total {
@@ -104,11 +62,11 @@ impl Shares {
                     "{}: share {shard} has variants from number {}, and those before it end at {end}; {}",
                     named(),
                     finished.first,
-                    again(*shard)
+                    shard.again()
                 );
             }
             end += finished.items;
-            check_batches(&place, finished).with_context(|| again(*shard))?;
+            check_batches(&place, finished).with_context(|| shard.again())?;
         }
         if end != first.total {
             bail!(
@@ -148,11 +106,6 @@ impl Shares {
         let batches: Vec<_> = batches.collect();
         output.make(&scratch.folder, &batches, &first.header)
     }
-}
-
-/// What to do about a share.
-fn again(shard: Shard) -> String {
-    format!("run it with --shard {shard} again, which makes what is missing")
 }
 
 fn check_batches(place: &Path, finished: &Finished) -> Result<()> {
