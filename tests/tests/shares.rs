@@ -123,8 +123,8 @@ fn results_of_shares_are_those_of_one_run() {
     let strict = format!("{level} --floor-limit 2 --arithmetic xla-gpu-bf16 --dtype f32");
     for (name, command, code) in [
         ("smoke", smoke, 1),
-        ("level", &level, 0),
-        ("strict", &strict, 1),
+        ("level", level.as_str(), 0),
+        ("strict", strict.as_str(), 1),
     ] {
         let whole = parity(here, &format!("{command} --json"));
         whole.expect_code(code);
