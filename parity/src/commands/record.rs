@@ -166,7 +166,7 @@ fn manifest(args: &Record, arithmetic: Arithmetic) -> Manifest {
 /// What is recorded.
 enum Source {
     /// The cases of another recording, at the places that it kept.
-    Like(Recording),
+    Like(Box<Recording>),
     /// Records of a FASTA file.
     Sequences(Vec<(String, Sequence)>),
 }
@@ -174,7 +174,7 @@ enum Source {
 impl Source {
     fn open(args: &Record) -> Result<Self> {
         let path = match (&args.like, &args.sequences) {
-            (Some(like), _) => return Ok(Self::Like(Recording::open(like)?)),
+            (Some(like), _) => return Ok(Self::Like(Recording::open(like)?.into())),
             (None, Some(path)) => path,
             (None, None) => bail!("name what to record: --sequences FASTA, or --like RECORDING"),
         };
