@@ -4,14 +4,32 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::fixtures::{self, Form};
+
 /// No test's run takes longer; one that does hangs.
 const TIME_LIMIT: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(2);
+
+/// Converts the tiny model with its metadata to the folder `model` in `folder`, and gives its path; `convert` is the program.
+#[track_caller]
+pub fn convert_tiny(convert: &str, folder: &Path) -> PathBuf {
+    let out = folder.join("model");
+    let arguments = [
+        "--snapshot".into(),
+        Form::Ocdbt.path(),
+        "--metadata".into(),
+        fixtures::metadata(),
+        "--out".into(),
+        out.clone(),
+    ];
+    run(command(convert, folder, arguments)).expect_code(0);
+    out
+}
 
 /// How a program ended.
 #[derive(Debug)]

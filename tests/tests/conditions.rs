@@ -3,22 +3,12 @@
 use std::path::Path;
 
 use serde_json::Value;
-use tests::fixtures::{self, Form};
 use tests::program::{self, Outcome};
 
 /// The tiny model with its metadata, under the name `model`.
 fn model() -> tempfile::TempDir {
     let scratch = tempfile::tempdir().expect("a temporary folder");
-    let arguments = [
-        "--snapshot".into(),
-        Form::Ocdbt.path(),
-        "--metadata".into(),
-        fixtures::metadata(),
-        "--out".into(),
-        scratch.path().join("model"),
-    ];
-    let convert = env!("CARGO_BIN_EXE_tested-convert");
-    program::run(program::command(convert, scratch.path(), arguments)).expect_code(0);
+    program::convert_tiny(env!("CARGO_BIN_EXE_tested-convert"), scratch.path());
     scratch
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use burn::backend::Flex;
 use half::f16;
 use model::{AlphaGenome, Arithmetic, Array, Batch, Request, Sequence, Taps, Values};
-use tests::fixtures::{self, Form};
+use tests::fixtures;
 use tests::golden::{self, Case};
 
 /// The largest relative L2 distance of any output or tap.
@@ -32,17 +32,7 @@ impl Taps for Collect<'_> {
 
 /// The tiny model with its metadata.
 fn load(arithmetic: Arithmetic, scratch: &Path) -> AlphaGenome<Flex> {
-    let out = scratch.join("model");
-    let arguments = [
-        "--snapshot".into(),
-        Form::Ocdbt.path(),
-        "--metadata".into(),
-        fixtures::metadata(),
-        "--out".into(),
-        out.clone(),
-    ];
-    let command = tests::program::command(env!("CARGO_BIN_EXE_tested-convert"), scratch, arguments);
-    tests::program::run(command).expect_code(0);
+    let out = tests::program::convert_tiny(env!("CARGO_BIN_EXE_tested-convert"), scratch);
     AlphaGenome::load(&out, &Default::default(), arithmetic).expect("the converted model")
 }
 

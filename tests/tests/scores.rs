@@ -3,20 +3,11 @@
 use std::path::Path;
 
 use serde_json::Value;
-use tests::fixtures::{self, Form};
+use tests::fixtures;
 use tests::program::{self, Outcome};
 
 fn convert(scratch: &Path) {
-    let arguments = [
-        "--snapshot".into(),
-        Form::Ocdbt.path(),
-        "--metadata".into(),
-        fixtures::metadata(),
-        "--out".into(),
-        scratch.join("model"),
-    ];
-    let command = program::command(env!("CARGO_BIN_EXE_tested-convert"), scratch, arguments);
-    program::run(command).expect_code(0);
+    program::convert_tiny(env!("CARGO_BIN_EXE_tested-convert"), scratch);
 }
 
 fn scores(scratch: &Path, arguments: &[&str]) -> Outcome {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use tests::fixtures::{self, Form};
+use tests::fixtures;
 use tests::program::{self, Outcome};
 
 const RECORD: &str = "record --model model --sequences reads.fa --budget 512";
@@ -14,16 +14,7 @@ const SMOKE: &str = "smoke --model model --sequences reads.fa";
 /// The tiny model as `model`, and sequences, one of which is none.
 fn place() -> tempfile::TempDir {
     let scratch = tempfile::tempdir().expect("a temporary folder");
-    let arguments = [
-        "--snapshot".into(),
-        Form::Ocdbt.path(),
-        "--metadata".into(),
-        fixtures::metadata(),
-        "--out".into(),
-        scratch.path().join("model"),
-    ];
-    let convert = env!("CARGO_BIN_EXE_tested-convert");
-    program::run(program::command(convert, scratch.path(), arguments)).expect_code(0);
+    program::convert_tiny(env!("CARGO_BIN_EXE_tested-convert"), scratch.path());
     let read = |index: usize| {
         let pattern = ["ACGTTGCA", "GATTACAT", "CCGGTATA", "TTAGGCAN"][index % 4];
         format!(">read{index}\n{}\n", pattern.repeat(256 * (1 + index % 2)))
