@@ -113,7 +113,7 @@ pub fn run<T: Serialize>(
         total: plan.costs.len(),
         settings,
         frame: serde_json::to_value(plan.frame)?,
-        lines: Lines::read(&folder)?.digest,
+        lines: hash(&lines_of(&folder)?),
         digest: String::new(),
     };
     seal.write(&folder)?;
@@ -137,6 +137,29 @@ fn range(shard: Shard, costs: &[usize]) -> Range<usize> {
     }
     let (found, _) = sharing.found();
     found.start as usize..found.end as usize
+}
+
+/// `items.jsonl`, of which nothing may be there.
+fn lines_of(folder: &Path) -> Result<Vec<u8>> {
+    let path = folder.join(ITEMS);
+    match fs::read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        read => read.with_context(|| path.display().to_string()),
+    }
+}
+
+/// What is in a place, made where nothing is: a model is not loaded for a share that is finished.
+///
+/// # Errors
+/// Those of `make`.
+pub fn or_make<T, E>(
+    place: &mut Option<T>,
+    make: impl FnOnce() -> Result<T, E>,
+) -> Result<&mut T, E> {
+    match place {
+        Some(made) => Ok(made),
+        none => Ok(none.insert(make()?)),
+    }
 }
 
 fn known(folder: &Path) -> Option<Settings> {
@@ -170,11 +193,7 @@ struct Lines {
 
 impl Lines {
     fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join(ITEMS);
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-            read => read.with_context(|| path.display().to_string())?,
-        };
+        let bytes = lines_of(folder)?;
         let mut lines = Self {
             all: Vec::new(),
             torn: false,

@@ -55,15 +55,10 @@ pub fn run(args: &Record) -> Result<Exit> {
     let mut candidate = None;
     let bar = progress::bar(plan.costs.len());
     let cases = shares::run(&plan, |index| {
-        let candidate = match &mut candidate {
-            Some(candidate) => candidate,
-            none => none.insert(Candidate::load(&args.model, arithmetic, args.device)?),
-        };
+        let load = || Candidate::load(&args.model, arithmetic, args.device);
+        let candidate = shares::or_make(&mut candidate, load)?;
         let (entry, sequence, arrays) = source.record(index, candidate, args, &bar)?;
-        let writer = match &mut writer {
-            Some(writer) => writer,
-            none => none.insert(create()?),
-        };
+        let writer = shares::or_make(&mut writer, create)?;
         let entry = writer.case(entry, &sequence, &arrays)?.clone();
         bar.inc(1);
         let file = entry.file.clone();

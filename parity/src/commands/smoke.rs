@@ -100,14 +100,8 @@ pub fn run(args: &Smoke) -> Result<Exit> {
     let ran = shares::run(&plan, |index| {
         let record = &records[index];
         progress::step(&bar, &record.name);
-        let candidate = match &mut candidate {
-            Some(candidate) => candidate,
-            none => none.insert(Candidate::load(
-                &args.model,
-                args.arithmetic.into(),
-                args.device,
-            )?),
-        };
+        let load = || Candidate::load(&args.model, args.arithmetic.into(), args.device);
+        let candidate = shares::or_make(&mut candidate, load)?;
         let started = std::time::Instant::now();
         let failure = failure(record, candidate, args)?;
         bar.inc(1);
