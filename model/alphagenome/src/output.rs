@@ -180,10 +180,9 @@ impl Sink {
                 let group = table.group();
                 rayon::spawn(move || drop(sender.send(chunk.encode(group))));
                 making.push_back(made);
-                match making.len() >= AHEAD.min(threads().get()) {
-                    true => append(table, making.pop_front()),
-                    false => Ok(()),
-                }
+                let full = making.len() >= AHEAD.min(threads().get());
+                let first = making.pop_front_if(|_| full);
+                first.map_or(Ok(()), |made| append(table, &made))
             }
         }
     }
@@ -194,7 +193,7 @@ impl Sink {
             Self::Text(text) => Ok(text.finish()?),
             Self::Parquet(mut table, making) => {
                 for made in making {
-                    append(&mut table, Some(made))?;
+                    append(&mut table, &made)?;
                 }
                 table.finish()
             }
@@ -202,8 +201,7 @@ impl Sink {
     }
 }
 
-fn append(table: &mut Parquet<File>, made: Option<mpsc::Receiver<Result<Encoded>>>) -> Result<()> {
-    let Some(made) = made else { return Ok(()) };
+fn append(table: &mut Parquet<File>, made: &mpsc::Receiver<Result<Encoded>>) -> Result<()> {
     table.append(made.recv().context("a thread that made rows ended")??)
 }
 
