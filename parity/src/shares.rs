@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use terminal::{Shard, Sharing, Unit, differences, lock};
+use terminal::{Shard, Sharing, Unit, differences, lock, same_run};
 
 use crate::file;
 use crate::progress::note;
@@ -77,7 +77,7 @@ pub fn run<T: Serialize>(
     let settings = (plan.settings)()?;
     let folder = shard.folder(all);
     fs::create_dir_all(all).with_context(|| all.display().to_string())?;
-    shard.check_others(all, &settings, known)?;
+    let settings = shard.own_settings(all, settings, known)?;
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let _lock = lock(&folder)?;
     own_settings(&folder, &settings)?;
@@ -309,9 +309,7 @@ impl Merged {
                     folder.join(ITEMS).display()
                 );
             }
-            if seal.shard != shard.to_string() {
-                bail!("{}: this is share {}", folder.display(), seal.shard);
-            }
+            shard.check_place(all, &seal.settings)?;
             Ok(Some((seal, lines)))
         })?;
         let Some((_, (first, _))) = shares.first() else {
@@ -321,7 +319,7 @@ impl Merged {
         let mut found = Vec::new();
         for (shard, (seal, lines)) in shares {
             let folder = shard.folder(all);
-            if seal.settings != first.settings {
+            if !same_run(&seal.settings, &first.settings) {
                 bail!(
                     "{}: share {shard} was made from other inputs or with other settings than share {} ({}); shares are not mixed: make \
                      one of them again",

@@ -228,6 +228,10 @@ fn shares_are_not_mixed_and_none_is_missing_or_double() {
         "merge shares",
         &["shard-000002-of-000003", "this is share 1/3"],
     );
+    refused(
+        &again("--shard 2/3"),
+        &["this is share 1/3, in the place of share 2/3", "remove it"],
+    );
     fs::remove_dir_all(&two).expect("removed");
     fs::rename(&aside, &two).expect("moved");
     parity(here, "merge shares").expect_code(0);

@@ -20,4 +20,4 @@ pub use escape::{line, text};
 pub use manual::Manual;
 pub use output::{Loudness, Speech, fail, note, print, speech, stdout};
 pub use progress::Progress;
-pub use shard::{Shard, Sharing, Unit, differences, lock};
+pub use shard::{Shard, Sharing, Unit, differences, lock, same_run};

@@ -21,6 +21,8 @@ pub struct Shard {
 
 /// More shares than anybody needs: each is a folder.
 const MOST: u64 = 1_000_000;
+/// Which share it is, in the settings of one.
+const SHARE: &str = "share";
 /// Shares that are named in a message.
 const NAMED: usize = 10;
 
@@ -117,7 +119,7 @@ impl Shard {
             let (count, more) = (missing.len(), missing.len() > NAMED);
             missing.truncate(NAMED);
             bail!(
-                "{named}: {count} of {of} shares are not finished: {}{}",
+                "{named}: {count} of {of} shares are not finished: {}{}; `{makes} --shard I/{of} --out {named}` makes each",
                 missing.join(", "),
                 if more { ", ..." } else { "" }
             );
@@ -125,17 +127,19 @@ impl Shard {
         Ok(whole)
     }
 
-    /// Fails where another share in the folder belongs to other settings; `known` reads those of a share.
+    /// Settings of the share, once no folder among `all` holds batches of another share or of another run; `known` reads the settings
+    /// of a folder.
     ///
     /// # Errors
-    /// Then, with what differs.
-    pub fn check_others(
+    /// Where one does; the message names it and what differs.
+    pub fn own_settings(
         self,
         all: &Path,
-        settings: &BTreeMap<String, String>,
+        mut settings: BTreeMap<String, String>,
         known: impl Fn(&Path) -> Option<BTreeMap<String, String>>,
-    ) -> Result<()> {
-        for other in Self::among(all)?.into_iter().filter(|other| *other != self) {
+    ) -> Result<BTreeMap<String, String>> {
+        settings.insert(SHARE.into(), self.to_string());
+        for other in Self::among(all)? {
             let folder = other.folder(all);
             if other.of != self.of {
                 bail!(
@@ -145,16 +149,36 @@ impl Shard {
                     self.of
                 );
             }
-            if let Some(known) = known(&folder).filter(|known| known != settings) {
+            let Some(known) = known(&folder) else {
+                continue;
+            };
+            other.check_place(all, &known)?;
+            // What lies in its own folder is for the caller to keep or clear.
+            if other != self && !same_run(&known, &settings) {
                 bail!(
                     "{}: this share was made from other inputs or with other settings ({}); shares are not mixed: choose another --out, \
                      or remove what lies here and make all of them again",
                     folder.display(),
-                    differences(&known, settings)
+                    differences(&known, &settings)
                 );
             }
         }
-        Ok(())
+        Ok(settings)
+    }
+
+    /// Fails where what lies in the share's folder was made as another share.
+    ///
+    /// # Errors
+    /// Then; the message names both.
+    pub fn check_place(self, all: &Path, settings: &BTreeMap<String, String>) -> Result<()> {
+        match settings.get(SHARE) {
+            Some(made) if *made != self.to_string() => bail!(
+                "{}: this is share {made}, in the place of share {self}; put it back under its own name, or remove it and run with \
+                 --shard {self}",
+                self.folder(all).display()
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// What to do about a share that is not whole.
@@ -239,20 +263,30 @@ pub fn lock(folder: &Path) -> Result<Option<File>> {
     }
 }
 
+/// Whether two shares belong to one run.
+#[must_use]
+pub fn same_run(a: &BTreeMap<String, String>, b: &BTreeMap<String, String>) -> bool {
+    differing(a, b).next().is_none()
+}
+
 /// Names of what differs between the settings of two runs.
 #[must_use]
 pub fn differences(
     known: &BTreeMap<String, String>,
     settings: &BTreeMap<String, String>,
 ) -> String {
-    let names = known.keys().chain(settings.keys());
-    let mut names: Vec<_> = names
-        .filter(|name| known.get(*name) != settings.get(*name))
-        .collect();
+    let mut names: Vec<_> = differing(known, settings).collect();
     names.sort();
     names.dedup();
-    let names: Vec<_> = names.into_iter().map(String::as_str).collect();
     names.join(", ")
+}
+
+fn differing<'a>(
+    a: &'a BTreeMap<String, String>,
+    b: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = &'a str> {
+    let names = a.keys().chain(b.keys()).map(String::as_str);
+    names.filter(move |name| *name != SHARE && a.get(*name) != b.get(*name))
 }
 
 #[cfg(test)]

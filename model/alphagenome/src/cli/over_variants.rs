@@ -113,11 +113,7 @@ impl<'a> Over<'a> {
     /// # Errors
     /// Where a file is not there.
     pub fn settings(&self) -> Result<Settings> {
-        let mut settings = self.scoring.settings(self.identity())?;
-        if let Place::Shard(shard, _) = self.place {
-            settings.insert("shards".into(), shard.of.to_string());
-        }
-        Ok(settings)
+        self.scoring.settings(self.identity())
     }
 
     fn is_vcf(&self) -> bool {
@@ -170,9 +166,8 @@ impl<'a> Over<'a> {
                 }
                 let all = &self.output.out;
                 std::fs::create_dir_all(all).with_context(|| all.display().to_string())?;
-                if !force {
-                    shard.check_others(all, &settings, Work::settings)?;
-                }
+                let known = |folder: &_| Work::settings(folder).filter(|_| !force);
+                let settings = shard.own_settings(all, settings, known)?;
                 Work::open(folder, &settings, force)?
             }
         };
@@ -201,6 +196,12 @@ impl<'a> Over<'a> {
         draw: impl FnOnce(&Work, &[(String, String)]) -> Result<()>,
     ) -> Result<Outcome> {
         let (total, before) = (share.items(), work.done());
+        if before > total {
+            bail!(
+                "{}: {before} variants are finished here, and the input has {total}; --force begins anew, or choose another --out",
+                work.folder().display()
+            );
+        }
         if let Place::Shard(shard, folder) = &self.place {
             match Finished::read(folder) {
                 Ok(Some(finished)) if before == total && finished.first == share.range.start => {

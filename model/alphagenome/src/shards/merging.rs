@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use terminal::{differences, lock};
+use terminal::{differences, lock, same_run};
 
 use super::{Finished, Shard};
 use crate::output::{Made, Output};
@@ -40,21 +40,14 @@ impl Shares {
         for (shard, finished) in &self.all {
             let place = shard.folder(&self.folder);
             let named = || place.display().to_string();
-            if finished.settings != first.settings || finished.header != first.header {
+            shard.check_place(&self.folder, &finished.settings)?;
+            if !same_run(&finished.settings, &first.settings) || finished.header != first.header {
                 bail!(
                     "{}: share {shard} was made from other inputs or with other settings than share {} ({}); shares are not mixed: make \
                      one of them again",
                     named(),
                     first.shard,
                     differences(&first.settings, &finished.settings)
-                );
-            }
-            if finished.shard != shard.to_string() {
-                bail!(
-                    "{}: this is share {}; {}",
-                    named(),
-                    finished.shard,
-                    shard.again()
                 );
             }
             if finished.first != end || finished.total != first.total {

@@ -277,6 +277,16 @@ fn a_share_in_anothers_place_is_refused() {
     merge(&inputs, "merged.tsv")
         .expect_code(2)
         .expect_message(&[SECOND, "this is share 1/3", "--shard 2/3"]);
+    // Neither it nor another share takes it for share 2.
+    for shard in ["2/3", "3/3"] {
+        share(&inputs, shard, &[])
+            .expect_code(2)
+            .expect_message(&[SECOND, "this is share 1/3, in the place of share 2/3"]);
+    }
+    let insisted = share(&inputs, "2/3", &["--force"]);
+    assert!(insisted.code() < 2, "{insisted}");
+    merge(&inputs, "mended.tsv").expect_code(1);
+    same(&inputs, "whole.tsv", "mended.tsv");
     copy("shard-000001-of-000003", "shard-000001-of-000002");
     merge(&inputs, "merged.tsv")
         .expect_code(2)
