@@ -6,6 +6,7 @@
 //! | [`keys`] | keys of clients |
 //! | [`tls`] | certificate and key of the server |
 //! | [`limits`] | how large requests and answers may be |
+//! | [`origin`] | whether a page of another site asks |
 //! | [`gate`] | what every request passes, of gRPC as of HTTP |
 //! | [`watched`] | answers whose reader stopped reading |
 
@@ -13,6 +14,7 @@ pub mod arguments;
 pub mod gate;
 pub mod keys;
 pub mod limits;
+pub mod origin;
 pub mod tls;
 pub mod watched;
 

@@ -5,6 +5,7 @@
 //! a while. What several ask for is done once. A deadline that passed and a client that left free their place. What one model
 //! fails on, another does, and a model that fails again and again on what others do is taken out.
 
+mod arriving;
 mod error;
 mod library;
 mod model;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
+pub use arriving::Arriving;
 pub use error::Error;
 pub use library::{Assembly, Library, Source};
 pub use model::{Model, Running};
@@ -37,7 +39,7 @@ use worker::Place;
 pub struct Limits {
     /// Requests that wait.
     pub places: usize,
-    /// Bytes of requests that wait.
+    /// Bytes of requests that arrive or wait.
     pub queued_bytes: u64,
     /// Bytes of answers that are being made or not yet read.
     pub answer_bytes: u64,
@@ -85,6 +87,7 @@ struct State {
     running: usize,
     workers: Vec<Place>,
     held_bytes: u64,
+    arriving_bytes: u64,
     closing: bool,
     next: u64,
     /// Seconds that a request takes, of late.
@@ -191,12 +194,23 @@ impl Engine {
         Ok(tickets)
     }
 
+    /// Counts a request that arrives.
+    pub fn arriving(&self) -> Arriving {
+        Arriving::new(self.shared.clone())
+    }
+
+    /// Counts an answer that has nothing yet.
+    pub fn held(&self) -> Held {
+        Held::counted(self.shared.clone(), 0)
+    }
+
     /// How things stand.
     pub fn status(&self) -> Status {
         let state = self.shared.lock();
         Status {
             queued: state.queue.len(),
             queued_bytes: state.queue.bytes(),
+            arriving_bytes: state.arriving_bytes,
             running: state.running,
             held_bytes: state.held_bytes,
             workers: state.working(),
@@ -292,26 +306,36 @@ impl State {
         if self.working() == 0 {
             return Err(Error::Internal("no model is left that works".into()));
         }
-        let (waiting, queued) = (self.queue.len(), self.queue.bytes());
-        let reason = if waiting >= limits.places {
-            format!(
-                "the queue is full: {waiting} requests wait, of at most {}",
-                limits.places
-            )
-        } else if queued + bytes > limits.queued_bytes {
-            format!(
-                "the queue is full: its requests have {queued} bytes, of at most {}",
-                limits.queued_bytes
-            )
-        } else {
-            return Ok(());
-        };
-        let ahead = self.pace * waiting as f64 / self.working() as f64;
+        let waiting = self.queue.len();
+        if waiting >= limits.places {
+            let most = limits.places;
+            return Err(self.full(format!(
+                "the queue is full: {waiting} requests wait, of at most {most}"
+            )));
+        }
+        self.has_room(bytes, limits)
+    }
+
+    /// Fails where requests that arrive or wait would have too many bytes with so many more.
+    fn has_room(&self, bytes: u64, limits: &Limits) -> Result<(), Error> {
+        let taken = self.queue.bytes() + self.arriving_bytes;
+        let most = limits.queued_bytes;
+        match taken + bytes <= most {
+            true => Ok(()),
+            false => Err(self.full(format!(
+                "the queue is full: its requests have {taken} bytes, of at most {most}"
+            ))),
+        }
+    }
+
+    /// There is no room now, but there will be.
+    fn full(&self, reason: String) -> Error {
+        let ahead = self.pace * self.queue.len() as f64 / self.working().max(1) as f64;
         // Half of what waits will be done by then; nobody is sent away for less than a second or more than a minute.
         let retry_after = Duration::from_secs_f64((ahead / 2.0).clamp(1.0, 60.0));
-        Err(Error::Full {
+        Error::Full {
             reason,
             retry_after,
-        })
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The service that AlphaGenome's SDK calls.
 
 mod answers;
+mod arriving;
 mod encoded;
 mod metadata;
 mod requests;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use axum::middleware::map_request_with_state;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -50,6 +52,8 @@ pub struct Options {
     pub patience: Duration,
     /// Bytes of a request, at most.
     pub message: usize,
+    /// How long a message may take to arrive.
+    pub wait: Duration,
 }
 
 impl Default for Options {
@@ -59,6 +63,7 @@ impl Default for Options {
             model_version: None,
             patience: Duration::from_secs(60),
             message: 4 << 20,
+            wait: Duration::from_secs(60),
         }
     }
 }
@@ -95,11 +100,13 @@ pub async fn routes(engine: Arc<Engine>, options: Options) -> Result<(axum::Rout
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let message = options.message;
+    let counted = map_request_with_state((engine.clone(), options.wait), arriving::count);
     let service = DnaModelServiceServer::new(Service::new(engine, options));
     let routes = Routes::new(service.max_decoding_message_size(message))
         .add_service(health)
         .add_service(reflection().build_v1()?)
         // What older clients ask for.
         .add_service(reflection().build_v1alpha()?);
-    Ok((routes.prepare().into_axum_router(), Health(reporter)))
+    let router = routes.prepare().into_axum_router().route_layer(counted);
+    Ok((router, Health(reporter)))
 }

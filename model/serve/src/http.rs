@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`score`], [`predict`], [`tracks`] | `/v1/score`, `/v1/predict`, `/v1/tracks` |
 //! | [`exchange`] | requests as JSON, and the format of answers |
+//! | [`bytes`] | what comes in and goes out, counted |
 //! | [`openapi`] | what there is, for programs and for people |
 //! | [`form`] | the page at `/`, and the page of a variant |
 //!
 //! Nothing of a request is a path or becomes one.
 
+pub mod bytes;
 pub mod exchange;
 pub mod form;
 pub mod openapi;
@@ -96,6 +98,7 @@ const PAGE: [(HeaderName, &str); 5] = [
         "frame-ancestors 'none'; form-action 'self'; base-uri 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
+    // Without a referrer forms would have no origin, either.
+    (header::REFERRER_POLICY, "same-origin"),
     (header::CACHE_CONTROL, "no-store"),
 ];

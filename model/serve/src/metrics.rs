@@ -36,6 +36,7 @@ pub struct Metrics {
     queued: Number,
     running: Number,
     held: Number,
+    arriving: Number,
     memory: Number,
     files: Number,
 }
@@ -55,6 +56,7 @@ impl Default for Metrics {
             queued: Gauge::default(),
             running: Gauge::default(),
             held: Gauge::default(),
+            arriving: Gauge::default(),
             connections: Gauge::default(),
             turned_away: Family::default(),
             unread: Counter::default(),
@@ -129,6 +131,12 @@ impl Default for Metrics {
             Unit::Bytes,
             metrics.held.clone(),
         );
+        own.register_with_unit(
+            "arriving",
+            "Requests that have not come to their end",
+            Unit::Bytes,
+            metrics.arriving.clone(),
+        );
         let process = registry.sub_registry_with_prefix("process");
         process.register_with_unit(
             "resident_memory",
@@ -194,6 +202,7 @@ impl Metrics {
         self.queued.set(status.queued as i64);
         self.running.set(status.running as i64);
         self.held.set(status.held_bytes as i64);
+        self.arriving.set(status.arriving_bytes as i64);
         for (number, model) in models.iter().enumerate() {
             let labels = [
                 ("model", number.to_string()),
@@ -252,6 +261,7 @@ mod tests {
         let status = Status {
             queued: 3,
             queued_bytes: 0,
+            arriving_bytes: 5,
             running: 1,
             held_bytes: 7,
             workers: 1,
@@ -273,6 +283,7 @@ mod tests {
             "queued 3".into(),
             "running 1".into(),
             "held_bytes 7".into(),
+            "arriving_bytes 5".into(),
             "model_works{model=\"0\",device=\"sim\"} 1".into(),
             "model_works{model=\"1\",device=\"sim\"} 0".into(),
             "model_faults_total{model=\"1\",device=\"sim\"} 4".into(),

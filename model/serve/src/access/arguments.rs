@@ -56,6 +56,8 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 pub struct Waits {
     /// Before they say hello.
     pub hello: Duration,
+    /// While they send a request, from its first byte to its last.
+    pub send: Duration,
     /// While they read an answer.
     pub read: Duration,
 }
@@ -64,6 +66,7 @@ impl Default for Waits {
     fn default() -> Self {
         Self {
             hello: Duration::from_secs(10),
+            send: Duration::from_secs(60),
             read: Duration::from_secs(60),
         }
     }

@@ -12,6 +12,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tonic::{Code, Status};
 
+use super::arguments::Waits;
+use super::origin::{has_own_name, is_of_other_site};
 use super::watched::{Ended, Readers};
 use super::{Access, Exceeded, Keys, Limits};
 use crate::engine::Client;
@@ -35,6 +37,9 @@ pub struct Gate {
     limits: Limits,
     /// Whether this machine alone reaches the server.
     loopback: bool,
+    /// Whether a certificate says the server's name.
+    named: bool,
+    waits: Waits,
     metrics: Arc<Metrics>,
     readers: Readers,
     closed: AtomicBool,
@@ -50,7 +55,7 @@ enum Refusal {
     #[error("a page of another site asked for this, and the server answers its own pages alone")]
     OtherSite,
     #[error(
-        "the server was asked for by a name that it does not have; without keys it is 127.0.0.1 or localhost"
+        "the server was asked for by a name that it does not have: without keys and TLS, connect to 127.0.0.1 or localhost, or start it with keys"
     )]
     OtherName,
     #[error(transparent)]
@@ -86,6 +91,8 @@ impl Gate {
             keys: access.keys.clone(),
             limits: access.limits,
             loopback: access.listen.ip().is_loopback(),
+            named: access.tls.is_some(),
+            waits: access.waits,
             metrics,
             readers: Readers::new(access.waits.read),
             closed: AtomicBool::new(false),
@@ -105,6 +112,11 @@ impl Gate {
     /// How large requests may be.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// How long clients may keep the server waiting.
+    pub fn waits(&self) -> &Waits {
+        &self.waits
     }
 
     /// Whether keys are asked for.
@@ -143,30 +155,35 @@ impl Gate {
         Ok(Client(name.into()))
     }
 
-    fn admit(&self, request: &Request, grpc: bool) -> Result<Option<Client>, Refusal> {
+    /// Fails where a page of the web may have led a browser here. Of gRPC, too: once its name leads here (DNS rebinding), such a page
+    /// sends what it wants.
+    fn own_pages(&self, request: &Request) -> Result<(), Refusal> {
+        if is_of_other_site(request) {
+            return Err(Refusal::OtherSite);
+        }
+        match self.named || !self.loopback || has_own_name(request) {
+            true => Ok(()),
+            false => Err(Refusal::OtherName),
+        }
+    }
+
+    fn admit(&self, request: &Request) -> Result<Option<Client>, Refusal> {
         let path = request.uri().path();
         let open = is_open(path);
         if self.is_closed() && !is_health(path) {
             return Err(Refusal::Closed);
         }
-        let headers = request.headers();
-        if !grpc && self.keys.is_none() {
-            let site = headers.get("sec-fetch-site");
-            if !open && site.is_some_and(|site| site == "cross-site") {
-                return Err(Refusal::OtherSite);
-            }
-            // A name of another site may lead a browser here (DNS rebinding).
-            if self.loopback && !open && !has_own_name(request) {
-                return Err(Refusal::OtherName);
-            }
+        if self.keys.is_none() && !open {
+            self.own_pages(request)?;
         }
+        let headers = request.headers();
         let length = headers.get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if length.is_some_and(|length| length > self.limits.message as u64) {
             return Err(Exceeded::Message(self.limits.message).into());
         }
         let peer = request.extensions().get::<Peer>().copied();
-        match open {
+        match open || path == FORM {
             true => Ok(None),
             false => self.known(key(headers), peer).map(Some),
         }
@@ -186,28 +203,15 @@ fn key(headers: &HeaderMap) -> Option<&[u8]> {
 }
 
 /// Whether everyone may ask for it: it says nothing of data, and pages must be there before a key can be written into them.
-/// What the form at `/` sends has its key with it.
 fn is_open(path: &str) -> bool {
-    is_health(path) || ["/", "/docs", "/openapi.json", "/variant"].contains(&path)
+    is_health(path) || ["/", "/docs", "/openapi.json"].contains(&path)
 }
+
+/// Where the form at `/` goes, with its key in it.
+const FORM: &str = "/variant";
 
 fn is_health(path: &str) -> bool {
     path == "/healthz" || path.starts_with("/grpc.health.v1.Health/")
-}
-
-/// Whether the server is asked for by an address, or as this machine.
-fn has_own_name(request: &Request) -> bool {
-    let host = request.headers().get(header::HOST);
-    let host = host.and_then(|host| host.to_str().ok());
-    let Some(host) = request.uri().authority().map(|name| name.as_str()).or(host) else {
-        return true;
-    };
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let plain = name.trim_start_matches('[').trim_end_matches(']');
-    plain.eq_ignore_ascii_case("localhost") || plain.parse::<std::net::IpAddr>().is_ok()
 }
 
 fn is_grpc(headers: &HeaderMap) -> bool {
@@ -276,7 +280,7 @@ pub async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Nex
         code: None,
         gate: gate.clone(),
     };
-    let response = match gate.admit(&request, grpc) {
+    let response = match gate.admit(&request) {
         Ok(client) => {
             if let Some(client) = client {
                 request.extensions_mut().insert(client);
@@ -336,8 +340,7 @@ mod tests {
             "/any/Method",
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         ] {
-            let asked =
-                |headers: &[_]| gate.admit(&request(path, headers), path.starts_with("/any"));
+            let asked = |headers: &[_]| gate.admit(&request(path, headers));
             assert_eq!(asked(&[]), Err(Refusal::NoKey), "{path}");
             let wrong = [("x-goog-api-key", "0123456789abcdeF")];
             assert_eq!(asked(&wrong), Err(Refusal::WrongKey), "{path}");
@@ -356,33 +359,49 @@ mod tests {
             "/",
             "/openapi.json",
         ] {
-            assert_eq!(gate.admit(&request(path, &[]), false), Ok(None), "{path}");
+            assert_eq!(gate.admit(&request(path, &[])), Ok(None), "{path}");
         }
     }
 
     #[test]
     fn without_keys_no_other_site_asks() {
         let local = gate(false, true);
-        let asked = |host: &str, site: &str| {
-            let headers = [("host", host), ("sec-fetch-site", site)];
-            local
-                .admit(&request("/v1/score", &headers), false)
-                .map(drop)
-        };
-        for host in ["127.0.0.1:50051", "[::1]:50051", "localhost", "LOCALHOST:1"] {
-            assert_eq!(asked(host, "same-origin"), Ok(()), "{host}");
+        let asked = |path: &str, headers: &[_]| local.admit(&request(path, headers)).map(drop);
+        let grpc = ("content-type", "application/grpc");
+        for path in [
+            "/v1/score",
+            "/metrics",
+            "/variant",
+            "/a.Service/ScoreVariant",
+        ] {
+            for host in ["127.0.0.1:50051", "[::1]:50051", "localhost", "LOCALHOST:1"] {
+                assert_eq!(asked(path, &[grpc, ("host", host)]), Ok(()), "{host}");
+            }
+            for host in ["evil.example:50051", "127.0.0.1.evil.example", ""] {
+                let refused = asked(path, &[grpc, ("host", host)]);
+                assert_eq!(refused, Err(Refusal::OtherName), "{path} {host}");
+            }
+            for (name, value, own) in [
+                ("sec-fetch-site", "same-origin", true),
+                ("sec-fetch-site", "none", true),
+                ("sec-fetch-site", "same-site", false),
+                ("sec-fetch-site", "cross-site", false),
+                ("origin", "http://127.0.0.1:1", true),
+                ("origin", "http://127.0.0.1:2", false),
+                ("origin", "http://evil.example", false),
+                ("origin", "null", false),
+            ] {
+                let expected = if own { Ok(()) } else { Err(Refusal::OtherSite) };
+                let found = asked(path, &[grpc, ("host", "127.0.0.1:1"), (name, value)]);
+                assert_eq!(found, expected, "{path} {name}: {value}");
+            }
         }
-        assert_eq!(asked("127.0.0.1:1", "cross-site"), Err(Refusal::OtherSite));
-        for host in ["evil.example:50051", "127.0.0.1.evil.example"] {
-            assert_eq!(
-                asked(host, "same-origin"),
-                Err(Refusal::OtherName),
-                "{host}"
-            );
-        }
+        // Pages without data may be linked to.
+        let linked = [("host", "a.example"), ("sec-fetch-site", "cross-site")];
+        assert_eq!(asked("/", &linked), Ok(()));
         let named = request("/v1/score", &[("host", "genome.example")]);
-        assert!(gate(true, true).admit(&named, false) == Err(Refusal::NoKey));
-        assert!(gate(false, false).admit(&named, false).is_ok());
+        assert!(gate(true, true).admit(&named) == Err(Refusal::NoKey));
+        assert!(gate(false, false).admit(&named).is_ok());
     }
 
     #[test]
@@ -390,10 +409,10 @@ mod tests {
         let gate = gate(false, true);
         let large = (Limits::default().message + 1).to_string();
         let headers = [("content-length", large.as_str())];
-        let refusal = gate.admit(&request("/v1/score", &headers), false);
+        let refusal = gate.admit(&request("/v1/score", &headers));
         assert!(matches!(refusal, Err(Refusal::TooLarge(_))));
         gate.close();
-        let closed = |path| gate.admit(&request(path, &[]), false).map(drop);
+        let closed = |path| gate.admit(&request(path, &[])).map(drop);
         assert_eq!(closed("/v1/score"), Err(Refusal::Closed));
         assert_eq!(closed("/"), Err(Refusal::Closed));
         assert_eq!(closed("/healthz"), Ok(()));

@@ -81,11 +81,16 @@ impl Limits {
     /// Those that the engine holds.
     #[must_use]
     pub fn engine(&self) -> engine::Limits {
+        let usual = engine::Limits::default();
         engine::Limits {
             length: self.length,
             scorers: self.scorers,
             ism_width: self.ism,
-            ..engine::Limits::default()
+            // Several of the largest requests fit at once.
+            queued_bytes: usual
+                .queued_bytes
+                .max((self.message as u64).saturating_mul(8)),
+            ..usual
         }
     }
 

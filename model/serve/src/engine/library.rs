@@ -80,7 +80,7 @@ impl Library {
 
     /// An organism without files.
     #[cfg(test)]
-    pub(super) fn bare(organism: Organism, channels: BTreeMap<OutputType, Channels>) -> Self {
+    pub(crate) fn bare(organism: Organism, channels: BTreeMap<OutputType, Channels>) -> Self {
         let assembly = Assembly::open(organism, channels, Source::default());
         let assembly = assembly.expect("there is nothing to open");
         Self {

@@ -13,6 +13,8 @@ pub struct Status {
     pub queued: usize,
     /// Their bytes.
     pub queued_bytes: u64,
+    /// Bytes of requests that arrive.
+    pub arriving_bytes: u64,
     /// Requests that are being answered.
     pub running: usize,
     /// Bytes of answers that are being made or not yet dropped.

@@ -237,6 +237,54 @@ async fn bytes_that_wait_are_bounded() {
 }
 
 #[tokio::test]
+async fn what_arrives_counts_with_what_waits() {
+    let bench = bench(Limits {
+        queued_bytes: 5000,
+        ..Limits::default()
+    });
+    let (mut first, mut second) = (bench.engine.arriving(), bench.engine.arriving());
+    first.grow(3000).unwrap();
+    first.grow(2000).unwrap();
+    for error in [
+        second.grow(2001).err(),
+        bench.engine.submit(request("a", 2048)).err(),
+    ] {
+        let error = error.unwrap();
+        assert_eq!(error.code(), Code::ResourceExhausted);
+        assert!(error.to_string().contains("3000 bytes, of at most 5000"));
+    }
+    assert_eq!(bench.engine.status().arriving_bytes, 3000);
+    drop(first);
+    second.grow(5000).unwrap();
+    drop(second);
+    bench.empty().await;
+}
+
+#[tokio::test]
+async fn what_is_made_of_an_answer_counts_with_it() {
+    let bench = bench(Limits {
+        answer_bytes: 4 * 3 * 2048,
+        ..Limits::default()
+    });
+    let ticket = bench.engine.submit(request("a", 2048)).unwrap();
+    bench.go.send(()).unwrap();
+    let mut held = ticket.answer().await.unwrap().held;
+    let mut other = bench.engine.held();
+    held.grow(8192).unwrap();
+    let error = held.grow(8193).unwrap_err();
+    assert!(matches!(error, Error::TooLarge(_)), "{error}");
+    let error = other.grow(8193).unwrap_err();
+    assert!(error.retry_after().is_some(), "{error}");
+    other.grow(8192).unwrap();
+    held.join(other);
+    assert_eq!(bench.engine.status().held_bytes, 3 * 8192);
+    held.set(1);
+    assert_eq!(bench.engine.status().held_bytes, 1);
+    drop(held);
+    bench.empty().await;
+}
+
+#[tokio::test]
 async fn who_leaves_frees_the_place() {
     let bench = bench(Limits::default());
     let running = bench.engine.submit(request("a", 2048)).unwrap();

@@ -74,10 +74,40 @@ impl Held {
     }
 
     /// Says how many there really are.
-    pub(super) fn set(&mut self, bytes: u64) {
+    pub fn set(&mut self, bytes: u64) {
         let mut state = self.shared.lock();
         state.held_bytes = state.held_bytes - self.bytes + bytes;
         self.bytes = bytes;
+        // What did not fit may run.
+        self.shared.work.notify_all();
+    }
+
+    /// Counts more, of what is made of an answer.
+    ///
+    /// # Errors
+    /// Where answers would hold more than they may, this one alone or all of them.
+    pub fn grow(&mut self, more: u64) -> Result<(), Error> {
+        let mut state = self.shared.lock();
+        let (own, held) = (self.bytes + more, state.held_bytes + more);
+        let most = self.shared.limits.answer_bytes;
+        if own > most {
+            return Err(Error::TooLarge(format!(
+                "the answer takes {own} bytes or more, and the server holds at most {most}: ask for less at once"
+            )));
+        }
+        if held > most {
+            return Err(state.full(format!(
+                "the server's memory is full: its answers would hold {held} bytes, of at most {most}"
+            )));
+        }
+        state.held_bytes = held;
+        self.bytes = own;
+        Ok(())
+    }
+
+    /// Counts what another one counts, as long as this.
+    pub fn join(&mut self, mut other: Self) {
+        self.bytes += std::mem::take(&mut other.bytes);
     }
 }
 

@@ -1,9 +1,8 @@
 //! Requests as JSON, and what answers are written as.
 
-use std::sync::Arc;
+use std::io;
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,10 +10,9 @@ use scorers::Organism;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::bytes::Written;
 use super::{Failure, Service};
-use crate::access::Exceeded;
-use crate::access::gate::Kept;
-use crate::engine::{Client, Held};
+use crate::engine::{self, Client};
 
 /// What an answer is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -113,7 +111,7 @@ impl Service {
             let text = "expected JSON: send it with content-type: application/json";
             return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
         }
-        let bytes = self.bytes(body).await?;
+        let bytes = self.bytes(body, self.gate.limits().message).await?;
         let what = serde_json::from_slice(&bytes).map_err(|error| {
             Failure::invalid(format!(
                 "the request's JSON: {error}; /docs says what is expected"
@@ -125,30 +123,8 @@ impl Service {
             headers: parts.headers,
         })
     }
-
-    /// The bytes of a request.
-    ///
-    /// # Errors
-    /// Where they are too many, or do not come.
-    pub async fn bytes(&self, body: Body) -> Result<axum::body::Bytes, Failure> {
-        let most = self.gate.limits().message;
-        let read = tokio::time::timeout(SLOWEST, to_bytes(body, most)).await;
-        match read {
-            Ok(Ok(bytes)) => Ok(bytes),
-            Ok(Err(error)) if error.to_string().contains("length limit") => {
-                Err(Exceeded::Message(most).into())
-            }
-            Ok(Err(_)) => Err(Failure::invalid("the request broke off or cannot be read")),
-            Err(_) => {
-                let text = "the request did not come to its end in time";
-                Err(Failure::new(StatusCode::REQUEST_TIMEOUT, text))
-            }
-        }
-    }
 }
 
-/// What a client has to send a request.
-const SLOWEST: Duration = Duration::from_secs(60);
 /// Seconds that a request may take where it does not say.
 const TIMEOUT: f64 = 600.0;
 
@@ -184,9 +160,9 @@ pub fn organism(service: &Service, name: Option<&str>) -> Result<Organism, Failu
     }
 }
 
-/// An answer of these bytes. What it is made of counts until it is read.
-pub fn answer(format: Format, bytes: Vec<u8>, held: Vec<Held>) -> Response {
-    let mut response = bytes.into_response();
+/// An answer in this format.
+pub fn answer(format: Format, written: Written) -> Response {
+    let mut response = written.into_response();
     let kind = HeaderValue::from_static(format.media_type());
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     let name = match format {
@@ -200,14 +176,13 @@ pub fn answer(format: Format, bytes: Vec<u8>, held: Vec<Held>) -> Response {
             .headers_mut()
             .insert(header::CONTENT_DISPOSITION, name);
     }
-    response.extensions_mut().insert(Kept(Arc::new(held)));
     response
 }
 
 /// Runs what takes long away from the connections.
 ///
 /// # Errors
-/// Those of `work`, as the server's fault.
+/// Those of `work`: what the engine refuses, or else the server's fault.
 pub async fn apart<T: Send + 'static>(
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> Result<T, Failure> {
@@ -220,9 +195,21 @@ pub async fn apart<T: Send + 'static>(
     };
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(fault(terminal::message(&error))),
+        Ok(Err(error)) => Err(match refused(&error) {
+            Some(refused) => refused.into(),
+            None => fault(terminal::message(&error)),
+        }),
         Err(error) => Err(fault(error.to_string())),
     }
+}
+
+/// What the engine refused, also while an answer was written.
+fn refused(error: &anyhow::Error) -> Option<engine::Error> {
+    error.chain().find_map(|cause| {
+        let written = cause.downcast_ref::<io::Error>();
+        let inner = written.and_then(|error| error.get_ref()?.downcast_ref::<engine::Error>());
+        inner.or_else(|| cause.downcast_ref()).cloned()
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The page at `/`, which takes a variant, and the page of that variant. Both read and work without a script.
 
 use axum::extract::{Query, Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use genome::Variant;
 use maud::{Markup, html};
@@ -10,13 +10,16 @@ use results::scores;
 use scorers::Organism;
 use serde::Deserialize;
 
+use super::bytes::Written;
 use super::exchange::{apart, deadline, organism};
-use super::score::{chosen, length};
+use super::score::{chosen, length, usual_length};
 use super::{Failure, PAGE, Service};
 use crate::access::gate::Peer;
 use crate::engine::{self, Answer, Task};
 
 const STYLE: &str = include_str!("form.css");
+/// Bytes of a form, at most: anyone may send one, since its key stands in it.
+const MOST: usize = 64 << 10;
 /// Base pairs that the page of a variant shows.
 const WIDTH: i64 = 16_384;
 
@@ -55,19 +58,10 @@ async fn drawn(
     service: &Service,
     request: Request,
     question: &mut Question,
-) -> Result<String, Failure> {
+) -> Result<Written, Failure> {
     let peer = request.extensions().get::<Peer>().copied();
-    if request
-        .headers()
-        .get("sec-fetch-site")
-        .is_some_and(|site| site == "cross-site")
-    {
-        return Err(Failure::new(
-            StatusCode::FORBIDDEN,
-            "a page of another site sent this form",
-        ));
-    }
-    let bytes = service.bytes(request.into_body()).await?;
+    let most = service.gate.limits().message.min(MOST);
+    let bytes = service.bytes(request.into_body(), most).await?;
     *question = parsed(&bytes)?;
     let key = Some(question.key.trim()).filter(|key| !key.is_empty());
     let client = service.gate.client(key.map(str::as_bytes), peer)?;
@@ -83,7 +77,7 @@ async fn drawn(
                 .map_err(|_| Failure::invalid("length: expected base pairs"))?,
         ),
     };
-    let interval = variant.reference_interval().resize(length(service, asked));
+    let interval = variant.reference_interval().resize(length(service, asked)?);
     let request = engine::Request {
         organism,
         task: Task::ScoreVariant {
@@ -117,7 +111,7 @@ impl Service {
         variant: &Variant,
         interval: &genome::Interval,
         answer: Answer,
-    ) -> anyhow::Result<String> {
+    ) -> anyhow::Result<Written> {
         let table = scores::table(&answer.scores)?;
         let predictions = <[_; 2]>::try_from(answer.predictions);
         let predictions = predictions.map_err(|_| anyhow::anyhow!("two alleles were expected"))?;
@@ -154,7 +148,8 @@ impl Service {
             predictions: &predictions,
             table: table.as_ref(),
         };
-        Ok(subject.page(&scene, "")?.1)
+        let page = subject.page(&scene, "")?.1;
+        Ok(Written::new(answer.held).put(page.into_bytes())?)
     }
 }
 
@@ -166,7 +161,7 @@ fn page(service: &Service, question: &Question, failure: Option<&Failure>) -> St
         .organisms()
         .map(|assembly| assembly.organism)
         .collect();
-    let usual = length(service, None);
+    let usual = usual_length(service);
     let chosen = question.length.parse().unwrap_or(usual);
     let most = service.gate.limits().length;
     let lengths = [16_384, 131_072, 524_288, 1_048_576];

@@ -204,17 +204,24 @@ fn operation(
 }
 
 /// What each status says.
-const ERRORS: [(&str, &str); 9] = [
+const ERRORS: [(&str, &str); 13] = [
     ("400", "The request makes no sense."),
     ("401", "The key is missing or wrong."),
+    (
+        "403",
+        "A page of another site asked, or for a name that is not the server's.",
+    ),
     ("404", "An organism, chromosome or output is not there."),
+    ("405", "The path takes another method."),
     ("406", "The format cannot be had."),
+    ("408", "The request did not come to its end in time."),
     ("413", "The request or its answer is too large."),
     ("415", "The request is no JSON."),
     (
         "429",
-        "The queue is full; Retry-After says when it may be better.",
+        "The queue or the memory is full; Retry-After says when it may be better.",
     ),
+    ("500", "It is the server's fault, and its log says why."),
     ("503", "The server is shutting down."),
     ("504", "The timeout was over before the answer was there."),
 ];
@@ -334,4 +341,20 @@ fn kind(schema: &Value) -> String {
         }
     }
     words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_on_serving_has_every_status() {
+        let page = include_str!("../../../../docs/serving.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| "));
+        let cells = rows.filter_map(|row| row.split(" | ").next());
+        let stated: Vec<&str> = cells.flat_map(|cell| cell.split(", ")).collect();
+        for (status, _) in ERRORS {
+            assert!(stated.contains(&status), "{status}");
+        }
+    }
 }

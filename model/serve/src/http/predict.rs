@@ -98,15 +98,16 @@ pub async fn predict(
         alleles,
         predictions: found.predictions,
     };
-    let bytes = apart(move || predicted.write(format)).await?;
-    Ok(answer(format, bytes, vec![found.held]))
+    let written = apart(move || predicted.write(format, found.held));
+    Ok(answer(format, written.await?))
 }
 
 impl Question {
     fn aim(&self, service: &Service) -> Result<Aim, Failure> {
         let region = self.region.as_deref().map(region).transpose()?;
+        let length = length(service, self.length)?;
         let window = |of: &Interval, kept: Option<&Interval>| {
-            let seen = of.resize(length(service, self.length));
+            let seen = of.resize(length);
             let kept = kept.unwrap_or(&seen).clone();
             match seen.start <= kept.start && kept.end <= seen.end {
                 true => Ok(Window { seen, kept }),

@@ -1,17 +1,18 @@
 //! `POST /v1/score`: variants to the SDK's long table of scores.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use axum::extract::{Request, State};
 use axum::response::Response;
 use genome::Variant;
 use results::scores;
-use scorers::{Organism, Scorer, Scores, Table};
+use scorers::{Organism, Scorer, Scores};
 use serde::{Deserialize, Serialize};
 
+use super::bytes::Written;
 use super::exchange::{Format, answer, apart, deadline, organism};
 use super::{Failure, Service};
-use crate::engine::{self, Task};
+use crate::engine::{self, Held, Task};
 
 /// Base pairs that the model sees where a request does not say.
 pub const LENGTH: i64 = 1 << 17;
@@ -58,7 +59,7 @@ pub async fn score(State(service): State<Service>, request: Request) -> Result<R
     let variants = question.variants.iter().map(|text| Ok(text.parse()?));
     let variants: Vec<Variant> = variants.collect::<Result<_, Failure>>()?;
     let scorers = chosen(&service, organism, question.scorers.as_deref())?;
-    let length = length(&service, question.length);
+    let length = length(&service, question.length)?;
     let deadline = deadline(question.timeout)?;
     let requests = variants.iter().map(|variant| engine::Request {
         organism,
@@ -72,7 +73,7 @@ pub async fn score(State(service): State<Service>, request: Request) -> Result<R
         deadline,
     });
     let tickets = service.engine.submit_all(requests.collect())?;
-    let (mut found, mut held): (Vec<Scores>, _) = (Vec::new(), Vec::new());
+    let (mut found, mut held): (Vec<Scores>, _) = (Vec::new(), service.engine.held());
     for (ticket, variant) in tickets.into_iter().zip(&variants) {
         let answer = ticket.answer().await.map_err(|error| {
             let mut failure = Failure::from(error);
@@ -83,22 +84,28 @@ pub async fn score(State(service): State<Service>, request: Request) -> Result<R
             failure
         })?;
         found.extend(answer.scores);
-        held.push(answer.held);
+        held.join(answer.held);
     }
-    let bytes = apart(move || {
-        let table = scores::table(&found)?.unwrap_or_default();
-        written(&table, format, organism, length)
-    });
-    Ok(answer(format, bytes.await?, held))
+    let written = apart(move || written(&found, held, format, (organism, length)));
+    Ok(answer(format, written.await?))
 }
 
+/// Bytes of a row of the table, at most: of 25 columns, two of which are scores.
+const ROW: usize = 23 * 16 + 2 * 4;
+
+/// The table of scores in this format, made of what is held.
 fn written(
-    table: &Table,
+    found: &[Scores],
+    held: Held,
     format: Format,
-    organism: Organism,
-    length: i64,
-) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    (organism, length): (Organism, i64),
+) -> anyhow::Result<Written> {
+    let mut to = Written::new(held);
+    let rows = found
+        .iter()
+        .map(|scores| scores.rows.len() * scores.tracks.len());
+    to.hold((ROW * rows.sum::<usize>()) as u64)?;
+    let table = &scores::table(found)?.unwrap_or_default();
     match format {
         Format::Json => {
             let document = Document {
@@ -106,19 +113,33 @@ fn written(
                 length,
                 table: scores::Json::new(table),
             };
-            serde_json::to_writer(&mut bytes, &document)?;
-            writeln!(bytes)?;
+            serde_json::to_writer(&mut to, &document).map_err(io::Error::from)?;
+            writeln!(to)?;
         }
-        Format::Parquet => bytes = scores::parquet(table, bytes)?,
-        Format::Npz => bytes = scores::npz(table)?,
-        Format::Tsv => table.write_tsv(&mut bytes)?,
+        Format::Parquet => to = scores::parquet(table, to)?,
+        Format::Npz => to = to.put(scores::npz(table)?)?,
+        Format::Tsv => table.write_tsv(&mut to)?,
     }
-    Ok(bytes)
+    Ok(to)
 }
 
-/// What the model sees: as long as was asked for, or what is usual here.
-pub fn length(service: &Service, asked: Option<i64>) -> i64 {
-    asked.unwrap_or_else(|| LENGTH.min(service.gate.limits().length))
+/// What the model sees, in base pairs: as long as was asked for, or what is usual here.
+///
+/// # Errors
+/// Where that is no length; the engine says which of them there are.
+pub fn length(service: &Service, asked: Option<i64>) -> Result<i64, Failure> {
+    match asked {
+        Some(asked) if asked <= 0 => Err(Failure::invalid(format!(
+            "length: {asked} bp, expected more than 0"
+        ))),
+        Some(asked) => Ok(asked),
+        None => Ok(usual_length(service)),
+    }
+}
+
+/// The length that is not asked for, in base pairs.
+pub fn usual_length(service: &Service) -> i64 {
+    LENGTH.min(service.gate.limits().length)
 }
 
 /// The scorers by their names; the recommended ones where none is named.

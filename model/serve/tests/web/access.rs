@@ -6,6 +6,7 @@ use serde_json::json;
 use serve::access::{AccessArguments, Error, Keys, tls};
 use serve::grpc::{Client, messages};
 use tonic::Code;
+use tonic::transport::Endpoint;
 
 use crate::support::{INPUTS, JSON, Running, access, connect, data, encrypted, exchange};
 
@@ -79,7 +80,9 @@ fn over_tls_both_versions_of_http_are_spoken() {
             assert_eq!(stream.conn.alpn_protocol(), Some(&b"h2"[..]));
             continue;
         }
-        exchange(&mut stream, "GET", "/healthz", &[], b"")
+        // The certificate says the name, whatever it is.
+        let named = [("host", "genome.example")];
+        exchange(&mut stream, "GET", "/v1/tracks", &named, b"")
             .unwrap()
             .expect(200);
     }
@@ -159,14 +162,32 @@ fn other_sites_and_other_names_are_turned_away() {
     assert!(site.error().contains("another site"));
     let name = ask(("host", "rebound.example")).expect(403);
     assert!(name.error().contains("127.0.0.1 or localhost"));
-    let form = server.ask(
-        "POST",
-        "/variant",
-        &[
-            ("sec-fetch-site", "cross-site"),
-            ("content-type", "application/x-www-form-urlencoded"),
-        ],
-        b"variant=chr1:42101:G>T",
-    );
-    assert_eq!(form.status, 403);
+    let kind = ("content-type", "application/x-www-form-urlencoded");
+    for header in [
+        ("sec-fetch-site", "same-site"),
+        ("origin", "http://127.0.0.1:1"),
+        ("host", "rebound.example"),
+    ] {
+        let form = server.ask("POST", "/variant", &[kind, header], b"variant=chr1:1:G>T");
+        form.expect(403);
+    }
+    server.runtime.block_on(async {
+        let url = format!("http://{}", server.address);
+        for (name, expected) in [
+            ("localhost", Code::Ok),
+            ("[::1]:50051", Code::Ok),
+            ("rebound.example", Code::PermissionDenied),
+        ] {
+            let endpoint = Endpoint::from_shared(url.clone()).unwrap();
+            let origin = format!("http://{name}").parse().unwrap();
+            let channel = endpoint.origin(origin).connect().await.unwrap();
+            let answered = Client::new(channel)
+                .get_metadata(messages::MetadataRequest {
+                    organism: messages::Organism::HomoSapiens.into(),
+                })
+                .await;
+            let code = answered.map_or_else(|status| status.code(), |_| Code::Ok);
+            assert_eq!(code, expected, "{name}");
+        }
+    });
 }

@@ -334,6 +334,20 @@ fn what_is_refused_is_said_in_one_sentence() {
         (
             "POST",
             "/v1/score",
+            r#"{"variants":["chr1:42101:G>T"],"length":-2048}"#,
+            400,
+            "-2048 bp, expected more than 0",
+        ),
+        (
+            "POST",
+            "/v1/predict",
+            r#"{"region":"chr1:1-4096","length":-4096}"#,
+            400,
+            "-4096 bp, expected more than 0",
+        ),
+        (
+            "POST",
+            "/v1/score",
             r#"{"variants":["chr1:42101:G>T"],"length":65536}"#,
             413,
             "longer than this server takes, 32768",

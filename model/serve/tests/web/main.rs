@@ -3,5 +3,6 @@
 mod access;
 mod answers;
 mod faults;
+mod memory;
 mod pages;
 mod support;

@@ -17,7 +17,9 @@ use model::Arithmetic;
 use mutations::tiny::Tiny;
 use scorers::{Behaviour, Organism, Scorer};
 use serve::access::Access;
-use serve::engine::{Answered, Engine, Error, Library, Model, Opener, Source, Status, Task, Work};
+use serve::engine::{
+    Answered, Engine, Error, Library, Limits, Model, Opener, Source, Status, Task, Work,
+};
 use serve::grpc::{self, messages};
 use serve::metrics::Metrics;
 use serve::server::{Ended, Server};
@@ -140,8 +142,13 @@ impl Running {
     }
 
     pub fn start(access: Access, library: &Arc<Library>, opener: Opener) -> Self {
-        let metrics = Arc::new(Metrics::default());
         let limits = access.limits.engine();
+        Self::limited(access, limits, library, opener)
+    }
+
+    /// A server whose queue and memory have these bounds.
+    pub fn limited(access: Access, limits: Limits, library: &Arc<Library>, opener: Opener) -> Self {
+        let metrics = Arc::new(Metrics::default());
         let engine = Engine::start(library.clone(), vec![opener], limits, metrics.observer());
         let engine = engine.unwrap();
         let runtime = Builder::new_multi_thread()

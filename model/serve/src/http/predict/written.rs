@@ -1,6 +1,6 @@
 //! Predictions as arrays, as a long table, and as JSON.
 
-use std::io::{Cursor, Write as _};
+use std::io::{self, Cursor, Write as _};
 
 use anyhow::{Context, Result};
 use genome::{Interval, Strand};
@@ -10,7 +10,9 @@ use results::{Selected, Selection, Subject, Window, table};
 use scorers::{Organism, OutputType, Predictions};
 use serde::{Serialize, Serializer};
 
+use super::super::bytes::Written;
 use super::super::exchange::Format;
+use crate::engine::Held;
 
 /// Predictions, and what is kept of them.
 pub struct Predicted {
@@ -29,15 +31,21 @@ pub struct Predicted {
 }
 
 impl Predicted {
-    /// The answer's bytes.
+    /// The answer, made of what is held.
     ///
     /// # Errors
-    /// Where the model did not give what was asked for.
-    pub fn write(self, format: Format) -> Result<Vec<u8>> {
+    /// Where the model did not give what was asked for, or there is no room.
+    pub fn write(self, format: Format, held: Held) -> Result<Written> {
+        let mut to = Written::new(held);
+        if format != Format::Json {
+            // Values wait in a spool.
+            let values = self.predictions.iter().map(Predictions::bytes);
+            to.hold(values.sum::<usize>() as u64)?;
+        }
         match format {
-            Format::Npz => self.npz(),
-            Format::Parquet => self.parquet(),
-            _ => self.json(),
+            Format::Npz => Ok(to.put(self.npz()?)?),
+            Format::Parquet => self.parquet(to),
+            _ => self.json(to),
         }
     }
 
@@ -60,8 +68,8 @@ impl Predicted {
         Ok(archive.finish()?.into_inner())
     }
 
-    fn parquet(self) -> Result<Vec<u8>> {
-        let mut file = table::create(Vec::new(), self.alleles)?;
+    fn parquet(self, to: Written) -> Result<Written> {
+        let mut file = table::create(to, self.alleles)?;
         let (mut spool, mut pieces) = (Spool::in_memory(), Vec::new());
         for (allele, predictions) in self.predictions.iter().enumerate() {
             for output in self.selection.0.keys() {
@@ -84,8 +92,7 @@ impl Predicted {
         spool.put((output, allele), &self.window, track, &given)
     }
 
-    fn json(self) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
+    fn json(self, mut to: Written) -> Result<Written> {
         let interval = &self.window.kept;
         let document = Document {
             organism: self.organism.name(),
@@ -93,9 +100,9 @@ impl Predicted {
             interval: Place::new(interval),
             outputs: Outputs(&self),
         };
-        serde_json::to_writer(&mut bytes, &document)?;
-        writeln!(bytes)?;
-        Ok(bytes)
+        serde_json::to_writer(&mut to, &document).map_err(io::Error::from)?;
+        writeln!(to)?;
+        Ok(to)
     }
 }
 
