@@ -5,9 +5,19 @@ use std::path::{Path, PathBuf};
 use crate::config::{Config, ConfigError};
 use crate::metadata::{Metadata, MetadataError};
 
+const CONFIG: &str = "config.json";
+
 /// A folder that no model can be loaded from.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// A folder that is none of a model.
+    #[error("{}: {reason}; name the folder that `convert` wrote, or convert a checkpoint first", .dir.display())]
+    NoModel {
+        /// The folder.
+        dir: PathBuf,
+        /// Why it is none.
+        reason: &'static str,
+    },
     /// A file could not be read.
     #[error("cannot read {}: {source}", .path.display())]
     Read {
@@ -87,9 +97,23 @@ impl LoadError {
     }
 }
 
+/// Fails where `dir` is no folder of a model.
+pub fn check(dir: &Path) -> Result<(), LoadError> {
+    let reason = match dir.is_dir() {
+        true if dir.join(CONFIG).exists() => return Ok(()),
+        true => "has no config.json",
+        false => "there is no such folder",
+    };
+    Err(LoadError::NoModel {
+        dir: dir.to_owned(),
+        reason,
+    })
+}
+
 /// Reads `config.json`, and `tracks.json` if it is there.
 pub fn describe(dir: &Path) -> Result<(Config, Option<Metadata>), LoadError> {
-    let path = dir.join("config.json");
+    check(dir)?;
+    let path = dir.join(CONFIG);
     let text = std::fs::read_to_string(&path).map_err(|source| LoadError::read(&path, source))?;
     let config = Config::parse(&text).map_err(|source| LoadError::Config { path, source })?;
     let path = dir.join("tracks.json");

@@ -91,7 +91,8 @@ impl Store {
             path: PathBuf::from(path),
             reason,
         };
-        let tensors = SafeTensors::deserialize(&map).map_err(|error| fault(error.to_string()))?;
+        let tensors = SafeTensors::deserialize(&map);
+        let tensors = tensors.map_err(|error| fault(damage(&map, &error)))?;
         let start = map.as_ptr() as usize;
         for (name, view) in tensors.iter() {
             let first = view.data().as_ptr() as usize - start;
@@ -165,6 +166,38 @@ impl Store {
             _ => None,
         }
     }
+}
+
+/// What is wrong with a file that is refused: often it was cut off.
+fn damage(bytes: &[u8], error: &safetensors::SafeTensorError) -> String {
+    let found = bytes.len();
+    let what = match expected_length(bytes) {
+        Some(expected) if expected > found as u64 => {
+            format!("is cut off: it has {found} bytes, and its header says {expected} or more")
+        }
+        _ => format!("is no whole safetensors file of {found} bytes: {error}"),
+    };
+    format!("{what}; copy it again, or convert the checkpoint again")
+}
+
+/// The bytes that a safetensors file has by its header; without the tensors' where the header itself is cut off.
+fn expected_length(bytes: &[u8]) -> Option<u64> {
+    // As the package has it.
+    const LONGEST_HEADER: u64 = 100_000_000;
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    let header = u64::from_le_bytes(*length);
+    if header > LONGEST_HEADER {
+        return None;
+    }
+    let mut expected = 8 + header;
+    if let Some(text) = rest.get(..header as usize) {
+        let tensors: BTreeMap<String, serde_json::Value> = serde_json::from_slice(text).ok()?;
+        let ends = tensors
+            .values()
+            .filter_map(|tensor| tensor["data_offsets"][1].as_u64());
+        expected = expected.checked_add(ends.max().unwrap_or(0))?;
+    }
+    Some(expected)
 }
 
 /// Maps a file.

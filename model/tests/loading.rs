@@ -319,5 +319,36 @@ fn a_folder_that_is_no_model_says_why() {
     fs::write(file("config.json"), "{}").unwrap();
     assert!(message().contains("config.json: not a model configuration: missing field"));
     fs::remove_file(file("config.json")).unwrap();
-    assert!(message().contains("cannot read") && message().contains("config.json"));
+    assert!(message().contains("has no config.json; name the folder that `convert` wrote"));
+    fs::remove_dir_all(dir.path()).unwrap();
+    assert!(message().contains("there is no such folder; name the folder that `convert` wrote"));
+}
+
+#[test]
+fn a_file_that_was_cut_says_so() {
+    let dir = written(CONFIG, &tensors(CONFIG, 1));
+    let path = dir.path().join("model.safetensors");
+    let whole = fs::read(&path).unwrap();
+    let message = |length: usize| {
+        fs::write(&path, &whole[..length]).unwrap();
+        load(dir.path()).unwrap_err().to_string()
+    };
+    let length = whole.len();
+    let cut = message(length - 1);
+    let lengths = format!(
+        "it has {} bytes, and its header says {length} or more",
+        length - 1
+    );
+    assert!(cut.contains("model.safetensors: is cut off"), "{cut}");
+    assert!(
+        cut.contains(&lengths) && cut.contains("copy it again"),
+        "{cut}"
+    );
+    let header = message(20);
+    assert!(header.contains("is cut off: it has 20 bytes"), "{header}");
+    let none = message(3);
+    assert!(
+        none.contains("is no whole safetensors file of 3 bytes"),
+        "{none}"
+    );
 }

@@ -397,6 +397,7 @@ impl Output {
         let (mut made, mut chunk) = (Made::default(), Chunk::default());
         let mut failed: Option<BufWriter<File>> = None;
         let unnamed = scratch.join("failures.unfinished");
+        let unfailed = || unnamed.display().to_string();
         for batches in from {
             for part in batches.parts()? {
                 let part = part?;
@@ -411,7 +412,7 @@ impl Output {
                         Some(out) => out,
                         None => failed.insert(failures::begin(&unnamed)?),
                     };
-                    failure.write(out)?;
+                    failure.write(out).with_context(unfailed)?;
                 }
             }
         }
@@ -422,10 +423,8 @@ impl Output {
         file.sync_data().with_context(named)?;
         match failed {
             Some(out) => {
-                let file = out
-                    .into_inner()
-                    .map_err(std::io::IntoInnerError::into_error)?;
-                file.sync_data()?;
+                let file = out.into_inner().with_context(unfailed)?;
+                file.sync_data().with_context(unfailed)?;
                 fs::rename(&unnamed, self.failures())
                     .with_context(|| self.failures().display().to_string())?;
             }

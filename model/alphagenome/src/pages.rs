@@ -1,12 +1,13 @@
 //! The pages of a run. They lie apart until it ends, and go to their folder then.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use results::page::best::is_larger;
-use results::page::{Entry, Scene, Subject, index};
+use results::page::{Entry, LIST, Scene, Subject, index, is_own};
 use terminal::{Speech, note};
 
 use crate::work::{Settings, replace};
@@ -42,7 +43,7 @@ impl PageArguments {
         }
     }
 
-    /// Fails where something else stands in the folder, and `force` is not given.
+    /// Fails where something else stands in the folder, and `force` is not given; `force` replaces pages of this program alone.
     ///
     /// # Errors
     /// Also where it cannot be read, is no folder, or is the output itself.
@@ -57,15 +58,25 @@ impl PageArguments {
                 folder.display()
             );
         }
-        let mut entries = match fs::read_dir(folder) {
+        let named = || format!("--html {}", folder.display());
+        let entries = match fs::read_dir(folder) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            entries => entries.with_context(|| format!("--html {}", folder.display()))?,
+            entries => entries.with_context(named)?,
         };
-        if entries.next().is_some() && !force {
-            bail!(
-                "{} is not empty; --force replaces the pages in it, --html writes elsewhere",
-                folder.display()
-            );
+        for entry in entries {
+            let path = entry.with_context(named)?.path();
+            if !force {
+                bail!(
+                    "{} is not empty; --force replaces the pages in it, --html writes elsewhere",
+                    folder.display()
+                );
+            }
+            if (is_page(&path) || path.ends_with(LIST.0)) && !is_ours(&path)? {
+                bail!(
+                    "{} is no page of this program, and --force would replace it; move it, or name another folder with --html",
+                    path.display()
+                );
+            }
         }
         Ok(())
     }
@@ -84,7 +95,7 @@ impl Pages {
     /// The pages of a run, which lie in `folder` until it ends: `finished` ones are there. Nothing where none are wanted.
     ///
     /// # Errors
-    /// Where the folder cannot be written.
+    /// Where the folder, or the one that they go to, cannot be written.
     pub fn open(
         arguments: &PageArguments,
         folder: PathBuf,
@@ -94,6 +105,12 @@ impl Pages {
             return Ok(None);
         };
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        // They go there when all is scored, and what keeps them out is said before.
+        let trial = out.join("index.html.unfinished");
+        fs::create_dir_all(out)
+            .and_then(|()| File::create(&trial))
+            .and_then(|_| fs::remove_file(&trial))
+            .with_context(|| format!("--html {}: cannot be written", out.display()))?;
         let mut pages = Self {
             out: out.clone(),
             folder,
@@ -160,7 +177,6 @@ impl Pages {
     /// Where the folder cannot be written.
     pub fn finish(self, settings: &[(String, String)], items: u64) -> Result<()> {
         let named = || self.out.display().to_string();
-        fs::create_dir_all(&self.out).with_context(named)?;
         for entry in fs::read_dir(&self.out).with_context(named)? {
             let path = entry.with_context(named)?.path();
             if is_page(&path) {
@@ -173,7 +189,7 @@ impl Pages {
             let shown = fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop));
             shown.with_context(|| format!("{} to {}", from.display(), to.display()))?;
         }
-        let list = self.out.join("index.html");
+        let list = self.out.join(LIST.0);
         replace(&list, index::page(&self.kept, items, settings).as_bytes())?;
         let few = match items > self.kept.len() as u64 && self.kept.len() == self.most {
             true => format!(
@@ -216,4 +232,12 @@ fn is_page(path: &Path) -> bool {
     name.ends_with(".html")
         && digits.len() >= DIGITS
         && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether this program wrote a page. Its mark stands behind the style, within some 10,000 bytes.
+fn is_ours(path: &Path) -> Result<bool> {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(1 << 16).read_to_end(&mut head));
+    read.with_context(|| path.display().to_string())?;
+    Ok(is_own(&head))
 }

@@ -4,6 +4,7 @@
 
 mod bigwig;
 mod run;
+mod steady;
 mod target;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use results::{ALLELES, Selected, Selection, Subject, Window, table};
 use scorers::{OutputType, Predictions};
 
 use self::bigwig::{Segment, Sizes};
+use self::steady::{Fault, Steady};
 use crate::regions::Region;
 
 pub use run::Run;
@@ -28,6 +30,8 @@ pub use target::Target;
 
 /// The table of tracks.
 const TRACKS: &str = "tracks.tsv";
+/// A table or archive that has not got the output's name yet.
+const PREDICTIONS: &str = "predictions";
 /// Contacts and junctions, where the rest is no archive.
 const PAIRS: &str = "contacts_and_junctions.npz";
 /// Characters of a name that go into a file's.
@@ -53,10 +57,13 @@ pub struct Files {
     spool: Spool,
     body: Body,
     /// Contacts and junctions.
-    pairs: Option<Archive<BufWriter<File>>>,
+    pairs: Option<Arrays>,
     /// Pieces of the subject at hand.
     pieces: Vec<Piece>,
 }
+
+/// An archive in the making, and where its fault is found.
+type Arrays = (Archive<BufWriter<Steady>>, Fault);
 
 enum Body {
     /// Of regions, which share files: all pieces before.
@@ -85,12 +92,15 @@ impl Files {
                 Body::Bigwig(Vec::new())
             }
             Form::Npz => {
-                pairs = Some(archive(&folder.join("predictions"))?);
+                pairs = Some(archive(&folder.join(PREDICTIONS))?);
                 Body::Npz
             }
             Form::Parquet => {
-                let file = File::create(folder.join("predictions"))?;
-                Body::Parquet(Box::new(table::create(file, alleles)?))
+                let path = folder.join(PREDICTIONS);
+                let named = || path.display().to_string();
+                let file = File::create(&path).with_context(named)?;
+                let table = table::create(file, alleles).with_context(named)?;
+                Body::Parquet(Box::new(table))
             }
         };
         Ok(Self {
@@ -124,12 +134,13 @@ impl Files {
             for (output, selected) in &self.selection.0 {
                 let missing = || format!("the model gave no {output}");
                 if is_paired(*output) {
-                    let archive = match &mut self.pairs {
-                        Some(archive) => archive,
+                    let (archive, fault) = match &mut self.pairs {
+                        Some(pairs) => pairs,
                         None => self.pairs.insert(archive(&self.folder.join(PAIRS))?),
                     };
                     let key = key(&subject.name, self.alleles, allele, *output);
                     archive.pair(&key, window, predictions, (*output, selected))?;
+                    fault.check()?;
                     continue;
                 }
                 let track = predictions.tracks.get(output).with_context(missing)?;
@@ -161,7 +172,7 @@ impl Files {
                 self.bigwigs(&folder, &own)?;
             }
             Body::Npz => {
-                if let Some(archive) = &mut self.pairs {
+                if let Some((archive, fault)) = &mut self.pairs {
                     let all: BTreeSet<_> =
                         pieces.iter().map(|own| (own.allele, own.output)).collect();
                     for (allele, output) in all {
@@ -169,11 +180,14 @@ impl Files {
                         let own = own.filter(|own| (own.allele, own.output) == (allele, output));
                         let key = key(&subject.name, self.alleles, allele, output);
                         archive.track(&key, &self.spool, &own.collect::<Vec<_>>())?;
+                        fault.check()?;
                     }
                 }
             }
             Body::Parquet(table) => {
-                table::append(table, subject, &pieces, &self.selection, &self.spool)?;
+                let path = self.folder.join(PREDICTIONS);
+                table::append(table, subject, &pieces, &self.selection, &self.spool)
+                    .with_context(|| path.display().to_string())?;
             }
         }
         self.spool.clear();
@@ -222,16 +236,24 @@ impl Files {
                 columns = self.file_columns();
             }
             Body::Npz => {}
-            Body::Parquet(table) => table.finish()?.sync_data()?,
+            Body::Parquet(table) => {
+                let path = self.folder.join(PREDICTIONS);
+                let named = || path.display().to_string();
+                let file = table.finish().with_context(named)?;
+                file.sync_data().with_context(named)?;
+            }
         }
-        if let Some(archive) = self.pairs.take() {
-            archive.finish()?.into_inner()?.sync_data()?;
+        if let Some((archive, _)) = self.pairs.take() {
+            archive.finish()?.into_inner()?.finish()?;
         }
         let path = self.folder.join(TRACKS);
-        let file = File::create(&path).with_context(|| path.display().to_string())?;
-        let mut out = BufWriter::new(file);
-        self.selection.write(&columns, &mut out)?;
-        Ok(out.into_inner()?.sync_data()?)
+        let named = || path.display().to_string();
+        let mut out = BufWriter::new(File::create(&path).with_context(named)?);
+        self.selection
+            .write(&columns, &mut out)
+            .with_context(named)?;
+        let file = out.into_inner().with_context(named)?;
+        file.sync_data().with_context(named)
     }
 
     /// Names of files as columns of the table of tracks.
@@ -259,9 +281,9 @@ impl Files {
 }
 
 /// An archive in the making, as a file.
-fn archive(path: &Path) -> Result<Archive<BufWriter<File>>> {
-    let file = File::create(path).with_context(|| path.display().to_string())?;
-    Ok(Archive::new(BufWriter::new(file)))
+fn archive(path: &Path) -> Result<Arrays> {
+    let (file, fault) = Steady::create(path)?;
+    Ok((Archive::new(BufWriter::new(file)), fault))
 }
 
 /// The name of a track's file: `rna_seq.3.UBERON_0001114_polyA_plus_RNA-seq.plus.bw`.

@@ -97,12 +97,13 @@ pub fn check(region: &Region, length: i64, genome: &Fasta) -> Result<()> {
     Ok(())
 }
 
-/// The regions of a BED file: chromosome, start from 0, end; a name in the fourth column and a strand in the sixth.
+/// The regions of a BED file, plain or compressed: chromosome, start from 0, end; a name in the fourth column and a strand in
+/// the sixth.
 ///
 /// # Errors
 /// Where it cannot be read, a line has no interval, or there is none.
 pub fn bed(path: &Path) -> Result<Vec<Region>> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let text = genome::read_text(path)?;
     let mut regions = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let skipped = ["#", "track", "browser"]

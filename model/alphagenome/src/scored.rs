@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, mpsc};
 
 use anyhow::{Context, Error, Result};
+use genome::fasta::Fasta;
 use genome::variants::Allele;
 use inference::pool::{Member, Pool};
 use results::page::{Entry, LIST, Scene, Subject};
@@ -235,9 +236,11 @@ impl<I: Iterator<Item = Item>> Made<'_, I> {
             });
         }
         let (summary, known) = (scored.summary.clone(), self.columns.clone());
+        let genome = scored.setup.genome.clone();
         let make = move || {
             let scores = found.map(|(scores, _)| scores).unwrap_or_default();
-            rows(&allele, &scores, summary.as_deref(), &known)
+            let summary = summary.as_deref().map(|summary| (summary, &*genome));
+            rows(&allele, &scores, summary, &known)
         };
         match self.columns.is_empty() {
             // The first says what columns there are; those after it need not be put right then.
@@ -258,11 +261,11 @@ impl<I: Iterator<Item = Item>> Made<'_, I> {
 fn rows(
     allele: &Allele,
     scores: &[Scores],
-    summary: Option<&Summary>,
+    summary: Option<(&Summary, &Fasta)>,
     known: &[String],
 ) -> Result<Option<Lines>, Error> {
-    if let Some(summary) = summary {
-        return Lines::record(&summary.record(allele, scores)).map(Some);
+    if let Some((summary, genome)) = summary {
+        return Lines::record(&summary.record(allele, scores, genome)?).map(Some);
     }
     let table = scores::table(scores)?;
     table.map(|table| Lines::of(&table, known)).transpose()

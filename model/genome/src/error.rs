@@ -16,7 +16,8 @@ pub enum Error {
     },
     /// A text that names no variant.
     #[error(
-        "variant {text:?}: write it as chr1:12345:A>C: position from 1, bases of ACGTN in upper case, chromosome chr1, chrX, chrY or chrM"
+        "variant {text:?}: write it as chr1:12345:A>C: position from 1, bases of ACGTN in upper case, chromosome chr1, chrX, chrY or chrM{}",
+        unquoted(text)
     )]
     VariantText {
         /// What was given.
@@ -112,6 +113,14 @@ pub enum Error {
         /// What is missing, and what to give instead.
         reason: String,
     },
+}
+
+/// What a shell left of a variant that was not quoted.
+fn unquoted(text: &str) -> &'static str {
+    match text.contains('>') {
+        true => "",
+        false => "; a shell takes what follows > for a file, so quote the variant",
+    }
 }
 
 impl Error {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -49,7 +49,7 @@ impl Fasta {
         let index = associated(
             path,
             "fai",
-            |to| fai::fs::read(to),
+            read_index,
             || index(path, compressed),
             |to, index| fai::io::Writer::new(to).write_index(index),
         )?;
@@ -206,20 +206,60 @@ fn associated<I>(
     Ok(index)
 }
 
+/// Reads a `.fai`. Its lines say where sequences lie, and what is cut off of them would be missing from the genome.
+fn read_index(path: &Path) -> io::Result<fai::Index> {
+    let text = std::fs::read(path)?;
+    let line = |number: usize, reason: &dyn std::fmt::Display| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("line {number}: {reason}"),
+        )
+    };
+    let mut records: Vec<fai::Record> = Vec::new();
+    for (at, bytes) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let number = at + 1;
+        if !bytes.ends_with(b"\n") {
+            return Err(line(number, &"is cut off"));
+        }
+        let index = fai::io::Reader::new(bytes).read_index();
+        let index = index.map_err(|error| line(number, &error))?;
+        records.extend_from_slice(index.as_ref());
+    }
+    Ok(fai::Index::from(records))
+}
+
 fn index(path: &Path, compressed: bool) -> Result<fai::Index, Error> {
     let file = File::open(path).map_err(Error::io(path, "cannot be opened"))?;
-    let reader: Box<dyn io::BufRead> = if compressed {
+    let mut reader: Box<dyn io::BufRead> = if compressed {
         Box::new(bgzf::io::Reader::new(BufReader::new(file)))
     } else {
         Box::new(BufReader::new(file))
     };
+    let head = reader
+        .fill_buf()
+        .map_err(Error::io(path, "cannot be read"))?;
+    if head.first().is_some_and(|byte| *byte != b'>') {
+        return Err(Error::content(
+            path,
+            "is no FASTA file: its first line does not begin with `>`; give the sequences as FASTA, plain or compressed with bgzip",
+        ));
+    }
     let mut indexer = Indexer::new(reader);
     let mut records = Vec::new();
     loop {
         match indexer.index_record() {
             Ok(Some(record)) => records.push(record),
             Ok(None) => return Ok(fai::Index::from(records)),
-            Err(error) => return Err(Error::content(path, format!("cannot be indexed: {error}"))),
+            Err(error) => {
+                let number = records.len() + 1;
+                return Err(Error::content(
+                    path,
+                    format!(
+                        "cannot be indexed: sequence {number}: {error}; a sequence has bases, in lines of one length but for \
+                         the last: wrap the file anew, as with `seqkit seq -w 60`"
+                    ),
+                ));
+            }
         }
     }
 }

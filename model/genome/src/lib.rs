@@ -24,4 +24,5 @@ pub mod variants;
 pub use annotation::Annotation;
 pub use error::Error;
 pub use interval::{Interval, Strand};
+pub use text::read_text;
 pub use variant::Variant;

@@ -86,6 +86,20 @@ impl Lines {
     }
 }
 
+/// The text of a file, plain or compressed with gzip or bgzip; every line ends with a line feed.
+///
+/// # Errors
+/// Where it cannot be read, is truncated, or is no text.
+pub fn read_text(path: &Path) -> Result<String, Error> {
+    let mut lines = Lines::open(path)?;
+    let (mut text, mut line) = (String::new(), String::new());
+    while lines.next(&mut line)? {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
 /// Writes a file that saves work the next time, under its final name only when it is whole. A genome often lies where the user
 /// may not write: then there is none.
 pub(crate) fn keep(path: &Path, bytes: &[u8]) {

@@ -236,7 +236,24 @@ fn a_genome_says_which_names_it_has_and_where_it_ends() {
     };
     assert!(error("plain.fa.gz", &gzip(">chr1\nACGT\n")).contains("bgzip"));
     assert!(error("uneven.fa", b">chr1\nACGT\nA\nACGT\n").contains("cannot be indexed"));
+    let uneven = error("none.fa", b">chr1\nACGT\n>chr2\nACGT\nA\nACGT\n");
+    assert!(
+        uneven.contains("sequence 2: ") && uneven.contains("wrap the file anew"),
+        "{uneven}"
+    );
     assert!(error("empty.fa", b"").contains("has no sequence"));
+    let none = error("a.vcf", HEADER.as_bytes());
+    assert!(
+        none.contains("a.vcf: is no FASTA file") && none.contains("give the sequences as FASTA"),
+        "{none}"
+    );
+}
+
+#[test]
+fn a_variant_that_a_shell_cut_says_how_it_is_kept_whole() {
+    let message = |text: &str| text.parse::<genome::Variant>().unwrap_err().to_string();
+    assert!(message("chr1:12:A").contains("so quote the variant"));
+    assert!(!message("chr1:12:a>C").contains("quote"));
 }
 
 #[test]
@@ -279,6 +296,8 @@ fn an_index_that_does_not_fit_is_noticed() {
         ("chr1\t8\t0\t4\t5\n", "does not fit"),
         ("chr1\t8\t18446744073709551000\t4\t5\n", "impossible"),
         ("chr1\tx\t6\t4\t5\n", "no index"),
+        ("chr1\t8\t6\t4\t5\nchr2\t8\t6\n", "made again: line 2: "),
+        ("chr1\t8\t6\t4\t5", "made again: line 1: is cut off"),
     ] {
         folder.write("g.fa.fai", index);
         let read =

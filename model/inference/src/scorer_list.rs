@@ -25,14 +25,14 @@ use crate::tables::Tables;
 /// Reads a file of scorers.
 ///
 /// # Errors
-/// Where it cannot be read, holds none, or one is not the SDK's; the message says which.
-pub fn read<S: FromStr<Err: Display>>(path: &Path) -> Result<Vec<S>> {
+/// Where it cannot be read, holds none, or one is not the SDK's or there twice; the message says which.
+pub fn read<S: FromStr<Err: Display> + Display>(path: &Path) -> Result<Vec<S>> {
     let named = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(named)?;
     parse(&text).with_context(named)
 }
 
-fn parse<S: FromStr<Err: Display>>(text: &str) -> Result<Vec<S>> {
+fn parse<S: FromStr<Err: Display> + Display>(text: &str) -> Result<Vec<S>> {
     let document: toml::Table = text.parse()?;
     if let Some(other) = document.keys().find(|key| *key != "scorers") {
         bail!("`{other}` is not known: expected one table [[scorers]] a scorer");
@@ -45,7 +45,16 @@ fn parse<S: FromStr<Err: Display>>(text: &str) -> Result<Vec<S>> {
         name.parse()
             .map_err(|error| anyhow::anyhow!("scorer {}: {error}", index + 1))
     };
-    list.iter().enumerate().map(scorer).collect()
+    let scorers: Vec<S> = list.iter().enumerate().map(scorer).collect::<Result<_>>()?;
+    let mut names: Vec<String> = Vec::new();
+    for name in scorers.iter().map(ToString::to_string) {
+        if let Some(first) = names.iter().position(|known| *known == name) {
+            let (first, second) = (first + 1, names.len() + 1);
+            bail!("scorer {second}: {name} is scorer {first} already; leave one of them out");
+        }
+        names.push(name);
+    }
+    Ok(scorers)
 }
 
 /// The SDK's text of a scorer: `CenterMaskScorer(requested_output=ATAC, width=501, aggregation_type=DIFF_SUM)`.
@@ -187,6 +196,10 @@ mod tests {
         let width = "requested_output = \"ATAC\"\naggregation_type = \"DIFF_SUM\"\nwidth = 500";
         let found = fault(&format!("{one}{width}"));
         assert!(found.contains("width 500 is not supported"), "{found}");
+        let whole = format!("{one}{}", width.replace("500", "501"));
+        let found = fault(&format!("{whole}\n{whole}"));
+        assert!(found.contains("scorer 2: CenterMaskScorer(requested_output=ATAC, width=501"));
+        assert!(found.contains("is scorer 1 already; leave one of them out"));
         let found = fault(&format!("{one}width = 1.5"));
         assert!(found.contains("`width` is 1.5"), "{found}");
     }

@@ -131,6 +131,12 @@ pub fn bar(links: &[(&str, &str)]) -> Markup {
     }
 }
 
+/// Whether a page, or its beginning, is one of this program: the mark of [`bar`] stands in it.
+pub fn is_own(page: &[u8]) -> bool {
+    const MARK: &[u8] = b"<p class=\"brand\">alphagenome</p>";
+    page.windows(MARK.len()).any(|bytes| bytes == MARK)
+}
+
 /// A scorer's name, which may break where its parts end.
 pub fn breaking(name: &str) -> Markup {
     html! { @for part in name.split_inclusive(['(', ',', '=', '_']) { (line(part)) wbr; } }

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use scorers::{OutputType, Track};
@@ -21,7 +21,7 @@ pub struct Spool {
 }
 
 enum Store {
-    File(File),
+    File(File, PathBuf),
     Memory(Vec<u8>),
 }
 
@@ -73,7 +73,10 @@ impl Spool {
         let options = options.read(true).write(true).create(true).truncate(true);
         let file = options.open(path);
         Ok(Self {
-            store: Store::File(file.with_context(|| path.display().to_string())?),
+            store: Store::File(
+                file.with_context(|| path.display().to_string())?,
+                path.to_owned(),
+            ),
             length: 0,
         })
     }
@@ -106,7 +109,7 @@ impl Spool {
             let offset = self.length;
             self.length += (4 * values.len()) as u64;
             self.write(offset, values.as_flattened())
-                .context("a file of predictions in the making")?;
+                .with_context(|| self.named())?;
             pieces.push(Piece {
                 output,
                 allele,
@@ -138,9 +141,16 @@ impl Spool {
         Ok(places.map(|at| values[at]).collect())
     }
 
+    fn named(&self) -> String {
+        match &self.store {
+            Store::File(_, path) => path.display().to_string(),
+            Store::Memory(_) => "predictions in memory".into(),
+        }
+    }
+
     fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         match &mut self.store {
-            Store::File(file) => {
+            Store::File(file, _) => {
                 file.seek(SeekFrom::Start(offset))?;
                 file.write_all(bytes)
             }
@@ -155,7 +165,7 @@ impl Spool {
     fn read(&self, offset: u64, count: usize) -> io::Result<Vec<f32>> {
         let mut bytes = vec![[0; 4]; count];
         match &self.store {
-            Store::File(file) => {
+            Store::File(file, _) => {
                 let mut file = file;
                 file.seek(SeekFrom::Start(offset))?;
                 file.read_exact(bytes.as_flattened_mut())?;

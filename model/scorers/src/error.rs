@@ -8,7 +8,7 @@ pub enum Error {
     #[error("scorer {scorer}: {what} {given} is not supported; choose among {supported}")]
     Unsupported {
         /// The kind of scorer.
-        scorer: &'static str,
+        scorer: String,
         /// Which setting.
         what: &'static str,
         /// What was given.
@@ -16,11 +16,26 @@ pub enum Error {
         /// What there is.
         supported: String,
     },
+    /// A scorer without a setting that it needs.
+    #[error("scorer {scorer}: argument {argument} is missing; expected {expected}")]
+    Missing {
+        /// The kind of scorer.
+        scorer: String,
+        /// Which setting.
+        argument: &'static str,
+        /// All of its arguments.
+        expected: String,
+    },
     /// A text that names no scorer.
-    #[error(
-        "scorer {0:?}: write it as the SDK does, such as \"CenterMaskScorer(requested_output=ATAC, width=501, aggregation_type=DIFF_LOG2_SUM)\""
-    )]
-    Name(String),
+    #[error("scorer {text:?}: write it as the SDK does, such as \"{example}\"; there are {known}")]
+    Name {
+        /// What was given.
+        text: String,
+        /// One that there is.
+        example: String,
+        /// Names of all kinds.
+        known: String,
+    },
     /// A scorer that an organism does not have.
     #[error(
         "scorer {scorer} is missing for {organism}: it needs polyadenylation sites, which there are for HOMO_SAPIENS"

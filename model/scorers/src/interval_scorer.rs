@@ -6,9 +6,10 @@ use std::sync::Arc;
 use genome::{Annotation, Interval};
 
 use crate::alignment::merged;
+use crate::call::Call;
 use crate::genes::with_exons;
 use crate::names::named;
-use crate::scorer::{Call, check, optional};
+use crate::scorer::{check, optional};
 use crate::scores::{Row, ScoredBy, Scores};
 use crate::{Allele, Error, OutputType, Predictions, Tracks};
 use OutputType as O;
@@ -166,17 +167,16 @@ impl FromStr for IntervalScorer {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let parse = || {
-            let call = Call::parse(text)
-                .filter(|call| call.name == "GeneMaskScorer" && call.keys().len() == 3)?;
-            let aggregation = IntervalAggregation::parse(call.value("aggregation_type")?)?;
-            Some(Self {
-                output: call.output()?,
-                width: call.width()?,
-                aggregation,
-            })
+        let known: &[(&str, &[&str])] = &[(
+            "GeneMaskScorer",
+            &["requested_output", "width", "aggregation_type"],
+        )];
+        let call = Call::parse(text, known, Self::RECOMMENDED)?;
+        let scorer = Self {
+            output: call.output(OUTPUTS)?,
+            width: call.width()?,
+            aggregation: call.one("aggregation_type", IntervalAggregation::ALL)?,
         };
-        let scorer = parse().ok_or_else(|| Error::Name(text.to_owned()))?;
         check("GENE_MASK", scorer.output, OUTPUTS, scorer.width, WIDTHS)?;
         Ok(scorer)
     }

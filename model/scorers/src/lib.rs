@@ -11,6 +11,7 @@
 pub mod alignment;
 mod behaviour;
 pub mod calibration;
+mod call;
 mod center_mask;
 mod contact_map;
 mod error;

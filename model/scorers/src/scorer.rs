@@ -1,6 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::call::Call;
 use crate::names::named;
 use crate::{Error, Organism, OutputType};
 use OutputType as O;
@@ -219,7 +220,7 @@ impl Scorer {
 
 /// Fails where an output or a width is not among those that a scorer takes.
 pub(crate) fn check(
-    scorer: &'static str,
+    scorer: &str,
     output: OutputType,
     outputs: &[OutputType],
     width: Option<usize>,
@@ -227,7 +228,7 @@ pub(crate) fn check(
 ) -> Result<(), Error> {
     let fail = |what, given, supported: Vec<String>| {
         Err(Error::Unsupported {
-            scorer,
+            scorer: scorer.to_owned(),
             what,
             given,
             supported: supported.join(", "),
@@ -288,96 +289,50 @@ impl fmt::Display for Scorer {
     }
 }
 
-/// The name and the arguments of `Name(key=value, ...)`.
-pub(crate) struct Call<'a> {
-    pub(crate) name: &'a str,
-    arguments: Vec<(&'a str, &'a str)>,
-}
-
-impl<'a> Call<'a> {
-    pub(crate) fn parse(text: &'a str) -> Option<Self> {
-        let (name, rest) = text.trim().split_once('(')?;
-        let inner = rest.strip_suffix(')')?.trim();
-        let pairs = inner.split(',').filter(|part| !part.trim().is_empty());
-        let arguments = pairs.map(|part| {
-            part.split_once('=')
-                .map(|(key, value)| (key.trim(), value.trim()))
-        });
-        Some(Self {
-            name,
-            arguments: arguments.collect::<Option<_>>()?,
-        })
-    }
-
-    pub(crate) fn keys(&self) -> Vec<&'a str> {
-        self.arguments.iter().map(|(key, _)| *key).collect()
-    }
-
-    pub(crate) fn value(&self, key: &str) -> Option<&'a str> {
-        self.arguments
-            .iter()
-            .find(|(name, _)| *name == key)
-            .map(|(_, value)| *value)
-    }
-
-    pub(crate) fn output(&self) -> Option<OutputType> {
-        OutputType::parse(self.value("requested_output")?)
-    }
-
-    pub(crate) fn width(&self) -> Option<Option<usize>> {
-        match self.value("width")? {
-            "None" => Some(None),
-            number => number.parse().ok().map(Some),
-        }
-    }
-}
+/// Scorers and their arguments.
+const CALLS: &[(&str, &[&str])] = &[
+    (
+        "CenterMaskScorer",
+        &["requested_output", "width", "aggregation_type"],
+    ),
+    ("GeneMaskLFCScorer", &["requested_output"]),
+    ("GeneMaskActiveScorer", &["requested_output"]),
+    ("GeneMaskSplicingScorer", &["requested_output", "width"]),
+    ("ContactMapScorer", &[]),
+    ("PolyadenylationScorer", &[]),
+    ("SpliceJunctionScorer", &[]),
+];
 
 impl FromStr for Scorer {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let parse = || {
-            let call = Call::parse(text)?;
-            let (scorer, keys): (_, &[&str]) = match call.name {
-                "CenterMaskScorer" => {
-                    let aggregation = Aggregation::parse(call.value("aggregation_type")?)?;
-                    let scorer = Self::CenterMask {
-                        output: call.output()?,
-                        width: call.width()?,
-                        aggregation,
-                    };
-                    (scorer, &["requested_output", "width", "aggregation_type"])
-                }
-                "GeneMaskLFCScorer" => (
-                    Self::GeneMaskLfc {
-                        output: call.output()?,
-                    },
-                    &["requested_output"],
-                ),
-                "GeneMaskActiveScorer" => (
-                    Self::GeneMaskActive {
-                        output: call.output()?,
-                    },
-                    &["requested_output"],
-                ),
-                "GeneMaskSplicingScorer" => {
-                    let scorer = Self::GeneMaskSplicing {
-                        output: call.output()?,
-                        width: call.width()?,
-                    };
-                    (scorer, &["requested_output", "width"])
-                }
-                "ContactMapScorer" => (Self::ContactMap, &[]),
-                "PolyadenylationScorer" => (Self::Polyadenylation, &[]),
-                "SpliceJunctionScorer" => (Self::SpliceJunction, &[]),
-                _ => return None,
-            };
-            let known =
-                call.keys().len() == keys.len() && call.keys().iter().all(|key| keys.contains(key));
-            known.then_some(scorer)
+        let example = Self::CenterMask {
+            output: O::Atac,
+            width: Some(501),
+            aggregation: Aggregation::DiffLog2Sum,
         };
-        parse()
-            .ok_or_else(|| Error::Name(text.to_owned()))?
-            .checked()
+        let call = Call::parse(text, CALLS, example)?;
+        let scorer = match call.name {
+            "CenterMaskScorer" => Self::CenterMask {
+                output: call.output(WINDOW_OUTPUTS)?,
+                width: call.width()?,
+                aggregation: call.one("aggregation_type", Aggregation::ALL)?,
+            },
+            "GeneMaskLFCScorer" => Self::GeneMaskLfc {
+                output: call.output(GENE_OUTPUTS)?,
+            },
+            "GeneMaskActiveScorer" => Self::GeneMaskActive {
+                output: call.output(GENE_OUTPUTS)?,
+            },
+            "GeneMaskSplicingScorer" => Self::GeneMaskSplicing {
+                output: call.output(SPLICING_OUTPUTS)?,
+                width: call.width()?,
+            },
+            "ContactMapScorer" => Self::ContactMap,
+            "PolyadenylationScorer" => Self::Polyadenylation,
+            _ => Self::SpliceJunction,
+        };
+        scorer.checked()
     }
 }

@@ -186,19 +186,55 @@ fn names_come_back_as_scorers_and_what_the_sdk_refuses_is_refused() {
             .to_string()
             .contains("output PROCAP")
     );
-    for text in [
-        "",
-        "ContactMapScorer",
-        "ContactMapScorer(x=1)",
-        "GeneMaskLFCScorer()",
-        "CenterMaskScorer(requested_output=ATAC)",
+}
+
+#[test]
+fn a_fault_in_a_name_says_what_there_is() {
+    let window = |arguments: &str| format!("CenterMaskScorer({arguments})");
+    for (text, words) in [
+        ("".into(), "write it as the SDK does"),
+        ("ContactMapScorer".into(), "write it as the SDK does"),
+        (
+            "CentreMaskScorer()".into(),
+            "there are CenterMaskScorer, GeneMaskLFCScorer, ",
+        ),
+        (
+            "ContactMapScorer(x=1)".into(),
+            "argument x is not supported; choose among none",
+        ),
+        (
+            "GeneMaskLFCScorer()".into(),
+            "argument requested_output is missing; expected requested_output",
+        ),
+        (
+            window("requested_output=ATAC, width=501, width=501, aggregation_type=DIFF_SUM"),
+            "argument width is not supported; choose among requested_output, width",
+        ),
+        (
+            window("requested_output=ATAC, width=501"),
+            "argument aggregation_type is missing; expected requested_output, width",
+        ),
+        (
+            window("requested_output=ATAC, with=501, aggregation_type=DIFF_SUM"),
+            "argument with is not supported; choose among requested_output, width, aggregation_type",
+        ),
+        (
+            window("requested_output=ATAK, width=501, aggregation_type=DIFF_SUM"),
+            "requested_output ATAK is not supported; choose among ATAC, CAGE, ",
+        ),
+        (
+            window("requested_output=ATAC, width=wide, aggregation_type=DIFF_SUM"),
+            "width wide is not supported; choose among None and whole numbers",
+        ),
+        (
+            window("requested_output=ATAC, width=501, aggregation_type=SUM"),
+            "aggregation_type SUM is not supported; choose among DIFF_MEAN, ",
+        ),
     ] {
-        assert!(
-            text.parse::<Scorer>()
-                .unwrap_err()
-                .to_string()
-                .contains("write it as the SDK does"),
-            "{text}"
-        );
+        let text: String = text;
+        let error = text.parse::<Scorer>().unwrap_err().to_string();
+        assert!(error.contains(words), "{text}: {error}");
     }
+    let error = "ContactMapScorer()".parse::<IntervalScorer>().unwrap_err();
+    assert!(error.to_string().contains("such as \"GeneMaskScorer("));
 }

@@ -40,13 +40,14 @@ impl ModelArguments {
     /// What predictions depend on.
     ///
     /// # Errors
-    /// Where a file is not there.
+    /// Where a file, or the model, is not there.
     pub fn settings(
         &self,
         fasta: &Path,
         tables: &TableArguments,
         identity: Identity,
     ) -> Result<Settings> {
+        model::load::check(&self.model)?;
         let mut settings = Settings::from([
             ("version".into(), env!("CARGO_PKG_VERSION").into()),
             (

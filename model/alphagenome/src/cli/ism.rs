@@ -38,7 +38,7 @@ pub struct IsmArguments {
     /// What the model sees: base pairs around the region's centre, a multiple of 2,048; or a region that holds it
     #[arg(long, value_name = "BP|REGION", value_parser = Window::parse, default_value = "128k")]
     pub window: Window,
-    /// A variant that the REF bases are taken with, as chr1:12345:A>C; variants are scored against the genome all the same
+    /// A variant that the REF bases are taken with, as 'chr1:12345:A>C' in quotes; variants are scored against the genome all the same
     #[arg(long, value_name = "VARIANT")]
     pub background: Option<Variant>,
     /// With what.

@@ -132,8 +132,9 @@ impl<'a> Over<'a> {
             Place::Shard(..) => Some(self.output.out.as_path()),
             Place::File(_) => None,
         };
-        let computing = &self.scoring.model.computing;
-        let expected = Expected::new(computing, length, (share.items(), share.cost), shares)?;
+        let form = (length, self.is_vcf());
+        let counts = (share.items(), share.cost);
+        let expected = Expected::new(self.scoring, form, counts, shares)?;
         terminal::print(&expected.text(share.all.items, self.output.json))?;
         Ok(Outcome::Done)
     }

@@ -1,17 +1,17 @@
 //! `alphagenome predict`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use genome::alleles::check_reference;
+use genome::alleles::{Bases, check_reference};
 use genome::fasta::Fasta;
 use genome::{Error, Interval, Variant};
 use inference::predictor::described;
 use inference::tables::TableArguments;
-use model::sequence::{LENGTH_STEP, LONGEST};
+use model::sequence::{LENGTH_STEP, LONGEST, SequenceError};
 use results::archive::is_paired;
 use results::selection::TrackArguments;
 use results::{Selection, Window};
@@ -31,8 +31,8 @@ pub const EXAMPLES: &str = "\
 Examples:
   alphagenome predict --fasta hg38.fa --region chr22:36,150,001-36,252,898 --outputs rna_seq --track ontology=UBERON:0001157 --out colon
   alphagenome predict --fasta hg38.fa --bed peaks.bed --outputs atac,dnase --length 16k --out peaks.npz
-  alphagenome predict --fasta hg38.fa --variant chr22:36201698:A>C --outputs atac,splice_sites --out both.parquet
-  alphagenome predict --fasta hg38.fa --variant chr22:36201698:A>C --outputs atac,dnase --out both.npz --html pages/
+  alphagenome predict --fasta hg38.fa --variant 'chr22:36201698:A>C' --outputs atac,splice_sites --out both.parquet
+  alphagenome predict --fasta hg38.fa --variant 'chr22:36201698:A>C' --outputs atac,dnase --out both.npz --html pages/
   alphagenome predict --sequences designs.fa --outputs cage --out designs.npz
 
 A region that is longer than --length is tiled: a quarter of each window is dropped at either end.
@@ -47,13 +47,13 @@ pub struct PredictArguments {
     /// times); with variants, the bases whose predictions are written
     #[arg(long, value_name = "REGION", value_parser = region, conflicts_with_all = ["bed", "sequences"])]
     pub region: Vec<Interval>,
-    /// A BED file of regions; names and strands are taken from its fourth and sixth column
+    /// A BED file of regions, plain or compressed; names and strands are taken from its fourth and sixth column
     #[arg(long, value_name = "FILE", conflicts_with = "sequences")]
     pub bed: Option<PathBuf>,
     /// Sequences instead of a genome: FASTA, plain or compressed with bgzip
     #[arg(long, value_name = "FILE", conflicts_with = "fasta")]
     pub sequences: Option<PathBuf>,
-    /// A variant, both alleles of which are predicted, as chr1:12345:A>C (may be given several times)
+    /// A variant, both alleles of which are predicted, as 'chr1:12345:A>C' in quotes (may be given several times)
     #[arg(long, value_name = "VARIANT", conflicts_with_all = ["vcf", "bed", "sequences"])]
     pub variant: Vec<Variant>,
     /// Variants: VCF or tab-separated, plain or compressed
@@ -139,6 +139,7 @@ pub fn run(arguments: &PredictArguments) -> Result<Outcome> {
             (regions.len() as u64, windows.sum())
         }
     };
+    let pages = Pages::open(&arguments.pages, target.pages(), [])?;
     let mut run = Run {
         tables: tables.open(&genome, arguments.model.organism)?,
         predictor: arguments.model.open()?,
@@ -147,8 +148,7 @@ pub fn run(arguments: &PredictArguments) -> Result<Outcome> {
         genome,
         behaviour: arguments.behaviour,
         names: Names::default(),
-        pages: Pages::open(&arguments.pages, target.pages(), [])?
-            .map(|pages| (pages, arguments.pages.html_window, arguments.described())),
+        pages: pages.map(|pages| (pages, arguments.pages.html_window, arguments.described())),
         items: 0,
         failures: Vec::new(),
         progress: Progress::items("predicting", passes, 0),
@@ -260,6 +260,7 @@ fn regions(
                 bail!("{}: two sequences are called {name}", path.display());
             }
             let whole = |name: &String| {
+                check_letters(path, genome, name)?;
                 let interval = Interval::new(name, 0, genome.length(name)?, Default::default())?;
                 let name = name.clone();
                 Ok(Region { name, interval })
@@ -282,6 +283,27 @@ fn regions(
         Ok((region, windows))
     });
     windowed.collect()
+}
+
+/// Fails where a letter of a sequence is no base.
+fn check_letters(path: &Path, genome: &Fasta, name: &str) -> Result<()> {
+    let length = genome.length(name)?;
+    for start in (0..length).step_by(LONGEST) {
+        let end = length.min(start + LONGEST as i64);
+        let bases = genome.bases(&Interval::new(name, start, end, Default::default())?)?;
+        // Its length is not the model's yet.
+        if let Err(SequenceError::Letter { position, letter }) =
+            model::Sequence::parse(&String::from_utf8_lossy(&bases))
+        {
+            bail!(
+                "{}: sequence {name}: `{}` at base {} (from 1) is no base: expected A, C, G, T, N or another IUPAC letter",
+                path.display(),
+                letter.escape_default(),
+                start as usize + position + 1
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Leaves out what has no place in one window alone.

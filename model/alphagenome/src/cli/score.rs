@@ -89,7 +89,11 @@ pub fn run(arguments: &ScoreArguments) -> Result<Outcome> {
         .map(|part| part.map(|part| part.pages))
         .collect::<Result<_>>()?;
     let folder = work.folder().join("pages");
-    let pages = Pages::open(&arguments.pages, folder, finished.into_iter().flatten())?;
+    let pages = match Pages::open(&arguments.pages, folder, finished.into_iter().flatten()) {
+        // Nothing was made, and nothing stays.
+        Err(error) if work.done() == 0 => return work.remove().and(Err(error)),
+        pages => pages?,
+    };
     scored.pages = pages.map(|pages| (pages, arguments.pages.html_window));
     scored.setup.whole = scored.pages.is_some();
     scored.describe("REF unlike the genome", arguments.ref_mismatch.name());

@@ -40,7 +40,7 @@ pub struct IntervalArguments {
     /// several times)
     #[arg(long, value_name = "REGION", value_parser = region)]
     pub region: Vec<Interval>,
-    /// A BED file of intervals
+    /// A BED file of intervals, plain or compressed
     #[arg(long, value_name = "FILE")]
     pub bed: Option<PathBuf>,
     /// Base pairs around each interval's centre that the model sees [default: the interval, a multiple of 2,048]
@@ -83,8 +83,7 @@ pub fn run(arguments: &IntervalArguments) -> Result<Outcome> {
             *interval = interval.resize(length);
             continue;
         }
-        let length = usize::try_from(interval.width()).unwrap_or_default();
-        check_length(length).with_context(|| {
+        check_length(interval.width() as usize).with_context(|| {
             format!("{interval}: give --length, or an interval that the model takes")
         })?;
     }

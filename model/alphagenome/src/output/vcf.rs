@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
+use anyhow::Result;
+use genome::alleles::Bases;
 use genome::fasta::Fasta;
 use genome::variants::Allele;
+use genome::{Error, Interval, Variant};
 use scorers::tidy::{Options, places};
 use scorers::{ScoredBy, Scorer, Scores};
 
@@ -56,28 +59,33 @@ impl Summary {
     }
 
     /// The record of a variant; one that has no scores has an empty INFO.
-    #[must_use]
-    pub fn record(&self, allele: &Allele, scores: &[Scores]) -> String {
-        let variant = &allele.variant;
-        let bases = |text: &str| if text.is_empty() { "." } else { text }.to_owned();
+    ///
+    /// # Errors
+    /// Where the genome cannot be read.
+    pub fn record(
+        &self,
+        allele: &Allele,
+        scores: &[Scores],
+        genome: &impl Bases,
+    ) -> Result<String> {
+        let (position, reference, alternate) = anchored(&allele.variant, genome)?;
         let info = self.info(scores);
         let info = if info.is_empty() {
             ".".to_owned()
         } else {
             info.join(";")
         };
-        [
-            variant.chromosome().to_owned(),
-            variant.position().to_string(),
+        let fields = [
+            allele.variant.chromosome().to_owned(),
+            position.to_string(),
             allele.id.clone().unwrap_or_else(|| ".".into()),
-            bases(variant.reference()),
-            bases(variant.alternate()),
+            reference,
+            alternate,
             ".".into(),
             ".".into(),
             info,
-        ]
-        .join("\t")
-            + "\n"
+        ];
+        Ok(fields.join("\t") + "\n")
     }
 
     /// Of each scorer the largest score, of equal ones the first in the table's order; the table itself, of up to 100,000 rows, is not
@@ -121,6 +129,52 @@ impl Summary {
     }
 }
 
+/// Position, REF and ALT. Neither allele of a VCF is empty (VCF 4.3, section 1.6.1): both get the base before the variant, or at
+/// the first position the base after it.
+fn anchored(variant: &Variant, genome: &impl Bases) -> Result<(i64, String, String)> {
+    let (reference, alternate) = (variant.reference(), variant.alternate());
+    let position = variant.position();
+    if !reference.is_empty() && !alternate.is_empty() {
+        return Ok((position, reference.into(), alternate.into()));
+    }
+    let is_first = position == 1;
+    let start = match is_first {
+        true => variant.end(),
+        false => variant.start() - 1,
+    };
+    let place = Interval {
+        start,
+        end: start + 1,
+        ..variant.reference_interval()
+    };
+    let base = match genome.bases(&place) {
+        Ok(bases) => bases[0],
+        // A variant that is not on the genome has no scores, and a record all the same.
+        Err(Error::Chromosome { .. } | Error::Outside { .. }) => b'N',
+        Err(error) => return Err(error.into()),
+    };
+    // Other letters count as the first base that they stand for.
+    let base = match base {
+        b'A' | b'M' | b'R' | b'W' | b'V' | b'H' | b'D' => 'A',
+        b'C' | b'S' | b'Y' | b'B' => 'C',
+        b'G' | b'K' => 'G',
+        b'T' | b'U' => 'T',
+        _ => 'N',
+    };
+    Ok(match is_first {
+        true => (
+            1,
+            format!("{reference}{base}"),
+            format!("{alternate}{base}"),
+        ),
+        false => (
+            position - 1,
+            format!("{base}{reference}"),
+            format!("{base}{alternate}"),
+        ),
+    })
+}
+
 /// `AG_CENTER_MASK_ATAC_501_DIFF_LOG2_SUM`.
 fn field(scorer: Scorer) -> String {
     let (base, output) = (scorer.base(), scorer.output());
@@ -158,4 +212,47 @@ fn encoded(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A chromosome of these bases.
+    struct Chromosome(&'static [u8]);
+
+    impl Bases for Chromosome {
+        fn bases(&self, interval: &Interval) -> Result<Vec<u8>, Error> {
+            let (start, end) = (interval.start as usize, interval.end as usize);
+            let bases = self.0.get(start..end).map(<[u8]>::to_vec);
+            bases.ok_or_else(|| Error::Outside {
+                interval: interval.clone(),
+                length: self.0.len() as i64,
+            })
+        }
+    }
+
+    #[test]
+    fn no_allele_of_a_record_is_empty() {
+        for (variant, record) in [
+            ("chr1:3:GT>A", "chr1\t3\t.\tGT\tA"),
+            ("chr1:3:>TT", "chr1\t2\t.\tC\tCTT"),
+            ("chr1:3:GT>", "chr1\t2\t.\tCGT\tC"),
+            ("chr1:1:>TT", "chr1\t1\t.\tA\tTTA"),
+            ("chr1:1:AC>", "chr1\t1\t.\tACG\tG"),
+            // The genome has an R, which is A or G, and ends.
+            ("chr1:6:>TT", "chr1\t5\t.\tA\tATT"),
+            ("chr1:9:A>", "chr1\t8\t.\tNA\tN"),
+        ] {
+            let allele = Allele {
+                id: None,
+                line: 0,
+                index: 0,
+                variant: variant.parse().unwrap(),
+            };
+            let summary = Summary::new(&[]);
+            let found = summary.record(&allele, &[], &Chromosome(b"ACGTRA"));
+            assert_eq!(found.unwrap(), format!("{record}\t.\t.\t.\n"), "{variant}");
+        }
+    }
 }

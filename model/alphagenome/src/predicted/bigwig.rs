@@ -15,6 +15,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use results::spool::{Piece, Spool};
 
+use super::steady::Steady;
+
 /// Lengths of the chromosomes.
 pub type Sizes = HashMap<String, u32>;
 
@@ -134,11 +136,14 @@ pub fn write(
         track,
         segments: &segments,
     };
-    let mut writer = BigWigWrite::create_file(path, sizes.clone()).with_context(named)?;
+    let (file, fault) = Steady::create(path)?;
+    let mut writer = BigWigWrite::new(file, sizes.clone());
     // Its buffers are small, and a folder for temporary files may be too.
     writer.options.inmemory = true;
     let runtime = Builder::new_current_thread().build()?;
-    writer.write(source, runtime).with_context(named)?;
+    let written = writer.write(source, runtime);
+    fault.check()?;
+    written.with_context(named)?;
     // The crate does not say whether the last block came to the disk; the last four bytes tell.
     let mut file = File::open(path).with_context(named)?;
     let mut end = [0; 4];

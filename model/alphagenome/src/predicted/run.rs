@@ -169,11 +169,14 @@ impl Run {
     pub fn finish(self, target: &Target) -> Result<()> {
         self.files.finish()?;
         if !self.failures.is_empty() {
-            let mut out = failures::begin(&target.failures())?;
+            let path = target.failures();
+            let named = || path.display().to_string();
+            let mut out = failures::begin(&path)?;
             for failure in &self.failures {
-                failure.write(&mut out)?;
+                failure.write(&mut out).with_context(named)?;
             }
-            out.into_inner()?.sync_data()?;
+            let file = out.into_inner().with_context(named)?;
+            file.sync_data().with_context(named)?;
         }
         target.publish()?;
         if let Some((pages, _, settings)) = self.pages {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::{Form, PAIRS, TRACKS};
+use super::{Form, PAIRS, PREDICTIONS, TRACKS};
 use crate::output::check_folder;
 
 /// What could not be predicted.
@@ -156,7 +156,7 @@ impl Target {
                 false => {}
             }
         }
-        rename(&made.join("predictions"), &self.path)
+        rename(&made.join(PREDICTIONS), &self.path)
     }
 }
 

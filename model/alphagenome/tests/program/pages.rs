@@ -272,7 +272,7 @@ fn a_killed_run_gives_the_same_pages() {
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(partial.join(wanted).exists() && !inputs.path("killed").exists());
+        assert!(partial.join(wanted).exists() && folder(&inputs.path("killed")).is_empty());
     }
     // Other pages are another run.
     let other = with("killed.tsv", "killed");
@@ -323,7 +323,9 @@ fn what_stands_in_the_folder_is_kept() {
     );
     fs::create_dir(inputs.path("pages")).unwrap();
     inputs.write("pages/notes.txt", "mine");
-    inputs.write("pages/000000007-old.html", "an older page");
+    let page = "<p class=\"brand\">alphagenome</p>";
+    inputs.write("pages/000000007-old.html", page);
+    inputs.write("pages/index.html", "another's");
     let mut all = arguments("one.vcf", "out.tsv", "pages");
     inputs
         .score(&all)
@@ -331,6 +333,19 @@ fn what_stands_in_the_folder_is_kept() {
         .expect_message(&["pages is not empty", "--force"]);
     assert!(!inputs.path("out.tsv.partial").exists());
     all.push("--force");
+    for name in ["index.html", "000000007-old.html"] {
+        let path = format!("pages/{name}");
+        inputs.write(&path, "another's");
+        inputs.score(&all).expect_code(2).expect_message(&[
+            &path[..],
+            "is no page of this program",
+            "--html",
+        ]);
+        assert_eq!(inputs.text(&path), "another's");
+        inputs.write(&path, page);
+    }
+    inputs.score(&all).expect_code(0);
+    // Its own pages are replaced.
     inputs.score(&all).expect_code(0);
     let names: Vec<_> = folder(&inputs.path("pages")).into_keys().collect();
     assert_eq!(
@@ -343,6 +358,51 @@ fn what_stands_in_the_folder_is_kept() {
         .score(&all)
         .expect_code(2)
         .expect_message(&["--html file"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_written_is_said_before_all_is_scored() {
+    let inputs = Inputs::new();
+    inputs.write(
+        "one.vcf",
+        "#CHROM\tPOS\tID\tREF\tALT\nchr1\t42101\t.\tG\tT\n",
+    );
+    std::os::unix::fs::symlink("nowhere/pages", inputs.path("pages")).unwrap();
+    inputs
+        .score(&arguments("one.vcf", "out.tsv", "pages"))
+        .expect_code(2)
+        .expect_message(&["--html pages: cannot be written"]);
+    let model = MODEL.to_str().unwrap();
+    let predict = [
+        "predict",
+        "--model",
+        model,
+        "--fasta",
+        "genome.fa.gz",
+        "--vcf",
+        "one.vcf",
+        "--outputs",
+        "atac",
+        "--length",
+        "2k",
+        "--out",
+        "out.npz",
+        "--html",
+        "pages",
+    ];
+    inputs
+        .alphagenome(&predict)
+        .expect_code(2)
+        .expect_message(&["--html pages: cannot be written"]);
+    for left in [
+        "out.tsv",
+        "out.tsv.partial",
+        "out.npz",
+        "out.npz.unfinished",
+    ] {
+        assert!(!inputs.path(left).exists(), "{left}");
+    }
 }
 
 #[test]

@@ -321,6 +321,12 @@ fn regions_of_a_file_are_cut_and_keep_their_names() {
     done(&inputs, &[&fixed[..], &["--out", "a.npz"]].concat());
     done(&inputs, &[&fixed[..], &["--out", "a"]].concat());
     let own = arrays(&inputs.path("a.npz"));
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, lines.as_bytes()).unwrap();
+    inputs.write("some.bed.gz", packed.finish().unwrap());
+    let of_packed = ["--bed", "some.bed.gz", "--out", "b.npz"];
+    done(&inputs, &[&of_packed[..], &fixed[2..]].concat());
+    assert!(arrays(&inputs.path("b.npz")).keys().eq(own.keys()));
     assert_eq!(own["left/DNASE"].shape, [300, 3]);
     assert_eq!(own["left/DNASE@start"].values, [100.0]);
     assert_eq!(own["chr1:-50-70:./DNASE@start"].values, [-50.0]);
@@ -547,6 +553,25 @@ fn sequences_are_predicted_as_the_same_bases_of_a_genome() {
         assert_eq!(own[&format!("one/{name}")], *of_genome);
     }
     assert_eq!(own["two/ATAC"].shape, [1000, 3]);
+    // A place is one of the record's own bases, whatever the model sees around them.
+    inputs.write(
+        "bad.fa",
+        format!(">one\nACGT\n>two\n{}\nAZ\n", "ACGT".repeat(15)),
+    );
+    let bad = [
+        "predict",
+        "--model",
+        model,
+        "--sequences",
+        "bad.fa",
+        "--out",
+        "c.npz",
+    ];
+    inputs
+        .alphagenome(&bad)
+        .expect_code(2)
+        .expect_message(&["bad.fa: sequence two: `Z` at base 62 (from 1)"]);
+    assert!(!inputs.path("c.npz").exists() && !inputs.path("c.npz.unfinished").exists());
 }
 
 #[test]

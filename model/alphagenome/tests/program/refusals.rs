@@ -207,6 +207,16 @@ fn tables_that_do_not_belong_are_refused() {
     score(&["--quantiles", "other.pb"]).expect_message(&["other.pb", "calibration"]);
     inputs.write("bad.toml", SCORERS.replace("501", "500"));
     score(&["--scorers", "bad.toml"]).expect_message(&["bad.toml", "scorer 1", "500"]);
+    inputs.write("bad.toml", SCORERS.replace("width", "with"));
+    score(&["--scorers", "bad.toml"]).expect_message(&[
+        "argument with is not supported",
+        "choose among requested_output, width, aggregation_type",
+    ]);
+    inputs.write("bad.toml", SCORERS.repeat(2));
+    score(&["--scorers", "bad.toml"]).expect_message(&[
+        "bad.toml: scorer 2: CenterMaskScorer(requested_output=ATAC, width=501",
+        "is scorer 1 already",
+    ]);
     let length = [
         "--vcf",
         "variants.vcf",
@@ -219,6 +229,61 @@ fn tables_that_do_not_belong_are_refused() {
     outcome
         .expect_code(2)
         .expect_message(&["3000 bp: expected a multiple of 2,048"]);
+}
+
+#[test]
+fn a_folder_that_is_no_model_is_named() {
+    let inputs = Inputs::new();
+    inputs.write("variants.vcf", vcf(&["chr1 48194 a C G"]));
+    for (model, reason) in [
+        ("none", "none: there is no such folder"),
+        (".", ".: has no config.json"),
+    ] {
+        for (command, what, out) in [
+            ("score", ["--vcf", "variants.vcf"], "a.tsv"),
+            ("predict", ["--region", "chr1:1-100"], "a.npz"),
+        ] {
+            let fixed = [
+                command,
+                "--model",
+                model,
+                "--fasta",
+                "genome.fa.gz",
+                "--out",
+                out,
+            ];
+            inputs
+                .alphagenome(&[&fixed[..], &what].concat())
+                .expect_code(2)
+                .expect_message(&[reason, "name the folder that `convert` wrote"]);
+        }
+    }
+}
+
+#[test]
+fn empty_alleles_get_the_base_before_them_in_a_vcf() {
+    let inputs = Inputs::new();
+    inputs.write("scorers.toml", SCORERS);
+    inputs.write(
+        "variants.tsv",
+        "CHROM\tPOS\tID\tREF\tALT\nchr1\t48195\tinserted\t\tTT\nchr1\t48195\tdeleted\tA\t\n",
+    );
+    let arguments = [
+        "--vcf",
+        "variants.tsv",
+        "--out",
+        "a.vcf",
+        "--length",
+        "2k",
+        "--scorers",
+        "scorers.toml",
+    ];
+    inputs.score(&arguments).expect_code(0);
+    let records = inputs.rows("a.vcf").rows();
+    let own = |at: usize| ["POS", "REF", "ALT"].map(|name| records[at][name].as_str());
+    // The genome has C at 48,194.
+    assert_eq!(own(0), ["48194", "C", "CTT"]);
+    assert_eq!(own(1), ["48194", "CA", "C"]);
 }
 
 #[test]

@@ -433,8 +433,31 @@ fn what_a_share_takes_is_said_before() {
     let known = dry(&["--shard", "2/2"]);
     assert!(known["device_seconds"].as_f64().unwrap() > 0.0, "{known}");
     assert!(known["disk_gb"].as_f64().unwrap() > 0.0, "{known}");
+    // Those that were scored otherwise say nothing.
+    for other in [
+        &["--no-stitching"][..],
+        &["--as", "corrected"],
+        &["--format", "vcf"],
+    ] {
+        let unknown = dry(&[&["--shard", "2/2"][..], other].concat());
+        assert!(unknown["device_seconds"].is_null(), "{other:?}: {unknown}");
+    }
+    inputs.write("others.toml", SCORERS.replace("501", "2001"));
+    for (own, other) in [("2k", "4k"), ("scorers.toml", "others.toml")] {
+        let mut all = cheap(&["--dry-run", "--json", "--out", "shares", "--shard", "2/2"]);
+        let at = all.iter().position(|word| *word == own).unwrap();
+        all[at] = other;
+        let outcome = inputs.score(&all);
+        let unknown: Value = serde_json::from_str(&outcome.stdout).unwrap();
+        assert!(unknown["device_seconds"].is_null(), "{other}: {unknown}");
+    }
     // A GPU's rates are known without one, and are not those of shares from a CPU.
     let gpu = dry(&["--shard", "2/2", "--device", "cuda:all"]);
     assert!(gpu["source"].as_str().unwrap().contains("H200"), "{gpu}");
     assert!(gpu["device_seconds"].as_f64().unwrap() > 0.0, "{gpu}");
+    // Several models of a device take more of its memory, and no more time.
+    let two = dry(&["--shard", "2/2", "--device", "cuda:all", "--workers", "2"]);
+    let memory = |document: &Value| document["device_memory_gb"].as_f64().unwrap();
+    assert!((memory(&two) - 2.0 * memory(&gpu)).abs() < 1e-9, "{two}");
+    assert_eq!(two["device_seconds"], gpu["device_seconds"]);
 }
