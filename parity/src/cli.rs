@@ -479,6 +479,9 @@ pub struct Bench {
     /// How often the steady state is timed
     #[arg(long, default_value_t = 10)]
     pub repeats: usize,
+    /// Compute what is at 1 bp on so many base pairs in the middle alone, and junctions between one site of each kind
+    #[arg(long, value_name = "BP", value_parser = base_pairs)]
+    pub part: Option<usize>,
     /// Time several algorithms for every product and convolution, and keep the fastest (CUDA only)
     #[arg(long)]
     pub tune: bool,
@@ -487,7 +490,7 @@ pub struct Bench {
     pub trace: Option<PathBuf>,
     /// Time the scores of variants instead, REF and ALT together: a folder with genome.fa, annotation.gtf,
     /// splice_sites_starts.tsv, splice_sites_ends.tsv and variants.vcf, as model/bench/scores.py writes one
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["beside", "tune", "trace", "repeats"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["beside", "tune", "trace", "repeats", "part"])]
     pub scores: Option<PathBuf>,
     /// Print JSON instead of a table
     #[arg(long)]

@@ -281,10 +281,20 @@ fn two_forms_of_attention_agree() {
 }
 
 #[test]
+fn a_part_of_a_sequence_is_timed_alone() {
+    let scratch = model();
+    for part in ["1", "500", "2048", "1M"] {
+        let arguments = format!("bench --length 2048 --repeats 1 --part {part}");
+        parity(scratch.path(), &arguments).expect_code(0);
+    }
+}
+
+#[test]
 fn a_bench_that_cannot_be_is_refused_before_it_is_timed() {
     let scratch = model();
     for (wrong, words) in [
         ("--repeats 0", "--repeats 0: expected at least 1"),
+        ("--part 0", "--part 0: expected at least 1"),
         ("--tune", "--tune: expected --device cuda"),
         ("--trace trace.json", "--trace: expected --device cuda"),
         // The organism is refused by the first pass.

@@ -117,6 +117,9 @@ pub fn run(args: &Bench) -> Result<Exit> {
     if args.repeats == 0 {
         bail!("--repeats 0: expected at least 1");
     }
+    if args.part == Some(0) {
+        bail!("--part 0: expected at least 1");
+    }
     let is_cuda = |device| matches!(device, Device::Cuda(_));
     if args.tune && !is_cuda(args.device) && !args.beside.is_some_and(is_cuda) {
         bail!("--tune: expected --device cuda, algorithms are chosen there alone");

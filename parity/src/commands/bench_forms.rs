@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use inference::machine::Machine;
-use model::{Arithmetic, Batch, NoTaps, Request};
+use model::{Arithmetic, Batch, NoTaps, Request, SpliceSitePositions, Windows};
 use terminal::Device;
 
 use super::bench::Measured;
@@ -55,18 +55,43 @@ impl Form {
 
     /// Measures one batch.
     pub(super) fn measure(&mut self, batch: &Batch, args: &Bench) -> Result<Measured> {
+        let asked = asked(args, batch.length())?;
         match self {
-            Self::Cpu(machine) => on_cpu(machine, batch, args),
+            Self::Cpu(machine) => on_cpu(machine, batch, &asked, args.repeats),
             #[cfg(feature = "cuda")]
-            Self::Cuda(model, _) => on_cuda(model, batch, args),
+            Self::Cuda(model, _) => on_cuda(model, batch, &asked, args.repeats),
         }
     }
 }
 
-fn on_cpu(machine: &Machine, batch: &Batch, args: &Bench) -> Result<Measured> {
+/// All outputs, of whole sequences or of the part in their middle.
+fn asked(args: &Bench, length: usize) -> Result<Request> {
+    let Some(part) = args.part else {
+        return Ok(Request::everything());
+    };
+    let part = part.min(length);
+    let start = (length - part) / 2;
+    let (config, _) = model::load::describe(&args.model)?;
+    let wanted = vec![vec![start..start + part]];
+    Ok(Request {
+        windows: Some(Windows::new(
+            length,
+            wanted,
+            Windows::margin(&config),
+            |blocks| blocks,
+        )),
+        splice_site_positions: Some(SpliceSitePositions {
+            count: 1,
+            places: vec![start as i32; 4],
+        }),
+        ..Request::everything()
+    })
+}
+
+fn on_cpu(machine: &Machine, batch: &Batch, asked: &Request, repeats: usize) -> Result<Measured> {
     let pass = || -> Result<_> {
         let started = Instant::now();
-        let outputs = machine.run(batch, &Request::everything(), &mut NoTaps)?;
+        let outputs = machine.run(batch, asked, &mut NoTaps)?;
         Ok((started.elapsed().as_secs_f64(), outputs))
     };
     let (first_s, outputs) = pass()?;
@@ -80,7 +105,7 @@ fn on_cpu(machine: &Machine, batch: &Batch, args: &Bench) -> Result<Measured> {
     let non_finite = non_finite.sum();
     drop(outputs);
     let mut times = Vec::new();
-    for _ in 0..args.repeats {
+    for _ in 0..repeats {
         times.push(pass()?.0 * 1e3);
     }
     Ok(measured(batch.length(), first_s, times, non_finite))
@@ -104,13 +129,18 @@ fn measured(length: usize, first_s: f64, mut times: Vec<f64>, non_finite: u64) -
 }
 
 #[cfg(feature = "cuda")]
-fn on_cuda(model: &mut model::CudaAlphaGenome, batch: &Batch, args: &Bench) -> Result<Measured> {
+fn on_cuda(
+    model: &mut model::CudaAlphaGenome,
+    batch: &Batch,
+    asked: &Request,
+    repeats: usize,
+) -> Result<Measured> {
     use std::collections::BTreeSet;
 
     use super::bench::Module;
 
     let started = Instant::now();
-    model.prepare(batch, &Request::everything(), &BTreeSet::new())?;
+    model.prepare(batch, asked, &BTreeSet::new())?;
     model.run()?;
     let first_s = started.elapsed().as_secs_f64();
     let found = model.outputs().non_finite()?;
@@ -122,7 +152,7 @@ fn on_cuda(model: &mut model::CudaAlphaGenome, batch: &Batch, args: &Bench) -> R
     for _ in 0..3 {
         model.run()?;
     }
-    let times = (0..args.repeats).map(|_| model.time().map(f64::from));
+    let times = (0..repeats).map(|_| model.time().map(f64::from));
     let times = times.collect::<Result<Vec<_>, _>>()?;
     let costs = model.profile()?;
     let modules = costs.into_iter().map(|cost| Module {
