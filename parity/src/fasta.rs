@@ -1,10 +1,15 @@
 //! Sequences from FASTA: text, or text in gzip.
 
+mod lines;
+
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read as _};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
+
+use lines::Lines;
 
 /// The most text that is read, packed or not: a thousand of the model's longest sequences.
 const MAX_TEXT: u64 = 1 << 30;
@@ -18,8 +23,8 @@ pub struct Record {
     pub letters: String,
 }
 
-/// A text that is no FASTA.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+/// A text that is no FASTA, or cannot be read.
+#[derive(Debug, thiserror::Error)]
 pub enum FastaError {
     /// Letters before the first `>`.
     #[error("line {0}: letters before the first header; a FASTA record begins with a line `>name`")]
@@ -38,10 +43,16 @@ pub enum FastaError {
     NoText(&'static str),
     /// A byte that no text holds.
     #[error("byte {0} is no UTF-8; expected FASTA text, plain or in gzip")]
-    Encoding(usize),
+    Encoding(u64),
     /// More than any set of sequences for the model.
     #[error("more than {MAX_TEXT} bytes of text; give the sequences to run, not a genome")]
     TooLong,
+    /// The file.
+    #[error("{0}")]
+    Read(#[from] io::Error),
+    /// What is packed in it.
+    #[error("gzip: {0}")]
+    Unpack(io::Error),
 }
 
 /// A file that cannot be read, or that is no FASTA.
@@ -51,7 +62,7 @@ pub struct FileError {
     /// The file.
     pub path: PathBuf,
     /// Why.
-    pub source: Box<dyn std::error::Error + Send + Sync>,
+    pub source: FastaError,
 }
 
 /// Reads all records of a file, which may be packed by gzip or bgzip.
@@ -59,32 +70,95 @@ pub struct FileError {
 /// # Errors
 /// Where it cannot be read or is no FASTA.
 pub fn read(path: &Path) -> Result<Vec<Record>, FileError> {
-    let records = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
-        let mut file = BufReader::new(File::open(path)?);
-        let packed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-        let bytes = match packed {
-            true => bounded(MultiGzDecoder::new(file)).map_err(|e| format!("gzip: {e}"))?,
-            false => bounded(file)?,
-        };
-        Ok(parse(text(&bytes)?)?)
-    };
-    records().map_err(|source| FileError {
-        path: path.into(),
-        source,
-    })
+    records(path)?.collect()
 }
 
-fn bounded(reader: impl Read) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    reader.take(MAX_TEXT + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > MAX_TEXT {
-        true => Err(std::io::Error::other(FastaError::TooLong)),
-        false => Ok(bytes),
+/// The records of such a file, of which one at a time is in memory.
+///
+/// # Errors
+/// Where it cannot be read or holds another format.
+pub fn records(path: &Path) -> Result<impl Iterator<Item = Result<Record, FileError>>, FileError> {
+    let named = move |source| FileError {
+        path: path.into(),
+        source,
+    };
+    let records = open(path).map_err(named)?;
+    Ok(records.map(move |record| record.map_err(named)))
+}
+
+fn open(path: &Path) -> Result<Records<Box<dyn BufRead>>, FastaError> {
+    let mut file = BufReader::new(File::open(path)?);
+    let packed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    match packed {
+        true => {
+            let text = BufReader::new(MultiGzDecoder::new(file));
+            Records::new(Box::new(text), FastaError::Unpack)
+        }
+        false => Records::new(Box::new(file), FastaError::Read),
     }
 }
 
-/// The text of a file's bytes, without a byte order mark.
-fn text(bytes: &[u8]) -> Result<&str, FastaError> {
+/// The records of a text.
+struct Records<R> {
+    lines: Lines<Chain<Cursor<Vec<u8>>, R>>,
+    names: BTreeSet<String>,
+    /// The name of the next one, whose header ended the one before.
+    next: Option<String>,
+}
+
+impl<R: BufRead> Records<R> {
+    /// `failed` says that the text cannot be read.
+    fn new(mut text: R, failed: fn(io::Error) -> FastaError) -> Result<Self, FastaError> {
+        let mut start = Vec::new();
+        let read = text.by_ref().take(6).read_to_end(&mut start);
+        read.map_err(failed)?;
+        Ok(Self {
+            lines: Lines::new(Cursor::new(plain(start)?).chain(text), failed),
+            names: BTreeSet::new(),
+            next: None,
+        })
+    }
+
+    fn record(&mut self) -> Result<Option<Record>, FastaError> {
+        let mut letters = String::new();
+        let name = loop {
+            let Some(line) = self.lines.next()? else {
+                break self.next.take();
+            };
+            if let Some(header) = line.strip_prefix('>') {
+                let name = header.split_whitespace().next().unwrap_or("unnamed");
+                if !self.names.insert(name.to_owned()) {
+                    return Err(FastaError::Twice(name.to_owned()));
+                }
+                if let Some(before) = self.next.replace(name.to_owned()) {
+                    break Some(before);
+                }
+            } else if !line.is_empty() && !line.starts_with(';') {
+                if self.next.is_none() {
+                    return Err(FastaError::NoHeader(self.lines.number()));
+                }
+                letters.push_str(line);
+            }
+        };
+        match name {
+            Some(name) if letters.is_empty() => Err(FastaError::Empty(name)),
+            Some(name) => Ok(Some(Record { name, letters })),
+            None if self.names.is_empty() => Err(FastaError::NoRecord),
+            None => Ok(None),
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for Records<R> {
+    type Item = Result<Record, FastaError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.record().transpose()
+    }
+}
+
+/// The first bytes of a text, without a byte order mark.
+fn plain(start: Vec<u8>) -> Result<Vec<u8>, FastaError> {
     const OTHERS: [(&[u8], &str); 6] = [
         (&[0xff, 0xfe], "UTF-16 text"),
         (&[0xfe, 0xff], "UTF-16 text"),
@@ -93,58 +167,23 @@ fn text(bytes: &[u8]) -> Result<&str, FastaError> {
         (&[0x28, 0xb5, 0x2f, 0xfd], "zstd data"),
         (b"PK\x03\x04", "a zip archive"),
     ];
-    if let Some((_, name)) = OTHERS.iter().find(|(start, _)| bytes.starts_with(start)) {
+    if let Some((_, name)) = OTHERS.iter().find(|(bytes, _)| start.starts_with(bytes)) {
         return Err(FastaError::NoText(name));
     }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    std::str::from_utf8(bytes).map_err(|error| FastaError::Encoding(error.valid_up_to()))
-}
-
-/// Reads all records. Lines may end as on any system: line feed, carriage return, or both.
-///
-/// # Errors
-/// Where the text is no FASTA.
-pub fn parse(text: &str) -> Result<Vec<Record>, FastaError> {
-    let mut records: Vec<Record> = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
-    let lines = text.split('\n').flat_map(|line| {
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        line.split('\r')
-    });
-    for (number, line) in lines.enumerate() {
-        let line = line.trim();
-        if let Some(header) = line.strip_prefix('>') {
-            let name = header
-                .split_whitespace()
-                .next()
-                .unwrap_or("unnamed")
-                .to_string();
-            if !seen.insert(name.clone()) {
-                return Err(FastaError::Twice(name));
-            }
-            records.push(Record {
-                name,
-                letters: String::new(),
-            });
-        } else if !line.is_empty() && !line.starts_with(';') {
-            match records.last_mut() {
-                Some(record) => record.letters.push_str(line),
-                None => return Err(FastaError::NoHeader(number + 1)),
-            }
-        }
-    }
-    if records.is_empty() {
-        return Err(FastaError::NoRecord);
-    }
-    match records.iter().find(|record| record.letters.is_empty()) {
-        Some(record) => Err(FastaError::Empty(record.name.clone())),
-        None => Ok(records),
+    match start.strip_prefix(b"\xef\xbb\xbf") {
+        Some(rest) => Ok(rest.to_vec()),
+        None => Ok(start),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &str) -> Result<Vec<Record>, String> {
+        let records = Records::new(text.as_bytes(), FastaError::Read).and_then(Iterator::collect);
+        records.map_err(|error: FastaError| error.to_string())
+    }
 
     #[test]
     fn records_join_their_lines() {
@@ -208,9 +247,26 @@ mod tests {
 
     #[test]
     fn what_is_no_fasta_is_refused() {
-        assert_eq!(parse("ACGT"), Err(FastaError::NoHeader(1)));
-        assert_eq!(parse(">a\nA\n>a\nC"), Err(FastaError::Twice("a".into())));
-        assert_eq!(parse(">a\n>b\nC"), Err(FastaError::Empty("a".into())));
-        assert_eq!(parse("\n"), Err(FastaError::NoRecord));
+        for (text, expected) in [
+            ("ACGT", "line 1: letters before the first header"),
+            ("\r\n\r\n \nA", "line 4: letters before"),
+            ("\r\rA", "line 3: letters before"),
+            (">a\nA\n>a\nC", "two records are named a"),
+            (">a\n>b\nC", "record a has no letters"),
+            (">a\nC\n>b", "record b has no letters"),
+            ("\n", "there is no record in it"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.starts_with(expected), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_given_before_those_behind_it_are_read() {
+        let text = b">a\nAC\n>b\nG\n\xff\n".as_slice();
+        let mut records = Records::new(text, FastaError::Read).unwrap();
+        assert_eq!(records.next().unwrap().unwrap().letters, "AC");
+        let error = records.next().unwrap().unwrap_err();
+        assert!(matches!(error, FastaError::Encoding(11)), "{error}");
     }
 }

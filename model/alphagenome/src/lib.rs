@@ -13,6 +13,7 @@
 //! | [`batches`] | a run over many things, batch by batch |
 //! | [`work`] | finished batches beside an output, so that a run that was ended goes on |
 //! | [`output`] | tables as TSV, Parquet or VCF |
+//! | [`pending`] | what other threads make, and what becomes of their panics |
 //! | [`pages`], [`mutagenesis`] | pages of a run over variants, and the picture of saturation mutagenesis |
 //!
 //! Below stand [`results`], what results are written as, and [`inference`]: the model on any device, and the scores of one variant.
@@ -26,6 +27,7 @@ pub mod failures;
 pub mod mutagenesis;
 pub mod output;
 pub mod pages;
+pub mod pending;
 pub mod predicted;
 pub mod regions;
 pub mod scored;

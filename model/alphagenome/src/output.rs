@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, bail};
@@ -16,6 +16,7 @@ use results::parquet::{Cell, Encoded, GROUP, Group, Kind, Parquet};
 use scorers::Table;
 
 use crate::failures;
+use crate::pending::Pending;
 use crate::work::{Batches, Part, Rows};
 
 pub use vcf::Summary;
@@ -144,10 +145,7 @@ const AHEAD: usize = 8;
 enum Sink {
     Text(Text),
     /// Groups are encoded by other threads, and written in order.
-    Parquet(
-        Box<Parquet<File>>,
-        VecDeque<mpsc::Receiver<Result<Encoded>>>,
-    ),
+    Parquet(Box<Parquet<File>>, VecDeque<Pending<Encoded>>),
 }
 
 impl Sink {
@@ -176,13 +174,13 @@ impl Sink {
         match self {
             Self::Text(text) => chunk.write(text),
             Self::Parquet(table, making) => {
-                let (sender, made) = mpsc::channel();
                 let group = table.group();
-                rayon::spawn(move || drop(sender.send(chunk.encode(group))));
-                making.push_back(made);
+                making.push_back(Pending::spawn("a group of rows", move || {
+                    chunk.encode(group)
+                }));
                 let full = making.len() >= AHEAD.min(threads().get());
                 let first = making.pop_front_if(|_| full);
-                first.map_or(Ok(()), |made| append(table, &made))
+                first.map_or(Ok(()), |made| table.append(made.wait()?))
             }
         }
     }
@@ -193,16 +191,12 @@ impl Sink {
             Self::Text(text) => Ok(text.finish()?),
             Self::Parquet(mut table, making) => {
                 for made in making {
-                    append(&mut table, &made)?;
+                    table.append(made.wait()?)?;
                 }
                 table.finish()
             }
         }
     }
-}
-
-fn append(table: &mut Parquet<File>, made: &mpsc::Receiver<Result<Encoded>>) -> Result<()> {
-    table.append(made.recv().context("a thread that made rows ended")??)
 }
 
 /// Where the fields of some rows stand among all columns.
@@ -596,6 +590,21 @@ mod tests {
         let text = fs::read_to_string(&output.path).unwrap();
         let expected = "a\tc\tb\traw_score\n1\t\t\t0.5\n2\t\t\t1.5\n3\tx\t\t\n4\ty\t\t\n5\t\tz\t2.5\n6\t\t\t\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_leave_no_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut work = Work::open(&folder.path().join("work"), &Settings::new(), false).unwrap();
+        let (mut rows, mut part) = (work.begin().unwrap(), Part::default());
+        let wrong = lines(&["a", "raw_score"], "1\tno number\n");
+        wrong.append(&mut part, &mut rows).unwrap();
+        work.end(rows, &mut part).unwrap();
+        let output = Output::new(&folder.path().join("out.parquet"), false).unwrap();
+        let made = output.make(work.folder(), &[work.batches().clone()], "");
+        let error = terminal::message(&made.unwrap_err());
+        assert!(error.contains("a group of rows: invalid float"), "{error}");
+        assert!(!output.path.exists());
     }
 
     /// More rows than are written together, and batches that end in the midst of those.

@@ -10,7 +10,7 @@ use results::page::best::is_larger;
 use results::page::{Entry, LIST, Scene, Subject, index, is_own};
 use terminal::{Speech, note};
 
-use crate::work::{Settings, replace};
+use crate::work::{Settings, make_folder, replace};
 
 /// Which pages are written.
 #[derive(Args, Clone, Debug)]
@@ -106,11 +106,7 @@ impl Pages {
         };
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         // They go there when all is scored, and what keeps them out is said before.
-        let trial = out.join("index.html.unfinished");
-        fs::create_dir_all(out)
-            .and_then(|()| File::create(&trial))
-            .and_then(|_| fs::remove_file(&trial))
-            .with_context(|| format!("--html {}: cannot be written", out.display()))?;
+        make_folder("--html", out)?;
         let mut pages = Self {
             out: out.clone(),
             folder,

@@ -1,9 +1,9 @@
 //! A run over variants: scored on devices, written in their order.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Error, Result};
 use genome::fasta::Fasta;
 use genome::variants::Allele;
 use inference::pool::{Member, Pool};
@@ -16,6 +16,7 @@ use crate::batches;
 use crate::failures::Failure;
 use crate::output::{Lines, Summary, extend};
 use crate::pages::Pages;
+use crate::pending::Pending;
 use crate::setup::{Found, Item, Setup};
 use crate::work::Work;
 
@@ -79,11 +80,7 @@ impl Scored {
             part.failures.extend(made.failure);
             part.pages.extend(made.page);
             part.generator = made.generator;
-            match made
-                .lines
-                .recv()
-                .context("a thread that made rows ended")??
-            {
+            match made.lines.wait()? {
                 Some(lines) => lines.append(part, to),
                 None => Ok(()),
             }
@@ -135,7 +132,7 @@ struct One {
     failure: Option<Failure>,
     page: Option<Entry>,
     generator: Option<String>,
-    lines: mpsc::Receiver<Result<Option<Lines>>>,
+    lines: Pending<Option<Lines>>,
 }
 
 /// Items as parts of batches, in order.
@@ -193,12 +190,11 @@ impl<I: Iterator<Item = Item>> Made<'_, I> {
     fn take(&mut self, item: Item, mut found: Found) -> Result<One> {
         let number = self.number;
         self.number += 1;
-        let (sender, lines) = mpsc::channel();
         let mut one = One {
             failure: None,
             page: None,
             generator: None,
-            lines,
+            lines: Pending::made(None),
         };
         let scored = &mut *self.scored;
         if let (Some(calibration), Ok((scores, _))) = (&mut scored.calibration, &mut found) {
@@ -216,7 +212,6 @@ impl<I: Iterator<Item = Item>> Made<'_, I> {
                     line: Some(line),
                     reason,
                 });
-                let _ = sender.send(Ok(None));
                 return Ok(one);
             }
             Err(error) => return Err(error.into()),
@@ -237,21 +232,19 @@ impl<I: Iterator<Item = Item>> Made<'_, I> {
         }
         let (summary, known) = (scored.summary.clone(), self.columns.clone());
         let genome = scored.setup.genome.clone();
-        let make = move || {
+        let name = allele.variant.clone();
+        one.lines = Pending::spawn(name, move || {
             let scores = found.map(|(scores, _)| scores).unwrap_or_default();
             let summary = summary.as_deref().map(|summary| (summary, &*genome));
             rows(&allele, &scores, summary, &known)
-        };
-        match self.columns.is_empty() {
-            // The first says what columns there are; those after it need not be put right then.
-            true => {
-                let made = make()?;
-                if let Some(lines) = &made {
-                    extend(Arc::make_mut(&mut self.columns), lines.columns());
-                }
-                let _ = sender.send(Ok(made));
+        });
+        // The first says what columns there are; those after it need not be put right then.
+        if self.columns.is_empty() {
+            let made = one.lines.wait()?;
+            if let Some(lines) = &made {
+                extend(Arc::make_mut(&mut self.columns), lines.columns());
             }
-            false => rayon::spawn(move || drop(sender.send(make()))),
+            one.lines = Pending::made(made);
         }
         Ok(one)
     }

@@ -385,6 +385,15 @@ impl Identity {
     }
 }
 
+/// Makes the folder that an option names where it is missing, and fails where no file can be written there.
+pub(crate) fn make_folder(option: &str, folder: &Path) -> Result<()> {
+    let trial = folder.join("trial.unfinished");
+    fs::create_dir_all(folder)
+        .and_then(|()| File::create(&trial))
+        .and_then(|_| fs::remove_file(&trial))
+        .with_context(|| format!("{option} {}: cannot be written", folder.display()))
+}
+
 /// Writes a file so that it is there whole or as it was.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let named = || path.display().to_string();

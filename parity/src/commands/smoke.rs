@@ -1,8 +1,9 @@
 //! `parity smoke`: many sequences through the model, and how many of them give sound predictions.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use model::Sequence;
 use model::sequence::{LENGTH_STEP, LONGEST};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use super::write::print;
 use crate::align;
 use crate::cli::Smoke;
 use crate::exit::Exit;
-use crate::fasta::{self, Record};
+use crate::fasta::{self, FileError, Record};
 use crate::outputs::{Kind, kind_of};
 use crate::progress::{self, note};
 use crate::recording::{Array, Values};
@@ -68,15 +69,23 @@ pub fn run(args: &Smoke) -> Result<Exit> {
             args.pass_rate
         );
     }
-    let mut records = fasta::read(&args.sequences)?;
-    if records.len() < args.n {
+    let path = &args.sequences;
+    // A pipe gives its text once.
+    let kept = match path.is_file() {
+        true => None,
+        false => Some(fasta::read(path)?),
+    };
+    let length = |record: Record| record.letters.len().min(args.length);
+    let lengths = records(path, &kept)?.map(|record| record.map(length));
+    let mut lengths = lengths.collect::<Result<Vec<_>, _>>()?;
+    if lengths.len() < args.n {
         note(&format!(
             "{} sequences in the file, {} asked for",
-            records.len(),
+            lengths.len(),
             args.n
         ));
     }
-    records.truncate(args.n);
+    lengths.truncate(args.n);
     let document = Document {
         schema: "parity-smoke".into(),
         schema_version: 1,
@@ -88,28 +97,42 @@ pub fn run(args: &Smoke) -> Result<Exit> {
         seconds: 0.0,
         failures: Vec::new(),
     };
-    let length = |record: &Record| record.letters.len().min(args.length);
     let plan = Plan {
         place: args.sharing.place(),
         settings: &|| settings(args),
-        costs: &records.iter().map(length).collect::<Vec<_>>(),
+        costs: &lengths,
         frame: &document,
     };
     let mut candidate = None;
-    let bar = progress::bar(records.len());
+    let (mut records, mut next) = (records(path, &kept)?, 0);
+    let bar = progress::bar(lengths.len());
     let ran = shares::run(&plan, |index| {
-        let record = &records[index];
+        let record = records.nth(index - next);
+        let changed = || format!("{}: changed while it was read", path.display());
+        let record = record.with_context(changed)??;
+        next = index + 1;
         progress::step(&bar, &record.name);
         let load = || Candidate::load(&args.model, args.arithmetic.into(), args.device);
         let candidate = shares::or_make(&mut candidate, load)?;
         let started = std::time::Instant::now();
-        let failure = failure(record, candidate, args)?;
+        let failure = failure(&record, candidate, args)?;
         bar.inc(1);
         let seconds = started.elapsed().as_secs_f64();
         Ok((Ran { seconds, failure }, Vec::new()))
     })?;
     bar.finish_and_clear();
     ran.map_or(Ok(Exit::Agree), |ran| finish(document, ran, args.json))
+}
+
+/// Records one after the other, of a file or of what is `kept` of a pipe.
+fn records<'a>(
+    path: &'a Path,
+    kept: &'a Option<Vec<Record>>,
+) -> Result<Box<dyn Iterator<Item = Result<Record, FileError>> + 'a>, FileError> {
+    Ok(match kept {
+        Some(all) => Box::new(all.iter().cloned().map(Ok)),
+        None => Box::new(fasta::records(path)?),
+    })
 }
 
 /// What a run over sequences depends on.

@@ -11,3 +11,4 @@ mod hostile_paths;
 mod hostile_spec;
 mod main_job;
 mod parity;
+mod smoke;

@@ -13,6 +13,7 @@ use crate::output::Output;
 use crate::shards::Device;
 use crate::shards::merging::Shares;
 use crate::shards::quality;
+use crate::work::make_folder;
 
 /// What `--help` ends with.
 pub const EXAMPLES: &str = "\
@@ -53,6 +54,9 @@ pub fn run(arguments: &MergeArguments) -> Result<Outcome> {
     let start = Instant::now();
     let output = Output::new(&arguments.out, arguments.force)?;
     let shares = Shares::open(&arguments.shares)?;
+    if let Some(folder) = &arguments.multiqc {
+        make_folder("--multiqc", folder)?;
+    }
     let made = shares.make(&output)?;
     if let Some(folder) = &arguments.multiqc {
         quality::write(folder, shares.finished())?;

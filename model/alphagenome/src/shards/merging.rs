@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use terminal::{differences, lock, same_run};
+use terminal::{differences, lock};
 
 use super::{Finished, Shard};
 use crate::output::{Made, Output};
@@ -41,13 +41,16 @@ impl Shares {
             let place = shard.folder(&self.folder);
             let named = || place.display().to_string();
             shard.check_place(&self.folder, &finished.settings)?;
-            if !same_run(&finished.settings, &first.settings) || finished.header != first.header {
+            let mut differs = differences(&first.settings, &finished.settings);
+            if differs.is_empty() && finished.header != first.header {
+                differs.push_str("header");
+            }
+            if !differs.is_empty() {
                 bail!(
-                    "{}: share {shard} was made from other inputs or with other settings than share {} ({}); shares are not mixed: make \
-                     one of them again",
+                    "{}: share {shard} was made from other inputs or with other settings than share {} ({differs}); shares are not \
+                     mixed: make one of them again",
                     named(),
-                    first.shard,
-                    differences(&first.settings, &finished.settings)
+                    first.shard
                 );
             }
             if finished.first != end || finished.total != first.total {

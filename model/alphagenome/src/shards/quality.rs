@@ -2,10 +2,9 @@
 //!
 //! Format: MultiQC's documentation, "Custom content" (`plot_type: table`) and "Listing software versions" (`*_mqc_versions.yml`).
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Map, Value, json};
 
 use super::Finished;
@@ -14,12 +13,11 @@ use crate::work::replace;
 const TABLE: &str = "alphagenome_score_mqc.json";
 const VERSIONS: &str = "alphagenome_mqc_versions.yml";
 
-/// Writes both into a folder, which is made where it is missing.
+/// Writes both into a folder.
 ///
 /// # Errors
 /// Where it cannot be written.
 pub fn write<'a>(folder: &Path, shares: impl Iterator<Item = &'a Finished>) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let versions = format!(
         "AlphaGenome:\n  alphagenome: \"{}\"\n",
         env!("CARGO_PKG_VERSION")

@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use alphagenome::shards::Finished;
+use alphagenome::work::Work;
 use serde_json::Value;
 use tests::program::{self, Outcome};
 
@@ -329,6 +331,42 @@ fn other_inputs_and_settings_are_not_mixed() {
     assert!(back.code() < 2, "{back}");
     merge(&inputs, "merged.tsv").expect_code(1);
     same(&inputs, "whole.tsv", "merged.tsv");
+    // Nor are shares that nothing but the header tells apart.
+    let second = place(&inputs, SECOND);
+    let finished = Finished::read(&second).unwrap().unwrap();
+    let work = Work::open(&second, &finished.settings, false).unwrap();
+    let other = Finished {
+        header: "another".into(),
+        failures: 0,
+        rows: 0,
+        ..finished
+    };
+    other.write(&work).unwrap();
+    merge(&inputs, "other.tsv").expect_code(2).expect_message(&[
+        SECOND,
+        "made from other inputs",
+        "(header)",
+    ]);
+}
+
+#[test]
+fn where_multiqc_finds_no_folder_nothing_is_merged() {
+    let inputs = inputs();
+    share(&inputs, "1/1", &[]);
+    inputs.write("file", "no folder");
+    let merge = |folder: &str| {
+        inputs.alphagenome(&["merge", "shares", "-o", "merged.tsv", "--multiqc", folder])
+    };
+    merge("file/report")
+        .expect_code(2)
+        .expect_message(&["--multiqc file/report: cannot be written"]);
+    assert!(!inputs.path("merged.tsv").exists());
+    merge("new/report").expect_code(1);
+    let found = fs::read_dir(inputs.path("new/report")).unwrap();
+    let mut found: Vec<_> = found.map(|entry| entry.unwrap().file_name()).collect();
+    found.sort();
+    let both = ["alphagenome_mqc_versions.yml", "alphagenome_score_mqc.json"];
+    assert_eq!(found, both);
 }
 
 #[cfg(unix)]

@@ -321,6 +321,39 @@ async fn a_deadline_that_passed_frees_the_place() {
 }
 
 #[tokio::test]
+async fn what_is_late_when_its_turn_comes_does_not_run() {
+    let bench = bench(Limits::default());
+    let running = bench.engine.submit(request("a", 2048)).unwrap();
+    bench.running(1).await;
+    let mut late = request("a", 6144);
+    late.deadline = Some(Instant::now());
+    // Nobody awaits it, who would take it out.
+    let late = bench.engine.submit(late).unwrap();
+    bench.go.send(()).unwrap();
+    running.answer().await.unwrap();
+    bench.empty().await;
+    let error = late.answer().await.err();
+    assert!(matches!(error, Some(Error::Deadline)), "{error:?}");
+    assert_eq!(*bench.ran.lock().unwrap(), [2048]);
+    assert_eq!(bench.outcomes(), [Code::Ok, Code::DeadlineExceeded]);
+}
+
+#[tokio::test]
+async fn what_failed_does_not_run_again_for_who_left() {
+    let (bench, fail) = beside(Limits::default(), Some(true));
+    let submit = || bench.engine.submit(request("a", 2048)).unwrap();
+    let both = [submit(), submit()];
+    bench.running(2).await;
+    drop(both);
+    fail.send(()).unwrap();
+    bench.go.send(()).unwrap();
+    let idle = timeout(Duration::from_secs(10), bench.engine.idle());
+    idle.await.expect("the first model runs its own alone");
+    assert_eq!(*bench.ran.lock().unwrap(), [2048]);
+    assert_eq!(bench.outcomes(), [Code::Cancelled, Code::Cancelled]);
+}
+
+#[tokio::test]
 async fn what_runs_is_finished_when_the_engine_closes() {
     let bench = bench(Limits::default());
     let running = bench.engine.submit(request("a", 2048)).unwrap();

@@ -578,3 +578,34 @@ calls! {
     score_variant(ScoreVariantRequest) -> ScoreVariantResponse as ScoreVariantStream;
     score_ism_variant(ScoreIsmVariantRequest) -> ScoreIsmVariantResponse as ScoreIsmVariantStream;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_digits_and_a_unit() {
+        let read = |text: &str| {
+            let mut metadata = MetadataMap::new();
+            metadata.insert("grpc-timeout", text.parse().unwrap());
+            timeout(&metadata)
+        };
+        for (text, nanoseconds) in [
+            ("2H", 7_200_000_000_000),
+            ("3M", 180_000_000_000),
+            ("4S", 4_000_000_000),
+            ("5m", 5_000_000),
+            ("6u", 6_000),
+            ("7n", 7),
+        ] {
+            assert_eq!(
+                read(text),
+                Some(Duration::from_nanos(nanoseconds)),
+                "{text}"
+            );
+        }
+        for text in ["", "5", "S", "5s", "-5S", "18446744073709551615H"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

@@ -1,20 +1,19 @@
 //! What requests and answers take counts, and where there is no room for it they are refused.
 
 use std::io::Write;
-use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use genome::Strand;
-use scorers::{Organism, Row, ScoredBy, Scores, Tracks};
+use scorers::{Row, Tracks};
 use serde_json::json;
-use serve::engine::{Answered, Error, Limits, Opener, Task, Work};
+use serve::engine::Limits;
 use serve::grpc::Client;
-use terminal::Device;
 use tonic::Code;
 
 use crate::support::{
-    INPUTS, JSON, Running, access, answer, connect, question, request, score, slam, tiny, waiting,
+    INPUTS, JSON, Running, access, answer, connect, question, request, score, scoring, slam, tiny,
+    waiting,
 };
 
 /// Waits until it is so.
@@ -82,40 +81,6 @@ fn an_answer_counts_as_what_is_written() {
     server.expect_idle();
 }
 
-/// A model whose scores have many rows.
-fn many() -> Opener {
-    struct Many;
-    impl Work for Many {
-        fn run(&mut self, _: Organism, task: &Task) -> Result<Answered, Error> {
-            let Task::ScoreVariant {
-                interval,
-                variant,
-                scorers,
-                ..
-            } = task
-            else {
-                return Ok(Answered::default());
-            };
-            let scores = Scores {
-                by: ScoredBy::Variant {
-                    scorer: scorers[0],
-                    variant: variant.clone(),
-                },
-                interval: interval.as_unstranded(),
-                rows: vec![Row::default(); 10_000],
-                tracks: Arc::new(Tracks::new(vec!["a".into()], vec![Strand::Unstranded])),
-                values: vec![0.5; 10_000],
-                quantiles: None,
-            };
-            Ok(Answered {
-                scores: vec![scores],
-                ..Answered::default()
-            })
-        }
-    }
-    Opener::new(Device::Cpu, || Ok(Box::new(Many)))
-}
-
 #[test]
 fn what_has_no_room_when_it_is_written_is_refused() {
     let server = |bytes, opener| {
@@ -139,6 +104,10 @@ fn what_has_no_room_when_it_is_written_is_refused() {
     let body = json!({ "sequence": "ACGT".repeat(512), "outputs": ["atac"] });
     refused(&predicting, "/v1/predict", body);
     // A row of scores has four bytes of a value, and hundreds of what it is about.
+    let many = || {
+        let tracks = Tracks::new(vec!["a".into()], vec![Strand::Unstranded]);
+        scoring(vec![Row::default(); 10_000], tracks)
+    };
     let scoring = server(2 << 20, many());
     let name = "CenterMaskScorer(requested_output=ATAC, width=501, aggregation_type=DIFF_LOG2_SUM)";
     let body = json!({ "variants": ["chr1:42101:G>T"], "length": 4096, "scorers": [name] });

@@ -15,12 +15,12 @@ use inference::scoring::Scoring;
 use inference::tables::TableArguments;
 use model::Arithmetic;
 use mutations::tiny::Tiny;
-use scorers::{Behaviour, Organism, Scorer};
+use scorers::{Behaviour, Organism, Row, ScoredBy, Scorer, Scores, Tracks};
 use serve::access::Access;
 use serve::engine::{
     Answered, Engine, Error, Library, Limits, Model, Opener, Source, Status, Task, Work,
 };
-use serve::grpc::{self, messages};
+use serve::grpc::{self, Options, messages};
 use serve::metrics::Metrics;
 use serve::server::{Ended, Server};
 use tempfile::TempDir;
@@ -93,6 +93,43 @@ pub fn waiting(time: Duration) -> Opener {
     Opener::new(Device::Cpu, move || Ok(Box::new(Waits(time))))
 }
 
+/// A model whose scores have these rows and tracks; the values are thirds, from 0 on.
+pub fn scoring(rows: Vec<Row>, tracks: Tracks) -> Opener {
+    struct Fixed(Vec<Row>, Arc<Tracks>);
+    impl Work for Fixed {
+        fn run(&mut self, _: Organism, task: &Task) -> Result<Answered, Error> {
+            let Task::ScoreVariant {
+                interval,
+                variant,
+                scorers,
+                ..
+            } = task
+            else {
+                return Ok(Answered::default());
+            };
+            let Self(rows, tracks) = self;
+            let thirds = (0..rows.len() * tracks.len()).map(|at| at as f32 / 3.0);
+            let scores = Scores {
+                by: ScoredBy::Variant {
+                    scorer: scorers[0],
+                    variant: variant.clone(),
+                },
+                interval: interval.as_unstranded(),
+                rows: rows.clone(),
+                tracks: tracks.clone(),
+                values: thirds.collect(),
+                quantiles: None,
+            };
+            Ok(Answered {
+                scores: vec![scores],
+                ..Answered::default()
+            })
+        }
+    }
+    let tracks = Arc::new(tracks);
+    Opener::new(Device::Cpu, move || Ok(Box::new(Fixed(rows, tracks))))
+}
+
 /// Scores of variants as the library gives them, without a server.
 pub fn library(scorers: Option<&[Scorer]>) -> Scoring {
     let library = INPUTS.library();
@@ -148,6 +185,22 @@ impl Running {
 
     /// A server whose queue and memory have these bounds.
     pub fn limited(access: Access, limits: Limits, library: &Arc<Library>, opener: Opener) -> Self {
+        Self::open(access, (limits, Options::default()), library, opener)
+    }
+
+    /// A server that answers over gRPC as `options` say.
+    pub fn answering(options: Options, opener: Opener) -> Self {
+        let access = access();
+        let limits = access.limits.engine();
+        Self::open(access, (limits, options), &INPUTS.library(), opener)
+    }
+
+    fn open(
+        access: Access,
+        (limits, options): (Limits, Options),
+        library: &Arc<Library>,
+        opener: Opener,
+    ) -> Self {
         let metrics = Arc::new(Metrics::default());
         let engine = Engine::start(library.clone(), vec![opener], limits, metrics.observer());
         let engine = engine.unwrap();
@@ -164,7 +217,7 @@ impl Running {
         let (own, models) = (runtime.clone(), engine.clone());
         let thread = thread::spawn(move || {
             own.block_on(async move {
-                let (router, health) = grpc::routes(models, Default::default()).await.unwrap();
+                let (router, health) = grpc::routes(models, options).await.unwrap();
                 let signal = async {
                     let _ = stopped.await;
                 };
