@@ -29,7 +29,7 @@ use crate::regions::Names;
 
 pub use bigwig::{check_overlaps, longest};
 pub use run::{Drawn, Item, Pass, Run, failure};
-pub use share::{Counts, Header, Kind};
+pub use share::{Counts, Header, Kind, keep, merge};
 pub use target::Target;
 
 /// The table of tracks.

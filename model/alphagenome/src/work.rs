@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use terminal::{Speech, differences, lock, note};
 
 use crate::failures::Failure;
+use results::Passed;
 use results::page::Entry;
 
 /// Everything that a result depends on, by name. Runs with other settings do not share batches.
@@ -22,7 +23,7 @@ pub type Settings = BTreeMap<String, String>;
 /// A finished batch.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct Part {
-    /// Variants, intervals of the run that come before.
+    /// Variants, intervals or passes of the run that come before.
     pub first: u64,
     /// How many it took, failed ones included.
     pub items: u64,
@@ -39,6 +40,9 @@ pub struct Part {
     /// Pages that were written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pages: Vec<Entry>,
+    /// Of predictions: what the pass was of, the arrays of which are the rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed: Option<Passed>,
 }
 
 impl Part {

@@ -1,13 +1,16 @@
 //! `alphagenome predict`.
 
 mod asked;
+mod expected;
 pub mod report;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use converter::digest;
 use genome::fasta::Fasta;
 use genome::{Interval, Variant};
 use inference::tables::TableArguments;
@@ -16,12 +19,17 @@ use results::selection::TrackArguments;
 use scorers::Behaviour;
 use terminal::Progress;
 
-use self::asked::Asked;
+use self::asked::{Asked, LENGTH};
+use self::expected::Expected;
 use self::report::Report;
 use super::Outcome;
 use super::arguments::{ModelArguments, behaviour, behaviour_text, length, region};
+use crate::batches;
 use crate::pages::{PageArguments, Pages};
-use crate::predicted::{Counts, Drawn, Files, Form, Kind, Run, Target};
+use crate::predicted::{Counts, Drawn, Files, Form, Kind, Run, Target, keep};
+use crate::shards::merging::PREDICTIONS;
+use crate::shards::{self, Finished, Shard};
+use crate::work::{Identity, Settings, Work};
 
 /// What `--help` ends with.
 pub const EXAMPLES: &str = "\
@@ -31,6 +39,7 @@ Examples:
   alphagenome predict --fasta hg38.fa --variant 'chr22:36201698:A>C' --outputs atac,splice_sites --out both.parquet
   alphagenome predict --fasta hg38.fa --variant 'chr22:36201698:A>C' --outputs atac,dnase --out both.npz --html pages/
   alphagenome predict --sequences designs.fa --outputs cage --out designs.npz
+  alphagenome predict --fasta hg38.fa --bed peaks.bed --outputs atac --shard 3/16 --out shares/ # then: alphagenome merge shares/ -o peaks.npz
 
 A region that is longer than --length is tiled: a quarter of each window is dropped at either end.
 
@@ -75,16 +84,22 @@ pub struct PredictArguments {
     /// The model.
     #[command(flatten)]
     pub model: ModelArguments,
-    /// What to write: a .npz or .parquet file, or a folder of bigWig files
+    /// What to write: a .npz or .parquet file, or a folder of bigWig files; for --shard the folder of all shares
     #[arg(long, value_name = "PATH")]
     pub out: PathBuf,
     /// The format, whatever the name ends with
     #[arg(long, value_enum)]
     pub format: Option<Form>,
+    /// Predict one of N shares that cost the same, such as 3/16, of which `alphagenome merge` makes the output in any format
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["format", "html"])]
+    pub shard: Option<Shard>,
+    /// Predict nothing: print how many windows there are, and the disk that their values take
+    #[arg(long)]
+    pub dry_run: bool,
     /// Pages of variants.
     #[command(flatten)]
     pub pages: PageArguments,
-    /// Replace an older output
+    /// Replace an older output, and what shares with other settings left
     #[arg(long)]
     pub force: bool,
     /// Print a summary as JSON
@@ -97,7 +112,11 @@ pub struct PredictArguments {
 /// # Errors
 /// Where nothing could be done.
 pub fn run(arguments: &PredictArguments) -> Result<Outcome> {
-    arguments.whole()
+    match arguments.shard {
+        _ if arguments.dry_run => arguments.expect(),
+        Some(shard) => arguments.share(shard),
+        None => arguments.whole(),
+    }
 }
 
 impl PredictArguments {
@@ -143,6 +162,100 @@ impl PredictArguments {
         report.print(self.json)
     }
 
+    /// Says what predicting all, or a share, takes.
+    fn expect(&self) -> Result<Outcome> {
+        let asked = Asked::new(self, &self.genome()?, None)?;
+        let range = match self.shard {
+            Some(shard) => asked.share(shard)?,
+            None => 0..asked.passes.items,
+        };
+        terminal::print(&Expected::new(&asked, range)?.text(self.json))?;
+        Ok(Outcome::Done)
+    }
+
+    /// Predicts what is not finished of a share, and keeps it.
+    fn share(&self, shard: Shard) -> Result<Outcome> {
+        let start = Instant::now();
+        shards::check_folder(&self.out)?;
+        let genome = self.genome()?;
+        let asked = Asked::new(self, &genome, None)?;
+        let range = asked.share(shard)?;
+        let header = serde_json::to_string(&asked.header)?;
+        let settings = self.settings(&header)?;
+        let mut work = shards::open(shard, &self.out, settings, self.force)?;
+        let before = work.done();
+        let left = work.left(range.end - range.start)?;
+        if Finished::resume(&work, shard, &range)?.is_none() {
+            if left > 0
+                && let Err(error) = self.rest(genome, &asked, &mut work, &range)
+            {
+                // Nothing was made, and nothing stays.
+                if work.done() == 0 {
+                    let _ = work.remove();
+                }
+                return Err(error);
+            }
+            let settings = Work::settings(work.folder());
+            let seal = Finished {
+                shard: shard.to_string(),
+                first: range.start,
+                items: work.done(),
+                total: asked.passes.items,
+                failures: 0,
+                rows: 0,
+                seconds: start.elapsed().as_secs_f64(),
+                scored: work.done() - before,
+                devices: Vec::new(),
+                settings: settings.context("the settings of the share are gone")?,
+                header,
+                batches: Vec::new(),
+                digest: String::new(),
+            };
+            seal.write(&work)?;
+        }
+        let tracks = asked.header.selection.len();
+        let mut counts = Counts {
+            tracks,
+            ..Counts::default()
+        };
+        for part in work.batches().parts()? {
+            counts.add(&part?);
+        }
+        let report = Report {
+            kind: asked.header.kind,
+            counts,
+            out: work.folder(),
+            extras: [None, None],
+            took: start.elapsed(),
+        };
+        report.print(self.json)
+    }
+
+    /// Predicts what is not finished of the passes of a share, each a batch.
+    fn rest(
+        &self,
+        genome: Fasta,
+        asked: &Asked<'_>,
+        work: &mut Work,
+        range: &Range<u64>,
+    ) -> Result<()> {
+        let mut run = self.open(genome, asked, None)?;
+        let (total, done) = (range.end - range.start, work.done());
+        let items = asked.items()?.skip((range.start + done) as usize);
+        let items = items.take((total - done) as usize);
+        let counts = ("predicting", total, 1);
+        batches::run(work, counts, items, |item, part, rows| {
+            match run.predict(item?)? {
+                Ok((passed, window, predictions)) => {
+                    let kept = Kept::all(&asked.header.selection, &window, &predictions);
+                    keep(passed, kept, (part, rows))?;
+                }
+                Err(failure) => part.failures.push(failure),
+            }
+            Ok(())
+        })
+    }
+
     fn open(&self, genome: Fasta, asked: &Asked<'_>, pages: Option<Drawn>) -> Result<Run> {
         Ok(Run {
             tables: self.tables().open(&genome, self.model.organism)?,
@@ -169,6 +282,33 @@ impl PredictArguments {
             gtf: self.gtf.clone(),
             ..TableArguments::default()
         }
+    }
+
+    /// What a share depends on.
+    fn settings(&self, header: &str) -> Result<Settings> {
+        let identity = Identity::Content;
+        let model = &self.model;
+        let mut settings = model.settings(self.bases()?, &self.tables(), identity)?;
+        let length = match (self.length, &self.sequences) {
+            (None, Some(_)) => "of each sequence".into(),
+            (length, _) => length.unwrap_or(LENGTH).to_string(),
+        };
+        let regions: Vec<_> = self.region.iter().map(ToString::to_string).collect();
+        let variants: Vec<_> = self.variant.iter().map(ToString::to_string).collect();
+        settings.extend([
+            ("as".into(), format!("{:?}", self.behaviour)),
+            ("format".into(), PREDICTIONS.into()),
+            ("length".into(), length),
+            ("tracks".into(), digest::of(header.as_bytes())),
+            ("region".into(), regions.join(" ")),
+            ("variant".into(), variants.join(" ")),
+        ]);
+        for (name, path) in [("bed", &self.bed), ("vcf", &self.vcf)] {
+            if let Some(path) = path {
+                settings.insert(name.into(), identity.of(path)?);
+            }
+        }
+        Ok(settings)
     }
 
     /// What predictions depend on, for a reader.

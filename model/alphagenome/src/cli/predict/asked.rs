@@ -1,4 +1,6 @@
-//! What is asked for: regions with their windows, or variants.
+//! What is asked for: regions with their windows, or variants, and which of it is a share.
+
+use std::ops::Range;
 
 use anyhow::{Result, bail};
 use genome::alleles::check_reference;
@@ -17,11 +19,11 @@ use super::PredictArguments;
 use crate::failures::Failure;
 use crate::predicted::{Form, Header, Item, Kind, Pass, check_overlaps, failure, longest};
 use crate::regions::{Region, bed, check, sequences, windows};
-use crate::shards;
-use crate::variants::{Counted, RefMismatch, survey};
+use crate::shards::{self, Shard, Sharing, Unit};
+use crate::variants::{Counted, RefMismatch, bare, survey};
 
 /// What the model sees of a region or sequence where `--length` does not say.
-const LENGTH: i64 = 1 << 17;
+pub const LENGTH: i64 = 1 << 17;
 
 /// What is asked for, and fits the genome and the model.
 pub struct Asked<'a> {
@@ -76,6 +78,28 @@ impl<'a> Asked<'a> {
             passes,
             header,
         })
+    }
+
+    /// The passes of a share, counted from 0. The windows of a region stay together, and so do variants of one place.
+    ///
+    /// # Errors
+    /// Where variants cannot be read.
+    pub fn share(&self, shard: Shard) -> Result<Range<u64>> {
+        let total = self.passes.cost;
+        if let Some(path) = &self.arguments.vcf {
+            return Ok(shards::share(shard, total, bare(path)?)?.0);
+        }
+        if self.header.kind == Kind::Variants {
+            let variants = self.arguments.variant.iter().cloned();
+            let variants = variants.map(|variant| anyhow::Ok(Some(variant)));
+            return Ok(shards::share(shard, total, variants)?.0);
+        }
+        let mut sharing = Sharing::new(shard, total);
+        for (_, windows) in &self.regions {
+            let items = windows.len() as u64;
+            sharing.take(Unit { items, cost: items });
+        }
+        Ok(sharing.found().0)
     }
 
     /// The passes, in order.
