@@ -10,13 +10,14 @@ use crate::work::{Part, Rows, Work};
 /// A batch is closed after so long.
 const BATCH_TIME: Duration = Duration::from_secs(10);
 
-/// Takes the items that are not finished of `total`, and closes a batch after `most` of them or some seconds.
+/// Takes the items that are not finished of `total`, and closes a batch after `most` of them or some seconds; a bar says the
+/// `action`.
 ///
 /// # Errors
 /// Those of `take`, and where the work folder cannot be written. Finished batches are kept.
 pub fn run<T>(
     work: &mut Work,
-    (total, most): (u64, u64),
+    (action, total, most): (&'static str, u64, u64),
     items: impl Iterator<Item = T>,
     mut take: impl FnMut(T, &mut Part, &mut Rows) -> Result<()>,
 ) -> Result<()> {
@@ -27,7 +28,7 @@ pub fn run<T>(
             &format!("note: {done} of {total} were finished before"),
         );
     }
-    let progress = Progress::items("scoring", total, done);
+    let progress = Progress::items(action, total, done);
     let start = Instant::now();
     let mut items = items.peekable();
     while items.peek().is_some() {

@@ -61,7 +61,7 @@ pub enum Command {
     /// Score every single-base variant of a region (saturation mutagenesis)
     #[command(after_help = ism::EXAMPLES)]
     Ism(ism::IsmArguments),
-    /// Make one file of the shares that `score --shard` or `ism --shard` scored
+    /// Make one output of the shares that `score`, `ism` or `predict` made with --shard
     #[command(after_help = merge::EXAMPLES)]
     Merge(merge::MergeArguments),
     /// Predict tracks of regions, sequences, or both alleles of variants: bigWig, npz or Parquet

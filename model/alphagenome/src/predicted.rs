@@ -4,6 +4,7 @@
 
 mod bigwig;
 mod run;
+mod share;
 mod steady;
 mod target;
 
@@ -12,20 +13,23 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
-use genome::fasta::Fasta;
-use results::archive::{Archive, is_paired, key};
+use results::archive::{Archive, key};
+use results::kept::is_paired;
 use results::parquet::Parquet;
 use results::spool::{Piece, Spool};
-use results::{ALLELES, Selected, Selection, Subject, Window, table};
-use scorers::{OutputType, Predictions};
+use results::{ALLELES, Kept, Passed, Selected, Selection, Subject, table};
+use scorers::OutputType;
 
-use self::bigwig::{Segment, Sizes};
+use self::bigwig::{Segment, Sizes, size};
 use self::steady::{Fault, Steady};
-use crate::regions::Region;
+use crate::failures::{self, Failure};
+use crate::regions::Names;
 
-pub use run::Run;
+pub use bigwig::{check_overlaps, longest};
+pub use run::{Drawn, Item, Pass, Run, failure};
+pub use share::{Counts, Header, Kind, keep, merge};
 pub use target::Target;
 
 /// The table of tracks.
@@ -53,12 +57,17 @@ pub struct Files {
     folder: PathBuf,
     selection: Selection,
     alleles: &'static [&'static str],
+    /// Of chromosomes that have predictions, and of the longest, which says how many zoom levels a bigWig has.
     sizes: Sizes,
+    /// Names that are taken.
+    names: Names,
     spool: Spool,
     body: Body,
     /// Contacts and junctions.
     pairs: Option<Arrays>,
-    /// Pieces of the subject at hand.
+    /// The region at hand, not all windows of which are taken.
+    open: Option<Subject>,
+    /// Its pieces.
     pieces: Vec<Piece>,
 }
 
@@ -73,22 +82,21 @@ enum Body {
 }
 
 impl Files {
-    /// Files of `form` in `folder`, which is there and empty; of both alleles of variants, or of regions.
+    /// The files of a target, with nothing in them.
     ///
     /// # Errors
     /// Where they cannot be made, or a chromosome is too long for a bigWig.
-    pub fn create(
-        target: &Target,
-        selection: Selection,
-        variants: bool,
-        genome: &Fasta,
-    ) -> Result<Self> {
+    pub fn create(target: &Target, header: &Header) -> Result<Self> {
         let folder = target.made();
-        let alleles: &[&str] = if variants { &ALLELES } else { &[] };
+        let alleles: &[&str] = match header.kind {
+            Kind::Variants => &ALLELES,
+            Kind::Regions => &[],
+        };
         let (mut pairs, mut sizes) = (None, Sizes::new());
         let body = match target.form {
             Form::Bigwig => {
-                sizes = self::sizes(genome)?;
+                let (name, bases) = &header.longest;
+                sizes.insert(name.clone(), size(name, *bases)?);
                 Body::Bigwig(Vec::new())
             }
             Form::Npz => {
@@ -105,9 +113,11 @@ impl Files {
         };
         Ok(Self {
             spool: Spool::create(&target.spool())?,
+            open: None,
             pieces: Vec::new(),
+            names: Names::default(),
             folder,
-            selection,
+            selection: header.selection.clone(),
             alleles,
             sizes,
             body,
@@ -115,48 +125,65 @@ impl Files {
         })
     }
 
-    /// Whether they are bigWig files.
-    pub fn are_bigwig(&self) -> bool {
-        matches!(self.body, Body::Bigwig(_))
-    }
-
-    /// Takes what is kept of a window of `subject`: predictions of the region, or of REF and ALT.
+    /// Takes what is kept of a pass. Those of a region follow each other.
     ///
     /// # Errors
     /// Where a file cannot be written.
-    pub fn take<'a>(
+    pub fn take(
         &mut self,
-        subject: &Subject,
-        window: &Window,
-        predictions: impl IntoIterator<Item = &'a Predictions>,
+        passed: &Passed,
+        kept: impl IntoIterator<Item = Result<Kept>>,
     ) -> Result<()> {
-        for (allele, predictions) in predictions.into_iter().enumerate() {
-            for (output, selected) in &self.selection.0 {
-                let missing = || format!("the model gave no {output}");
-                if is_paired(*output) {
-                    let (archive, fault) = match &mut self.pairs {
-                        Some(pairs) => pairs,
-                        None => self.pairs.insert(archive(&self.folder.join(PAIRS))?),
-                    };
-                    let key = key(&subject.name, self.alleles, allele, *output);
-                    archive.pair(&key, window, predictions, (*output, selected))?;
-                    fault.check()?;
-                    continue;
-                }
-                let track = predictions.tracks.get(output).with_context(missing)?;
-                let own = (*output, allele);
-                self.pieces
-                    .extend(self.spool.put(own, window, track, selected)?);
+        let subject = match self.open.take() {
+            Some(subject) => subject,
+            None => self.begin(passed)?,
+        };
+        for kept in kept {
+            let kept = kept.with_context(|| passed.subject.name.clone())?;
+            if !is_paired(kept.output) {
+                self.pieces.push(self.spool.add(&kept)?);
+                continue;
             }
+            let (archive, fault) = match &mut self.pairs {
+                Some(pairs) => pairs,
+                None => self.pairs.insert(archive(&self.folder.join(PAIRS))?),
+            };
+            let key = key(&subject.name, self.alleles, kept.allele, kept.output);
+            archive.pair(&key, &kept)?;
+            fault.check()?;
         }
+        if passed.last {
+            return self.end(&subject);
+        }
+        self.open = Some(subject);
         Ok(())
     }
 
+    /// What a region or variant is called in the files.
+    fn begin(&mut self, passed: &Passed) -> Result<Subject> {
+        let Subject { name, interval } = &passed.subject;
+        if matches!(self.body, Body::Bigwig(_)) {
+            let chromosome = &interval.chromosome;
+            let size = size(chromosome, passed.bases)?;
+            self.sizes.insert(chromosome.clone(), size);
+        }
+        let name = match (self.alleles, &self.body) {
+            // A key of an archive is the name of a file to whoever unpacks it.
+            ([], _) => match name.trim_matches('.') {
+                "" => "_".to_owned(),
+                _ => name.replace(['/', '\\'], "_"),
+            },
+            (_, Body::Bigwig(_)) => safe_name(name),
+            _ => name.clone(),
+        };
+        Ok(Subject {
+            name: self.names.take(&name),
+            interval: interval.clone(),
+        })
+    }
+
     /// Ends `subject`, all windows of which are taken.
-    ///
-    /// # Errors
-    /// Where a file cannot be written.
-    pub fn end(&mut self, subject: &Subject) -> Result<()> {
+    fn end(&mut self, subject: &Subject) -> Result<()> {
         let pieces = std::mem::take(&mut self.pieces);
         match &mut self.body {
             Body::Bigwig(all) => {
@@ -217,11 +244,26 @@ impl Files {
         Ok(())
     }
 
-    /// Writes what is left.
+    /// Writes what is left, and gives everything its name.
     ///
     /// # Errors
     /// Where a file cannot be written.
-    pub fn finish(mut self) -> Result<()> {
+    pub fn publish(self, failures: &[Failure], target: &Target) -> Result<()> {
+        self.finish()?;
+        if !failures.is_empty() {
+            let path = target.failures();
+            let named = || path.display().to_string();
+            let mut out = failures::begin(&path)?;
+            for failure in failures {
+                failure.write(&mut out).with_context(named)?;
+            }
+            let file = out.into_inner().with_context(named)?;
+            file.sync_data().with_context(named)?;
+        }
+        target.publish()
+    }
+
+    fn finish(mut self) -> Result<()> {
         let mut columns = Vec::new();
         match std::mem::replace(&mut self.body, Body::Npz) {
             Body::Bigwig(mut all) => {
@@ -309,35 +351,4 @@ pub fn safe_name(name: &str) -> String {
         _ => '_',
     };
     name.chars().take(NAME).map(safe).collect()
-}
-
-/// Lengths of chromosomes.
-fn sizes(genome: &Fasta) -> Result<Sizes> {
-    let mut sizes = Sizes::new();
-    for name in genome.names() {
-        let length = genome.length(name)?;
-        let length = u32::try_from(length)
-            .with_context(|| format!("{name} has {length} bp, more than a bigWig can hold"))?;
-        sizes.insert(name.clone(), length);
-    }
-    Ok(sizes)
-}
-
-/// Fails where two regions share a base, of which a bigWig holds one value alone, or one has none that is on its chromosome.
-///
-/// # Errors
-/// Names the two regions.
-pub fn check_overlaps(regions: &[Region]) -> Result<()> {
-    let mut sorted: Vec<_> = regions.iter().collect();
-    sorted.sort_by_key(|region| (&region.interval.chromosome, region.interval.start));
-    for pair in sorted.windows(2) {
-        if pair[0].interval.overlaps(&pair[1].interval) {
-            bail!(
-                "{} and {} overlap, and a bigWig has one value a base: merge them, or write --format npz or parquet",
-                pair[0].interval,
-                pair[1].interval
-            );
-        }
-    }
-    Ok(())
 }

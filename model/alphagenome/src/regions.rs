@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use genome::alleles::Bases;
 use genome::fasta::Fasta;
 use genome::{Interval, Strand};
-use model::sequence::LENGTH_STEP;
+use model::sequence::{LENGTH_STEP, LONGEST, SequenceError};
 use results::Window;
 
 /// Bases that are wanted, and what they are called.
@@ -140,6 +141,45 @@ pub fn bed(path: &Path) -> Result<Vec<Region>> {
         bail!("{}: has no interval", path.display());
     }
     Ok(regions)
+}
+
+/// The sequences of a FASTA, each whole, and its own chromosome.
+///
+/// # Errors
+/// Where two have one name, or a letter is no base.
+pub fn sequences(path: &Path, genome: &Fasta) -> Result<Vec<Region>> {
+    let mut names = BTreeSet::new();
+    if let Some(name) = genome.names().iter().find(|name| !names.insert(*name)) {
+        bail!("{}: two sequences are called {name}", path.display());
+    }
+    let whole = |name: &String| {
+        check_letters(path, genome, name)?;
+        let interval = Interval::new(name, 0, genome.length(name)?, Strand::default())?;
+        let name = name.clone();
+        Ok(Region { name, interval })
+    };
+    genome.names().iter().map(whole).collect()
+}
+
+/// Fails where a letter of a sequence is no base.
+fn check_letters(path: &Path, genome: &Fasta, name: &str) -> Result<()> {
+    let length = genome.length(name)?;
+    for start in (0..length).step_by(LONGEST) {
+        let end = length.min(start + LONGEST as i64);
+        let bases = genome.bases(&Interval::new(name, start, end, Default::default())?)?;
+        // Its length is not the model's yet.
+        if let Err(SequenceError::Letter { position, letter }) =
+            model::Sequence::parse(&String::from_utf8_lossy(&bases))
+        {
+            bail!(
+                "{}: sequence {name}: `{}` at base {} (from 1) is no base: expected A, C, G, T, N or another IUPAC letter",
+                path.display(),
+                letter.escape_default(),
+                start as usize + position + 1
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Names that no two share: what comes later under a name gets a number.

@@ -75,7 +75,8 @@ impl Scored {
             waiting: VecDeque::new(),
             columns: Arc::default(),
         };
-        batches::run(work, (total, most), &mut rows, |made, part, to| {
+        let counts = ("scoring", total, most);
+        batches::run(work, counts, &mut rows, |made, part, to| {
             let made = made?;
             part.failures.extend(made.failure);
             part.pages.extend(made.page);

@@ -1,6 +1,6 @@
-//! Shares of a run over variants: which variants are whose, and what a finished share leaves for `alphagenome merge`.
+//! Shares of a run: which variants are whose, and what a finished share leaves for `alphagenome merge`.
 //!
-//! A share is a folder of finished batches ([`crate::work`]) and, once all of it is scored, `finished.json`, which seals them: it
+//! A share is a folder of finished batches ([`crate::work`]) and, once all of it is there, `finished.json`, which seals them: it
 //! has the digest of every batch, which has that of its rows. Shares do not know of each other, so that any machine can make any.
 
 pub mod merging;
@@ -16,6 +16,7 @@ use genome::Variant;
 use inference::pool::Member;
 use serde::{Deserialize, Serialize};
 pub use terminal::{Shard, Sharing, Unit};
+use terminal::{Speech, note};
 
 use crate::work::{Batches, Settings, Work, replace};
 
@@ -92,30 +93,55 @@ pub fn share<E>(
     Ok(sharing.found())
 }
 
+/// Fails where the folder of all shares is a file.
+///
+/// # Errors
+/// Then.
+pub fn check_folder(all: &Path) -> Result<()> {
+    if all.exists() && !all.is_dir() {
+        bail!(
+            "--out {}: is a file; shares need a folder, of which `alphagenome merge` makes the output",
+            all.display()
+        );
+    }
+    Ok(())
+}
+
+/// The work folder of a share among `all`. `force` takes it from other settings.
+///
+/// # Errors
+/// Where it cannot be written, or a share that lies there does not fit; the message names what differs.
+pub fn open(shard: Shard, all: &Path, settings: Settings, force: bool) -> Result<Work> {
+    fs::create_dir_all(all).with_context(|| all.display().to_string())?;
+    let known = |folder: &_| Work::settings(folder).filter(|_| !force);
+    let settings = shard.own_settings(all, settings, known)?;
+    Work::open(&shard.folder(all), &settings, force)
+}
+
 /// What seals a finished share.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Finished {
     /// `I/N`.
     pub shard: String,
-    /// Variants of the input before it.
+    /// Variants of the input before it; of predictions passes of the model.
     pub first: u64,
-    /// Its variants.
+    /// Its own.
     pub items: u64,
-    /// Variants of the input.
+    /// Those of the input.
     pub total: u64,
-    /// Those without scores.
+    /// Those without results.
     pub failures: u64,
-    /// Rows of the table.
+    /// Rows of the table; of predictions arrays.
     pub rows: u64,
-    /// Seconds that scoring took, in the run that finished it.
+    /// Seconds that the run took which finished it.
     pub seconds: f64,
-    /// Variants that were scored in these seconds.
+    /// Items that were done in these seconds.
     pub scored: u64,
     /// What scored them.
     pub devices: Vec<Device>,
     /// What results depend on.
     pub settings: Settings,
-    /// A VCF's header.
+    /// A VCF's header; of predictions, as JSON, what their files need beside them.
     pub header: String,
     /// Its batches.
     pub batches: Vec<Batch>,
@@ -177,6 +203,23 @@ impl Finished {
         }
     }
 
+    /// The seal where all of a share's `range` was finished before, and says so; of one that goes on, it is broken.
+    ///
+    /// # Errors
+    /// Where it cannot be removed.
+    pub fn resume(work: &Work, shard: Shard, range: &Range<u64>) -> Result<Option<Self>> {
+        match Self::read(work.folder()) {
+            Ok(Some(finished))
+                if (finished.first, work.done()) == (range.start, range.end - range.start) =>
+            {
+                let text = format!("note: share {shard} was finished before");
+                note(Speech::Normal, &text);
+                Ok(Some(finished))
+            }
+            _ => Self::remove(work.folder()).map(|()| None),
+        }
+    }
+
     fn sealed(&self) -> Result<String> {
         let open = Self {
             digest: String::new(),
@@ -219,7 +262,7 @@ impl Finished {
     ///
     /// # Errors
     /// Where it cannot be removed.
-    pub fn remove(folder: &Path) -> Result<()> {
+    fn remove(folder: &Path) -> Result<()> {
         let path = Self::path(folder);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

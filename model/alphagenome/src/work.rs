@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use terminal::{Speech, differences, lock, note};
 
 use crate::failures::Failure;
+use results::Passed;
 use results::page::Entry;
 
 /// Everything that a result depends on, by name. Runs with other settings do not share batches.
@@ -22,13 +23,13 @@ pub type Settings = BTreeMap<String, String>;
 /// A finished batch.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct Part {
-    /// Variants, or intervals, of the run that come before.
+    /// Variants, intervals or passes of the run that come before.
     pub first: u64,
     /// How many it took, failed ones included.
     pub items: u64,
     /// Names of the columns.
     pub columns: Vec<String>,
-    /// Rows of the table.
+    /// Rows of the table; of predictions arrays.
     pub rows: u64,
     /// BLAKE3 of the file of rows, and of all this with nothing in this place.
     pub digest: String,
@@ -39,6 +40,9 @@ pub struct Part {
     /// Pages that were written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pages: Vec<Entry>,
+    /// Of predictions: what the pass was of, the arrays of which are the rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed: Option<Passed>,
 }
 
 impl Part {
@@ -139,10 +143,25 @@ impl Work {
         &self.batches.folder
     }
 
-    /// What need not be scored again.
+    /// What need not be done again.
     #[must_use]
     pub fn done(&self) -> u64 {
         self.done
+    }
+
+    /// How many of `total` items need to be done.
+    ///
+    /// # Errors
+    /// Where there are more here.
+    pub fn left(&self, total: u64) -> Result<u64> {
+        let left = total.checked_sub(self.done);
+        left.with_context(|| {
+            format!(
+                "{}: {} are finished here, and the input has {total}; --force begins anew, or choose another --out",
+                self.folder().display(),
+                self.done
+            )
+        })
     }
 
     /// The generator of quantiles after the last batch.
@@ -194,7 +213,7 @@ impl Work {
 }
 
 const SETTINGS: &str = "settings.json";
-/// How the names of files of rows end.
+/// How the names of files of rows end, those of arrays too.
 const ROWS: &str = "tsv.zst";
 
 /// The finished batches of a folder.

@@ -5,13 +5,14 @@
 //! | [`selection`] | which outputs and tracks are wanted, and the table of them |
 //! | [`scores`] | scores as a table: JSON, Parquet, arrays |
 //! | [`archive`], [`table`] | predictions as arrays (npz), and as a long table (Parquet) |
-//! | [`spool`] | predictions on their way there |
+//! | [`kept`], [`spool`] | predictions on their way there |
 //! | [`parquet`] | rows of text and numbers as Parquet |
 //! | [`page`] | pages of variants |
 
 #![forbid(unsafe_code)]
 
 pub mod archive;
+pub mod kept;
 pub mod page;
 pub mod parquet;
 pub mod scores;
@@ -20,5 +21,6 @@ pub mod spool;
 pub mod table;
 mod window;
 
+pub use kept::{Kept, Passed};
 pub use selection::{Selected, Selection};
 pub use window::{ALLELES, Subject, Window};

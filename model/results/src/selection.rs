@@ -1,5 +1,7 @@
 //! Which outputs and tracks are wanted, and the table of them.
 
+mod stored;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -8,6 +10,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use converter::text::nearest;
 use scorers::{OutputType, Tracks};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use inference::channels::Channels;
@@ -113,7 +116,8 @@ impl Selected {
 }
 
 /// The tracks that are wanted, by output.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(into = "Vec<stored::Stored>", try_from = "Vec<stored::Stored>")]
 pub struct Selection(pub BTreeMap<OutputType, Selected>);
 
 /// The value of a column, by the SDK's name.

@@ -5,14 +5,12 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use scorers::{OutputType, Track};
 
 use crate::Window;
+use crate::kept::Kept;
 use crate::selection::Selected;
-
-/// Bins of a piece at most.
-const BINS: usize = 4096;
 
 /// A store of pieces.
 pub struct Spool {
@@ -87,39 +85,37 @@ impl Spool {
     /// Where the file cannot be written.
     pub fn put(
         &mut self,
-        (output, allele): (OutputType, usize),
+        own: (OutputType, usize),
         window: &Window,
         track: &Track,
         selected: &Selected,
     ) -> Result<Vec<Piece>> {
-        let resolution = output.resolution();
-        let bins = window.bins(resolution);
-        let mut pieces = Vec::new();
-        for first in bins.clone().step_by(BINS) {
-            let count = BINS.min(bins.end - first);
-            let tracks = selected.kept.len();
-            let mut values = vec![[0; 4]; tracks * count];
-            for at in 0..count {
-                let row = track.row(first + at);
-                let row = row.with_context(|| format!("the model gave no bin of {output}"))?;
-                for (place, track) in selected.kept.iter().enumerate() {
-                    values[place * count + at] = row[*track].to_le_bytes();
-                }
-            }
-            let offset = self.length;
-            self.length += (4 * values.len()) as u64;
-            self.write(offset, values.as_flattened())
-                .with_context(|| self.named())?;
-            pieces.push(Piece {
-                output,
-                allele,
-                start: window.first_base(resolution, first),
-                bins: count,
-                tracks,
-                offset,
-            });
-        }
-        Ok(pieces)
+        let kept = Kept::track(own, window, track, selected);
+        kept.map(|kept| self.add(&kept?)).collect()
+    }
+
+    /// Takes an array of tracks.
+    ///
+    /// # Errors
+    /// Where it has another shape, or the file cannot be written.
+    pub fn add(&mut self, kept: &Kept) -> Result<Piece> {
+        let [tracks, bins] = kept.shape[..] else {
+            bail!("an array of {} has no tracks and bins", kept.output)
+        };
+        let values = kept.values.iter().map(|value| value.to_le_bytes());
+        let values: Vec<_> = values.collect();
+        let offset = self.length;
+        self.length += (4 * values.len()) as u64;
+        self.write(offset, values.as_flattened())
+            .with_context(|| self.named())?;
+        Ok(Piece {
+            output: kept.output,
+            allele: kept.allele,
+            start: kept.start,
+            bins,
+            tracks,
+            offset,
+        })
     }
 
     /// The values of one of the selected tracks.

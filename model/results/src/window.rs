@@ -1,13 +1,15 @@
 //! What is seen and kept of a genome, and what it is called.
 
 use genome::Interval;
+use serde::{Deserialize, Serialize};
 
 /// What is appended to names for either allele of a variant.
 pub const ALLELES: [&str; 2] = ["ref", "alt"];
+
 /// A region, or the window of a variant, whose predictions are written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Subject {
-    /// Its name, which no other has.
+    /// Its name, which no other has in files.
     pub name: String,
     /// The bases that are kept.
     pub interval: Interval,

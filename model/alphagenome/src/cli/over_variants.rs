@@ -9,7 +9,6 @@ use genome::Variant;
 use genome::fasta::Fasta;
 use inference::pool::Member;
 use inference::scoring::calibration;
-use terminal::{Speech, note};
 
 use super::Outcome;
 use super::arguments::{Holds, OutputArguments, ScoringArguments, ShardArguments};
@@ -84,11 +83,10 @@ impl<'a> Over<'a> {
         let out = &output.out;
         let place = match sharing.shard {
             None => Place::File(file()?),
-            Some(_) if out.exists() && !out.is_dir() => bail!(
-                "--out {}: is a file; shares need a folder, of which `alphagenome merge` makes the output",
-                out.display()
-            ),
-            Some(shard) => Place::Shard(shard, shard.folder(out)),
+            Some(shard) => {
+                shards::check_folder(out)?;
+                Place::Shard(shard, shard.folder(out))
+            }
         };
         Ok(Self {
             scoring,
@@ -158,18 +156,14 @@ impl<'a> Over<'a> {
         let force = self.output.force;
         let work = match &self.place {
             Place::File(output) => Work::open(&output.partial(), &settings, force)?,
-            Place::Shard(shard, folder) => {
+            Place::Shard(shard, _) => {
                 if quantiles.as_ref().is_some_and(scorers::Calibration::draws) {
                     bail!(
                         "--shard {shard}: --quantiles has ties, which one generator draws from the first variant to the last; score \
                          without --shard, as with --device cuda:all"
                     );
                 }
-                let all = &self.output.out;
-                std::fs::create_dir_all(all).with_context(|| all.display().to_string())?;
-                let known = |folder: &_| Work::settings(folder).filter(|_| !force);
-                let settings = shard.own_settings(all, settings, known)?;
-                Work::open(folder, &settings, force)?
+                shards::open(*shard, &self.output.out, settings, force)?
             }
         };
         let summary = self.is_vcf().then(|| Summary::new(&setup.scorers).into());
@@ -197,31 +191,19 @@ impl<'a> Over<'a> {
         draw: impl FnOnce(&Work, &[(String, String)]) -> Result<()>,
     ) -> Result<Outcome> {
         let (total, before) = (share.items(), work.done());
-        if before > total {
-            bail!(
-                "{}: {before} variants are finished here, and the input has {total}; --force begins anew, or choose another --out",
-                work.folder().display()
-            );
-        }
-        if let Place::Shard(shard, folder) = &self.place {
-            match Finished::read(folder) {
-                Ok(Some(finished)) if before == total && finished.first == share.range.start => {
-                    note(
-                        Speech::Normal,
-                        &format!("note: share {shard} was finished before"),
-                    );
-                    return self.report(None, made_of(&finished), &finished.devices);
-                }
-                _ => Finished::remove(folder)?,
-            }
+        let left = work.left(total)?;
+        if let Place::Shard(shard, _) = self.place
+            && let Some(finished) = Finished::resume(&work, shard, &share.range)?
+        {
+            return self.report(None, made_of(&finished), &finished.devices);
         }
         let from = (share.range.start + before) as usize;
-        let items = items.skip(from).take((total - before) as usize);
+        let items = items.skip(from).take(left as usize);
         let counts = (total, self.output.batch);
         let devices = &self.scoring.model.computing.device;
-        let members = match before == total {
-            true => Vec::new(),
-            false => match scored.run(&mut work, devices, items, counts) {
+        let members = match left {
+            0 => Vec::new(),
+            _ => match scored.run(&mut work, devices, items, counts) {
                 Ok(members) => members,
                 Err(error) => {
                     // Nothing was made, and nothing stays.

@@ -1,30 +1,35 @@
 //! `alphagenome predict`.
 
-use std::collections::BTreeSet;
+mod asked;
+mod expected;
+pub mod report;
+
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use genome::alleles::{Bases, check_reference};
+use converter::digest;
 use genome::fasta::Fasta;
-use genome::{Error, Interval, Variant};
-use inference::predictor::described;
+use genome::{Interval, Variant};
 use inference::tables::TableArguments;
-use model::sequence::{LENGTH_STEP, LONGEST, SequenceError};
-use results::archive::is_paired;
+use results::Kept;
 use results::selection::TrackArguments;
-use results::{Selection, Window};
-use scorers::{Behaviour, OutputType};
-use serde_json::json;
-use terminal::{Progress, Speech, note};
+use scorers::Behaviour;
+use terminal::Progress;
 
+use self::asked::{Asked, LENGTH};
+use self::expected::Expected;
+use self::report::Report;
 use super::Outcome;
 use super::arguments::{ModelArguments, behaviour, behaviour_text, length, region};
+use crate::batches;
 use crate::pages::{PageArguments, Pages};
-use crate::predicted::{Files, Form, Run, Target, check_overlaps};
-use crate::regions::{Names, Region, bed, check, windows};
-use crate::variants::{RefMismatch, survey};
+use crate::predicted::{Counts, Drawn, Files, Form, Kind, Run, Target, keep};
+use crate::shards::merging::PREDICTIONS;
+use crate::shards::{self, Finished, Shard};
+use crate::work::{Identity, Settings, Work};
 
 /// What `--help` ends with.
 pub const EXAMPLES: &str = "\
@@ -34,6 +39,7 @@ Examples:
   alphagenome predict --fasta hg38.fa --variant 'chr22:36201698:A>C' --outputs atac,splice_sites --out both.parquet
   alphagenome predict --fasta hg38.fa --variant 'chr22:36201698:A>C' --outputs atac,dnase --out both.npz --html pages/
   alphagenome predict --sequences designs.fa --outputs cage --out designs.npz
+  alphagenome predict --fasta hg38.fa --bed peaks.bed --outputs atac --shard 3/16 --out shares/ # then: alphagenome merge shares/ -o peaks.npz
 
 A region that is longer than --length is tiled: a quarter of each window is dropped at either end.
 
@@ -78,16 +84,22 @@ pub struct PredictArguments {
     /// The model.
     #[command(flatten)]
     pub model: ModelArguments,
-    /// What to write: a .npz or .parquet file, or a folder of bigWig files
+    /// What to write: a .npz or .parquet file, or a folder of bigWig files; for --shard the folder of all shares
     #[arg(long, value_name = "PATH")]
     pub out: PathBuf,
     /// The format, whatever the name ends with
     #[arg(long, value_enum)]
     pub format: Option<Form>,
+    /// Predict one of N shares that cost the same, such as 3/16, of which `alphagenome merge` makes the output in any format
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["format", "html"])]
+    pub shard: Option<Shard>,
+    /// Predict nothing: print how many windows there are, and the disk that their values take
+    #[arg(long)]
+    pub dry_run: bool,
     /// Pages of variants.
     #[command(flatten)]
     pub pages: PageArguments,
-    /// Replace an older output
+    /// Replace an older output, and what shares with other settings left
     #[arg(long)]
     pub force: bool,
     /// Print a summary as JSON
@@ -95,83 +107,210 @@ pub struct PredictArguments {
     pub json: bool,
 }
 
-/// What the model sees of a region or sequence where `--length` does not say.
-const LENGTH: i64 = 1 << 17;
-
 /// Runs the command.
 ///
 /// # Errors
 /// Where nothing could be done.
 pub fn run(arguments: &PredictArguments) -> Result<Outcome> {
-    let start = Instant::now();
-    let target = Target::new(&arguments.out, arguments.format, arguments.force)?;
-    let path = arguments.sequences.as_ref().or(arguments.fasta.as_ref());
-    let genome = Fasta::open(path.context("--fasta is missing")?)?;
-    let variants = arguments.vcf.is_some() || !arguments.variant.is_empty();
-    if arguments.pages.html.is_some() && !variants {
-        bail!("--html draws both alleles of variants: give --variant or --vcf");
+    match arguments.shard {
+        _ if arguments.dry_run => arguments.expect(),
+        Some(shard) => arguments.share(shard),
+        None => arguments.whole(),
     }
-    arguments.pages.check(&arguments.out, arguments.force)?;
-    let regions = match variants {
-        true => arguments.check_region(&genome).map(|()| Vec::new())?,
-        false => regions(arguments, &genome, target.form)?,
-    };
-    let count = match &arguments.vcf {
-        Some(path) => survey(path, &genome, RefMismatch::Keep)?.items,
-        None => arguments.check_variants(&genome)?,
-    };
-    let dir = &arguments.model.model;
-    let (config, metadata) = model::load::describe(dir)?;
-    let (_, channels) = described(dir, &config, metadata, arguments.model.organism)?;
-    let mut selection = Selection::new(&channels, &arguments.tracks)?;
-    let tiled = regions.iter().find(|(_, windows)| windows.len() > 1);
-    if let Some((region, _)) = tiled {
-        untiled(&mut selection, region, !arguments.tracks.outputs.is_empty())?;
-    }
-    let tables = TableArguments {
-        gtf: arguments.gtf.clone(),
-        ..TableArguments::default()
-    };
-    let (subjects, passes) = match variants {
-        true => (count, count),
-        false => {
-            let windows = regions.iter().map(|(_, windows)| windows.len() as u64);
-            (regions.len() as u64, windows.sum())
-        }
-    };
-    let pages = Pages::open(&arguments.pages, target.pages(), [])?;
-    let mut run = Run {
-        tables: tables.open(&genome, arguments.model.organism)?,
-        predictor: arguments.model.open()?,
-        files: Files::create(&target, selection.clone(), variants, &genome)?,
-        selection,
-        genome,
-        behaviour: arguments.behaviour,
-        names: Names::default(),
-        pages: pages.map(|pages| (pages, arguments.pages.html_window, arguments.described())),
-        items: 0,
-        failures: Vec::new(),
-        progress: Progress::items("predicting", passes, 0),
-    };
-    for (region, windows) in regions {
-        run.region(&region, &windows)?;
-    }
-    for variant in &arguments.variant {
-        let named = || variant.to_string();
-        run.variant(variant, None, &arguments.window(variant)?)
-            .with_context(named)?;
-    }
-    if let Some(path) = &arguments.vcf {
-        run.file(path, |variant| arguments.window(variant))?;
-    }
-    let (tracks, failed) = (run.selection.len(), run.failures.len());
-    run.finish(&target)?;
-    let what = if variants { "variants" } else { "regions" };
-    let counts = (subjects, tracks, failed);
-    report(arguments, &target, what, counts, start.elapsed())
 }
 
 impl PredictArguments {
+    /// Predicts all and writes it.
+    fn whole(&self) -> Result<Outcome> {
+        let start = Instant::now();
+        let target = Target::new(&self.out, self.format, self.force)?;
+        let genome = self.genome()?;
+        if self.pages.html.is_some() && self.kind() != Kind::Variants {
+            bail!("--html draws both alleles of variants: give --variant or --vcf");
+        }
+        self.pages.check(&self.out, self.force)?;
+        let asked = Asked::new(self, &genome, Some(target.form))?;
+        let pages = Pages::open(&self.pages, target.pages(), [])?;
+        let pages = pages.map(|pages| (pages, self.pages.html_window, self.described()));
+        let mut run = self.open(genome, &asked, pages)?;
+        let mut files = Files::create(&target, &asked.header)?;
+        let progress = Progress::items("predicting", asked.passes.items, 0);
+        let (mut subjects, mut failures) = (0, Vec::new());
+        for item in asked.items()? {
+            match run.predict(item?)? {
+                Ok((passed, window, predictions)) => {
+                    let kept = Kept::all(&asked.header.selection, &window, &predictions);
+                    files.take(&passed, kept)?;
+                    subjects += u64::from(passed.last);
+                }
+                Err(failure) => failures.push(failure),
+            }
+            progress.add(1);
+        }
+        let failed = failures.len() as u64;
+        let counts = Counts {
+            subjects: subjects + failed,
+            tracks: asked.header.selection.len(),
+            failures: failed,
+        };
+        files.publish(&failures, &target)?;
+        if let Some((pages, _, settings)) = run.pages {
+            pages.finish(&settings, run.items)?;
+        }
+        drop(progress);
+        let report = Report::of(&target, asked.header.kind, counts, start.elapsed());
+        report.print(self.json)
+    }
+
+    /// Says what predicting all, or a share, takes.
+    fn expect(&self) -> Result<Outcome> {
+        let asked = Asked::new(self, &self.genome()?, None)?;
+        let range = match self.shard {
+            Some(shard) => asked.share(shard)?,
+            None => 0..asked.passes.items,
+        };
+        terminal::print(&Expected::new(&asked, range)?.text(self.json))?;
+        Ok(Outcome::Done)
+    }
+
+    /// Predicts what is not finished of a share, and keeps it.
+    fn share(&self, shard: Shard) -> Result<Outcome> {
+        let start = Instant::now();
+        shards::check_folder(&self.out)?;
+        let genome = self.genome()?;
+        let asked = Asked::new(self, &genome, None)?;
+        let range = asked.share(shard)?;
+        let header = serde_json::to_string(&asked.header)?;
+        let settings = self.settings(&header)?;
+        let mut work = shards::open(shard, &self.out, settings, self.force)?;
+        let before = work.done();
+        let left = work.left(range.end - range.start)?;
+        if Finished::resume(&work, shard, &range)?.is_none() {
+            if left > 0
+                && let Err(error) = self.rest(genome, &asked, &mut work, &range)
+            {
+                // Nothing was made, and nothing stays.
+                if work.done() == 0 {
+                    let _ = work.remove();
+                }
+                return Err(error);
+            }
+            let settings = Work::settings(work.folder());
+            let seal = Finished {
+                shard: shard.to_string(),
+                first: range.start,
+                items: work.done(),
+                total: asked.passes.items,
+                failures: 0,
+                rows: 0,
+                seconds: start.elapsed().as_secs_f64(),
+                scored: work.done() - before,
+                devices: Vec::new(),
+                settings: settings.context("the settings of the share are gone")?,
+                header,
+                batches: Vec::new(),
+                digest: String::new(),
+            };
+            seal.write(&work)?;
+        }
+        let tracks = asked.header.selection.len();
+        let mut counts = Counts {
+            tracks,
+            ..Counts::default()
+        };
+        for part in work.batches().parts()? {
+            counts.add(&part?);
+        }
+        let report = Report {
+            kind: asked.header.kind,
+            counts,
+            out: work.folder(),
+            extras: [None, None],
+            took: start.elapsed(),
+        };
+        report.print(self.json)
+    }
+
+    /// Predicts what is not finished of the passes of a share, each a batch.
+    fn rest(
+        &self,
+        genome: Fasta,
+        asked: &Asked<'_>,
+        work: &mut Work,
+        range: &Range<u64>,
+    ) -> Result<()> {
+        let mut run = self.open(genome, asked, None)?;
+        let (total, done) = (range.end - range.start, work.done());
+        let items = asked.items()?.skip((range.start + done) as usize);
+        let items = items.take((total - done) as usize);
+        let counts = ("predicting", total, 1);
+        batches::run(work, counts, items, |item, part, rows| {
+            match run.predict(item?)? {
+                Ok((passed, window, predictions)) => {
+                    let kept = Kept::all(&asked.header.selection, &window, &predictions);
+                    keep(passed, kept, (part, rows))?;
+                }
+                Err(failure) => part.failures.push(failure),
+            }
+            Ok(())
+        })
+    }
+
+    fn open(&self, genome: Fasta, asked: &Asked<'_>, pages: Option<Drawn>) -> Result<Run> {
+        Ok(Run {
+            tables: self.tables().open(&genome, self.model.organism)?,
+            predictor: self.model.open()?,
+            selection: asked.header.selection.clone(),
+            genome,
+            behaviour: self.behaviour,
+            pages,
+            items: 0,
+        })
+    }
+
+    fn bases(&self) -> Result<&Path> {
+        let path = self.sequences.as_deref().or(self.fasta.as_deref());
+        path.context("--fasta is missing")
+    }
+
+    fn genome(&self) -> Result<Fasta> {
+        Ok(Fasta::open(self.bases()?)?)
+    }
+
+    fn tables(&self) -> TableArguments {
+        TableArguments {
+            gtf: self.gtf.clone(),
+            ..TableArguments::default()
+        }
+    }
+
+    /// What a share depends on.
+    fn settings(&self, header: &str) -> Result<Settings> {
+        let identity = Identity::Content;
+        let model = &self.model;
+        let mut settings = model.settings(self.bases()?, &self.tables(), identity)?;
+        let length = match (self.length, &self.sequences) {
+            (None, Some(_)) => "of each sequence".into(),
+            (length, _) => length.unwrap_or(LENGTH).to_string(),
+        };
+        let regions: Vec<_> = self.region.iter().map(ToString::to_string).collect();
+        let variants: Vec<_> = self.variant.iter().map(ToString::to_string).collect();
+        settings.extend([
+            ("as".into(), format!("{:?}", self.behaviour)),
+            ("format".into(), PREDICTIONS.into()),
+            ("length".into(), length),
+            ("tracks".into(), digest::of(header.as_bytes())),
+            ("region".into(), regions.join(" ")),
+            ("variant".into(), variants.join(" ")),
+        ]);
+        for (name, path) in [("bed", &self.bed), ("vcf", &self.vcf)] {
+            if let Some(path) = path {
+                settings.insert(name.into(), identity.of(path)?);
+            }
+        }
+        Ok(settings)
+    }
+
     /// What predictions depend on, for a reader.
     fn described(&self) -> Vec<(String, String)> {
         let path = |path: &Option<PathBuf>| match path {
@@ -186,187 +325,4 @@ impl PredictArguments {
         ]);
         rows
     }
-
-    /// What the model sees for a variant, and what is kept of it.
-    fn window(&self, variant: &Variant) -> Result<Window> {
-        let length = self.length.unwrap_or(LENGTH);
-        let Some(region) = self.region.first() else {
-            let seen = variant.reference_interval().resize(length);
-            let kept = seen.clone();
-            return Ok(Window { seen, kept });
-        };
-        let seen = region.resize(length);
-        if !variant.changes(&seen) {
-            let variant = Box::new(variant.clone());
-            let interval = Box::new(seen);
-            return Err(scorers::Error::Outside { variant, interval }.into());
-        }
-        Ok(Window {
-            seen,
-            kept: region.clone(),
-        })
-    }
-
-    /// Fails where variants have a region that is no window's.
-    fn check_region(&self, genome: &Fasta) -> Result<()> {
-        let [region] = &self.region[..] else {
-            match self.region.is_empty() {
-                true => return Ok(()),
-                false => bail!("--region: both alleles of a variant are predicted in one region"),
-            }
-        };
-        let region = Region::new(region.clone());
-        let length = self.length.unwrap_or(LENGTH);
-        if region.interval.width() > length {
-            bail!(
-                "{}: is longer than --length, {length} bp, and variants are not tiled",
-                region.name
-            );
-        }
-        check(&region, length, genome)
-    }
-
-    /// How many variants were named. Says where the genome has another REF.
-    fn check_variants(&self, genome: &Fasta) -> Result<u64> {
-        for variant in &self.variant {
-            match check_reference(genome, variant) {
-                Ok(()) => {}
-                Err(error @ Error::Reference { .. }) => {
-                    note(
-                        Speech::Normal,
-                        &format!("note: {error}; it is predicted as written"),
-                    );
-                }
-                Err(error) => return Err(error.into()),
-            }
-            self.window(variant)?;
-        }
-        Ok(self.variant.len() as u64)
-    }
-}
-
-/// The regions that were asked for, with their windows.
-fn regions(
-    arguments: &PredictArguments,
-    genome: &Fasta,
-    form: Form,
-) -> Result<Vec<(Region, Vec<Window>)>> {
-    let regions = match (&arguments.bed, &arguments.sequences) {
-        (Some(path), _) => bed(path)?,
-        (_, None) => arguments.region.iter().cloned().map(Region::new).collect(),
-        (_, Some(path)) => {
-            let mut names = BTreeSet::new();
-            if let Some(name) = genome.names().iter().find(|name| !names.insert(*name)) {
-                bail!("{}: two sequences are called {name}", path.display());
-            }
-            let whole = |name: &String| {
-                check_letters(path, genome, name)?;
-                let interval = Interval::new(name, 0, genome.length(name)?, Default::default())?;
-                let name = name.clone();
-                Ok(Region { name, interval })
-            };
-            genome.names().iter().map(whole).collect::<Result<_>>()?
-        }
-    };
-    if form == Form::Bigwig {
-        check_overlaps(&regions)?;
-    }
-    let windowed = regions.into_iter().map(|region| {
-        let own = (region.interval.width() as usize).next_multiple_of(LENGTH_STEP);
-        let default = match &arguments.sequences {
-            Some(_) => own.min(LONGEST) as i64,
-            None => LENGTH,
-        };
-        let length = arguments.length.unwrap_or(default);
-        check(&region, length, genome)?;
-        let windows = windows(&region.interval, length);
-        Ok((region, windows))
-    });
-    windowed.collect()
-}
-
-/// Fails where a letter of a sequence is no base.
-fn check_letters(path: &Path, genome: &Fasta, name: &str) -> Result<()> {
-    let length = genome.length(name)?;
-    for start in (0..length).step_by(LONGEST) {
-        let end = length.min(start + LONGEST as i64);
-        let bases = genome.bases(&Interval::new(name, start, end, Default::default())?)?;
-        // Its length is not the model's yet.
-        if let Err(SequenceError::Letter { position, letter }) =
-            model::Sequence::parse(&String::from_utf8_lossy(&bases))
-        {
-            bail!(
-                "{}: sequence {name}: `{}` at base {} (from 1) is no base: expected A, C, G, T, N or another IUPAC letter",
-                path.display(),
-                letter.escape_default(),
-                start as usize + position + 1
-            );
-        }
-    }
-    Ok(())
-}
-
-/// Leaves out what has no place in one window alone.
-fn untiled(selection: &mut Selection, region: &Region, named: bool) -> Result<()> {
-    let paired = selection.0.keys().filter(|output| is_paired(**output));
-    let paired: Vec<_> = paired.copied().map(OutputType::name).collect();
-    if paired.is_empty() {
-        return Ok(());
-    }
-    let text = format!(
-        "{}: a pair of places that are farther apart than a window is in none, and {} is longer than --length",
-        paired.join(" and "),
-        region.name
-    );
-    selection.0.retain(|output, _| !is_paired(*output));
-    if named || selection.is_empty() {
-        bail!("{text}; leave these outputs out, or take a region that one window holds");
-    }
-    note(Speech::Normal, &format!("note: left out: {text}"));
-    Ok(())
-}
-
-fn report(
-    arguments: &PredictArguments,
-    target: &Target,
-    what: &str,
-    (count, tracks, failed): (u64, usize, usize),
-    took: Duration,
-) -> Result<Outcome> {
-    let [failures, pairs] = target.extras();
-    if let Some(path) = &failures {
-        let line = format!(
-            "note: {failed} of {count} {what} have no predictions: {}",
-            path.display()
-        );
-        note(Speech::Normal, &line);
-    }
-    if let Some(path) = &pairs {
-        let line = format!("note: contacts and junctions are in {}", path.display());
-        note(Speech::Normal, &line);
-    }
-    let seconds = took.as_secs_f64();
-    let text = match arguments.json {
-        true => {
-            let document = json!({
-                "out": target.path,
-                what: count,
-                "tracks": tracks,
-                "contacts_and_junctions": pairs,
-                "failures": failed,
-                "failures_table": failures,
-                "seconds": seconds,
-            });
-            format!("{document:#}\n")
-        }
-        false => format!(
-            "{count} {what}, {tracks} tracks, in {seconds:.1} s: {}\n",
-            target.path.display()
-        ),
-    };
-    terminal::print(&text)?;
-    Ok(match failed {
-        0 => Outcome::Done,
-        _ => Outcome::SomeFailed,
-    })
 }

@@ -114,7 +114,7 @@ pub fn run(arguments: &IntervalArguments) -> Result<Outcome> {
         ("intervals".into(), list.join(" ")),
     ]);
     let mut work = Work::open(&output.partial(), &settings, arguments.output.force)?;
-    let counts = (intervals.len() as u64, arguments.output.batch);
+    let counts = ("scoring", intervals.len() as u64, arguments.output.batch);
     let waiting = intervals.iter().skip(work.done() as usize);
     batches::run(&mut work, counts, waiting, |interval, part, rows| {
         let scores = intervals::score(&predictor, (&genome, &annotation), &scorers, interval);

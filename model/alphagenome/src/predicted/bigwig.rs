@@ -10,12 +10,14 @@ use bigtools::{
     BBIDataProcessor, BBIDataSource, BBIProcessError, BigWigWrite, ProcessDataError, Value,
 };
 use genome::Interval;
+use genome::fasta::Fasta;
 use scorers::OutputType;
 use tokio::runtime::{Builder, Runtime};
 
 use results::spool::{Piece, Spool};
 
 use super::steady::Steady;
+use crate::regions::Region;
 
 /// Lengths of the chromosomes.
 pub type Sizes = HashMap<String, u32>;
@@ -154,4 +156,45 @@ pub fn write(
         bail!("{}: could not be written to its end", named());
     }
     file.sync_data().with_context(named)
+}
+
+/// The length of a chromosome of `bases` base pairs in a bigWig.
+///
+/// # Errors
+/// Where it is too long for one.
+pub fn size(name: &str, bases: i64) -> Result<u32> {
+    let size = u32::try_from(bases);
+    size.with_context(|| format!("{name} has {bases} bp, more than a bigWig can hold"))
+}
+
+/// The longest chromosome of a genome, and how many base pairs it has.
+///
+/// # Errors
+/// Where there is none.
+pub fn longest(genome: &Fasta) -> Result<(String, i64)> {
+    let lengths = genome.names().iter();
+    let lengths = lengths.map(|name| Ok((genome.length(name)?, name)));
+    let lengths: Vec<_> = lengths.collect::<Result<_>>()?;
+    let longest = lengths.into_iter().max();
+    let (bases, name) = longest.context("the genome has no chromosome")?;
+    Ok((name.clone(), bases))
+}
+
+/// Fails where two regions share a base, of which a bigWig holds one value alone, or one has none that is on its chromosome.
+///
+/// # Errors
+/// Names the two regions.
+pub fn check_overlaps(regions: &[Region]) -> Result<()> {
+    let mut sorted: Vec<_> = regions.iter().collect();
+    sorted.sort_by_key(|region| (&region.interval.chromosome, region.interval.start));
+    for pair in sorted.windows(2) {
+        if pair[0].interval.overlaps(&pair[1].interval) {
+            bail!(
+                "{} and {} overlap, and a bigWig has one value a base: make one region of them, or write .npz or .parquet",
+                pair[0].interval,
+                pair[1].interval
+            );
+        }
+    }
+    Ok(())
 }

@@ -1,24 +1,63 @@
-//! From regions and variants to files, one after the other.
+//! Passes of the model: windows of regions, and variants.
 
-use std::path::Path;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use genome::fasta::Fasta;
-use genome::variants::Variants;
-use genome::{Error, Variant};
+use genome::variants::Allele;
 use inference::alleles::predict_variant;
 use inference::predictor::{Places, Predictor};
 use inference::scoring::refuses;
 use inference::tables::Tables;
 use results::page::{self, Scene};
-use results::{Selection, Subject, Window};
-use scorers::Behaviour;
-use terminal::Progress;
+use results::{Passed, Selection, Subject, Window};
+use scorers::{Behaviour, Predictions};
 
-use super::{Files, Target, safe_name};
-use crate::failures::{self, Failure};
+use crate::failures::Failure;
 use crate::pages::Pages;
-use crate::regions::{Names, Region};
+use crate::regions::Region;
+
+/// What the model is run on once.
+pub struct Pass {
+    /// The region or variant, and what of it is kept in files.
+    pub subject: Subject,
+    /// What the model sees.
+    pub window: Window,
+    /// Whether it is the region's last; a variant has one.
+    pub last: bool,
+    /// The variant; its line is 0 where it comes from no file.
+    pub allele: Option<Allele>,
+}
+
+impl Pass {
+    /// The windows of a region.
+    pub fn of_region(region: Region, windows: Vec<Window>) -> impl Iterator<Item = Self> {
+        let last = windows.len().saturating_sub(1);
+        windows.into_iter().enumerate().map(move |(at, window)| {
+            let Region { name, interval } = region.clone();
+            Self {
+                subject: Subject { name, interval },
+                window,
+                last: at == last,
+                allele: None,
+            }
+        })
+    }
+
+    /// A variant in its window.
+    pub fn of_variant(allele: Allele, window: Window) -> Self {
+        Self {
+            subject: Subject {
+                name: allele.variant.to_string(),
+                interval: window.kept.clone(),
+            },
+            window,
+            last: true,
+            allele: Some(allele),
+        }
+    }
+}
+
+/// A pass, or why there is none.
+pub type Item = Result<Pass, Failure>;
 
 /// Everything that is open.
 pub struct Run {
@@ -32,59 +71,70 @@ pub struct Run {
     pub behaviour: Behaviour,
     /// Outputs and tracks.
     pub selection: Selection,
-    /// What is written.
-    pub files: Files,
-    /// Names that are taken.
-    pub names: Names,
     /// Pages, where there are some.
     pub pages: Option<Drawn>,
-    /// Variants so far, failed ones included.
+    /// Passes so far, failed ones included.
     pub items: u64,
-    /// What cannot be predicted.
-    pub failures: Vec<Failure>,
-    /// Passes.
-    pub progress: Progress,
 }
 
 /// Pages, with base pairs and settings that they show.
 pub type Drawn = (Pages, i64, Vec<(String, String)>);
 
+/// What was run, and what the model gave: predictions of the region, or of REF and ALT.
+pub type Predicted = (Passed, Window, Vec<Predictions>);
+
 impl Run {
-    /// Predicts a region, window by window.
+    /// Runs a pass. A variant of a file that cannot be predicted is a failure, and others may be predicted all the same.
     ///
     /// # Errors
-    /// Where the model cannot be run on it, or a file cannot be written.
-    pub fn region(&mut self, region: &Region, windows: &[Window]) -> Result<()> {
-        let subject = Subject {
-            // A key of an archive is the name of a file to whoever unpacks it.
-            name: self.names.take(&match region.name.trim_matches('.') {
-                "" => "_".to_owned(),
-                _ => region.name.replace(['/', '\\'], "_"),
-            }),
-            interval: region.interval.clone(),
+    /// Where the run cannot go on.
+    pub fn predict(&mut self, item: Item) -> Result<Result<Predicted, Failure>> {
+        let number = self.items;
+        self.items += 1;
+        let pass = match item {
+            Ok(pass) => pass,
+            Err(failure) => return Ok(Err(failure)),
         };
-        let outputs = self.selection.outputs();
-        for window in windows {
-            let predictions = self
-                .predictor
-                .predict_interval(&self.genome, &window.seen, &outputs, &Places::new())
-                .with_context(|| subject.name.clone())?;
-            self.files.take(&subject, window, [&predictions])?;
-            self.progress.add(1);
+        let predictions = match &pass.allele {
+            None => self.region(&pass),
+            Some(allele) => self.variant(allele, &pass.window, number),
+        };
+        let found = predictions.and_then(|predictions| {
+            let passed = Passed {
+                bases: self.genome.length(&pass.subject.interval.chromosome)?,
+                subject: pass.subject.clone(),
+                last: pass.last,
+            };
+            Ok((passed, predictions))
+        });
+        match (found, pass.allele) {
+            (Ok((passed, predictions)), _) => Ok(Ok((passed, pass.window, predictions))),
+            (Err(error), Some(allele)) if allele.line > 0 && refuses(&error) => {
+                Ok(Err(failure(&allele, &error)))
+            }
+            (Err(error), _) => Err(error.context(pass.subject.name)),
         }
-        self.files.end(&subject)
     }
 
-    /// Predicts both alleles of a variant, as `predict_variant` does.
-    ///
-    /// # Errors
-    /// Where the variant or the genome does not fit the window, and as [`Run::region`].
-    pub fn variant(&mut self, variant: &Variant, id: Option<&str>, window: &Window) -> Result<()> {
-        let seen = &window.seen;
+    fn region(&self, pass: &Pass) -> Result<Vec<Predictions>> {
+        let (seen, outputs) = (&pass.window.seen, self.selection.outputs());
+        let predictions =
+            self.predictor
+                .predict_interval(&self.genome, seen, &outputs, &Places::new())?;
+        Ok(vec![predictions])
+    }
+
+    /// Both alleles, as `predict_variant` gives them.
+    fn variant(
+        &mut self,
+        allele: &Allele,
+        window: &Window,
+        number: u64,
+    ) -> Result<Vec<Predictions>> {
         let both = predict_variant(
             &self.predictor,
             (&self.genome, &self.tables),
-            (seen, variant),
+            (&window.seen, &allele.variant),
             self.selection.outputs(),
             self.behaviour,
         )?;
@@ -103,85 +153,24 @@ impl Run {
                 home: page::LIST,
             };
             let subject = page::Subject {
-                variant,
-                id,
-                interval: seen,
+                variant: &allele.variant,
+                id: allele.id.as_deref(),
+                interval: &window.seen,
                 predictions: &both,
                 table: None,
             };
-            pages.add(&subject, &scene, self.items)?;
+            pages.add(&subject, &scene, number)?;
         }
-        self.items += 1;
-        let name = variant.to_string();
-        let name = match self.files.are_bigwig() {
-            true => safe_name(&name),
-            false => name,
-        };
-        let subject = Subject {
-            name: self.names.take(&name),
-            interval: window.kept.clone(),
-        };
-        self.files.take(&subject, window, &both)?;
-        self.files.end(&subject)?;
-        self.progress.add(1);
-        Ok(())
+        Ok(both.into())
     }
+}
 
-    /// Predicts the variants of a file, each in its window. Those that cannot be predicted are kept for the table of failures.
-    ///
-    /// # Errors
-    /// Where the run cannot go on.
-    pub fn file(&mut self, path: &Path, window: impl Fn(&Variant) -> Result<Window>) -> Result<()> {
-        for allele in Variants::open(path)? {
-            let (subject, id, line, reason) = match allele {
-                Err(Error::Line { line, reason, .. }) => (String::new(), None, line, reason),
-                Err(error) => return Err(error.into()),
-                Ok(allele) => {
-                    let variant = &allele.variant;
-                    let done = window(variant)
-                        .and_then(|window| self.variant(variant, allele.id.as_deref(), &window));
-                    match done {
-                        Ok(()) => continue,
-                        Err(error) if refuses(&error) => {
-                            let reason = terminal::message(&error);
-                            (variant.to_string(), allele.id, allele.line, reason)
-                        }
-                        Err(error) => return Err(error.context(variant.to_string())),
-                    }
-                }
-            };
-            self.items += 1;
-            self.progress.add(1);
-            self.failures.push(Failure {
-                subject,
-                id,
-                line: Some(line),
-                reason,
-            });
-        }
-        Ok(())
-    }
-
-    /// Writes what is left, and gives everything its name.
-    ///
-    /// # Errors
-    /// Where a file cannot be written.
-    pub fn finish(self, target: &Target) -> Result<()> {
-        self.files.finish()?;
-        if !self.failures.is_empty() {
-            let path = target.failures();
-            let named = || path.display().to_string();
-            let mut out = failures::begin(&path)?;
-            for failure in &self.failures {
-                failure.write(&mut out).with_context(named)?;
-            }
-            let file = out.into_inner().with_context(named)?;
-            file.sync_data().with_context(named)?;
-        }
-        target.publish()?;
-        if let Some((pages, _, settings)) = self.pages {
-            pages.finish(&settings, self.items)?;
-        }
-        Ok(())
+/// A variant of a file that cannot be predicted.
+pub fn failure(allele: &Allele, error: &anyhow::Error) -> Failure {
+    Failure {
+        subject: allele.variant.to_string(),
+        id: allele.id.clone(),
+        line: Some(allele.line),
+        reason: terminal::message(error),
     }
 }

@@ -8,7 +8,7 @@ use terminal::{differences, lock};
 
 use super::{Finished, Shard};
 use crate::output::{Made, Output};
-use crate::work::Batches;
+use crate::work::{Batches, Settings, Work};
 
 /// Shares that are all there, each as it was written.
 pub struct Shares {
@@ -22,9 +22,13 @@ impl Shares {
     /// # Errors
     /// Where one is missing, unfinished, there twice, made from something else, or not as it was written; the message names it.
     pub fn open(folder: &Path) -> Result<Self> {
-        let all = Shard::all(folder, "alphagenome score", |_, place| {
-            Finished::read(place)
-        })?;
+        let folders = Shard::among(folder)?.into_iter();
+        let mut settings = folders.filter_map(|shard| Work::settings(&shard.folder(folder)));
+        let makes = match settings.any(|settings| holds(&settings) == PREDICTIONS) {
+            true => "alphagenome predict",
+            false => "alphagenome score",
+        };
+        let all = Shard::all(folder, makes, |_, place| Finished::read(place))?;
         let shares = Self {
             all,
             folder: folder.to_owned(),
@@ -55,7 +59,7 @@ impl Shares {
             }
             if finished.first != end || finished.total != first.total {
                 bail!(
-                    "{}: share {shard} has variants from number {}, and those before it end at {end}; {}",
+                    "{}: share {shard} begins at item {}, and those before it end at {end}; {}",
                     named(),
                     finished.first,
                     shard.again()
@@ -66,7 +70,7 @@ impl Shares {
         }
         if end != first.total {
             bail!(
-                "{}: the shares have {end} of {} variants",
+                "{}: the shares have {end} of {} items",
                 self.folder.display(),
                 first.total
             );
@@ -79,13 +83,33 @@ impl Shares {
         self.all.iter().map(|(_, finished)| finished)
     }
 
+    /// The seal of the first.
+    #[must_use]
+    pub fn first(&self) -> &Finished {
+        &self.all[0].1
+    }
+
+    /// Whether they hold predictions.
+    #[must_use]
+    pub fn are_predictions(&self) -> bool {
+        holds(&self.first().settings) == PREDICTIONS
+    }
+
+    /// Batches of each, in order.
+    #[must_use]
+    pub fn batches(&self) -> Vec<Batches> {
+        let folders = self.all.iter();
+        let batches = folders.map(|(shard, _)| Batches::new(&shard.folder(&self.folder)));
+        batches.collect()
+    }
+
     /// Makes the output of them.
     ///
     /// # Errors
     /// Where the format is not what they hold, rows are not as they were written, or something cannot be written.
     pub fn make(&self, output: &Output) -> Result<Made> {
-        let (_, first) = &self.all[0];
-        let holds = first.settings.get("format").map_or("", String::as_str);
+        let first = self.first();
+        let holds = holds(&first.settings);
         if (holds == "vcf") != output.format.is_vcf() {
             let (has, take) = match holds {
                 "vcf" => ("records of a VCF", ".vcf or .vcf.gz"),
@@ -97,11 +121,16 @@ impl Shares {
             );
         }
         let scratch = Scratch::new(output.path.with_added_extension("merging"))?;
-        let batches = self.all.iter();
-        let batches = batches.map(|(shard, _)| Batches::new(&shard.folder(&self.folder)));
-        let batches: Vec<_> = batches.collect();
-        output.make(&scratch.folder, &batches, &first.header)
+        output.make(&scratch.folder, &self.batches(), &first.header)
     }
+}
+
+/// What shares of predictions say that they hold.
+pub const PREDICTIONS: &str = "predictions";
+
+/// What a share holds.
+fn holds(settings: &Settings) -> &str {
+    settings.get("format").map_or("", String::as_str)
 }
 
 fn check_batches(place: &Path, finished: &Finished) -> Result<()> {
@@ -124,7 +153,7 @@ fn check_batches(place: &Path, finished: &Finished) -> Result<()> {
     }
     if items != finished.items {
         bail!(
-            "{}: has {items} of {} variants",
+            "{}: has {items} of {} items",
             place.display(),
             finished.items
         );

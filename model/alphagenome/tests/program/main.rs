@@ -5,6 +5,7 @@ mod bigwig;
 mod others;
 mod pages;
 mod predict;
+mod predict_shards;
 mod refusals;
 mod score;
 mod serve;

@@ -64,12 +64,13 @@ fn same(inputs: &Inputs, a: &str, b: &str) {
     }
 }
 
-fn place(inputs: &Inputs, shard: &str) -> PathBuf {
+/// The folder of a share.
+pub fn place(inputs: &Inputs, shard: &str) -> PathBuf {
     inputs.path("shares").join(shard)
 }
 
 /// Files of a share's batches, in order.
-fn batches(inputs: &Inputs, shard: &str) -> Vec<PathBuf> {
+pub fn batches(inputs: &Inputs, shard: &str) -> Vec<PathBuf> {
     let Ok(folder) = fs::read_dir(place(inputs, shard)) else {
         return Vec::new();
     };
@@ -80,6 +81,14 @@ fn batches(inputs: &Inputs, shard: &str) -> Vec<PathBuf> {
     });
     found.sort();
     found
+}
+
+/// Changes a bit in the middle of a file.
+pub fn flip(path: PathBuf) {
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::write(path, bytes).unwrap();
 }
 
 #[test]
@@ -209,12 +218,6 @@ const SECOND: &str = "shard-000002-of-000003";
 #[test]
 fn a_changed_share_is_named_and_made_again() {
     let inputs = finished();
-    let flip = |path: PathBuf| {
-        let mut bytes = fs::read(&path).unwrap();
-        let at = bytes.len() / 2;
-        bytes[at] ^= 1;
-        fs::write(path, bytes).unwrap();
-    };
     let second = || batches(&inputs, SECOND)[1].clone();
     let rows = || second().with_extension("tsv.zst");
     let damages: [(&dyn Fn(), &[&str]); 7] = [

@@ -5,7 +5,7 @@ pub mod written;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use genome::{Interval, Strand, Variant};
-use results::archive::is_paired;
+use results::kept::is_paired;
 use results::{ALLELES, Selection, Subject, Window};
 use scorers::OutputType;
 use serde::Deserialize;

@@ -4,9 +4,10 @@ use std::io::{self, Cursor, Write as _};
 
 use anyhow::{Context, Result};
 use genome::{Interval, Strand};
-use results::archive::{Archive, is_paired, key};
+use results::archive::{Archive, key};
+use results::kept::is_paired;
 use results::spool::{Piece, Spool};
-use results::{Selected, Selection, Subject, Window, table};
+use results::{Kept, Selected, Selection, Subject, Window, table};
 use scorers::{Organism, OutputType, Predictions};
 use serde::{Serialize, Serializer};
 
@@ -57,7 +58,8 @@ impl Predicted {
                 let key = key(&self.subject.name, self.alleles, allele, *output);
                 let given = given(selected);
                 if is_paired(*output) {
-                    archive.pair(&key, &self.window, predictions, (*output, &given))?;
+                    let own = (*output, allele);
+                    archive.pair(&key, &Kept::pair(own, &self.window, predictions, &given)?)?;
                     continue;
                 }
                 let pieces = self.pieces(&mut spool, (*output, allele), predictions)?;
