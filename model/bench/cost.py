@@ -18,13 +18,13 @@ COLOURS = {"bf16": "#2b7bba", "tf32": "#c0582b"}
 WIDTH, HEIGHT, TOP, BOTTOM = 290, 200, 34, 44
 
 
-def measure(given: argparse.Namespace, arithmetic: str, lengths: list[int], part: int | None) -> list[dict]:
+def measure(given: argparse.Namespace, arithmetic: str, lengths: list[int], part: int | None) -> tuple[str, list[dict]]:
     command = [given.parity, "bench", "--quiet", "--json", "--model", given.model, "--device", given.device]
     command += ["--arithmetic", arithmetic, "--length", ",".join(map(str, lengths))]
     command += ["--part", str(part)] if part else []
     document = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     keep = ("length", "median_ms", "least_ms", "most_ms", "device_bytes")
-    return [{key: one[key] for key in keep} for one in document["lengths"]]
+    return document["device"], [{key: one[key] for key in keep} for one in document["lengths"]]
 
 
 def panel(left: int, title: str, label: str, lines: dict[str, list[tuple[float, float]]], shown) -> str:
@@ -75,9 +75,12 @@ def main() -> None:
         parts = []
         for share in SHARES:
             part = round(longest * share)
-            parts += [{"share": share, "part": part, **one} for one in measure(given, f"xla-gpu-{name}", [longest], part)]
-        found[name] = {"whole": measure(given, f"xla-gpu-{name}", LENGTHS, None), "parts": parts}
-    given.out.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
+            _, measured = measure(given, f"xla-gpu-{name}", [longest], part)
+            parts += [{"share": share, "part": part, **one} for one in measured]
+        device, whole = measure(given, f"xla-gpu-{name}", LENGTHS, None)
+        found[name] = {"whole": whole, "parts": parts}
+    document = {"device": device, "precisions": found}
+    given.out.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")
     given.out.with_suffix(".svg").write_text(plot(found))
 
 

@@ -35,6 +35,7 @@ pub mod graph;
 pub mod heads;
 pub mod layers;
 pub mod load;
+pub mod memory;
 pub mod metadata;
 pub mod names;
 pub mod operations;

@@ -297,7 +297,7 @@ impl Merged {
     /// # Errors
     /// Where one is missing, unfinished, there twice, made from something else, or not as it was written; the message names it.
     pub fn open(all: &Path) -> Result<Self> {
-        let shares = Shard::all(all, "parity record", |shard, folder| {
+        let shares = Shard::all(all, "parity record", |_, folder| {
             let Some(seal) = Seal::read(folder)? else {
                 return Ok(None);
             };
@@ -309,7 +309,6 @@ impl Merged {
                     folder.join(ITEMS).display()
                 );
             }
-            shard.check_place(all, &seal.settings)?;
             Ok(Some((seal, lines)))
         })?;
         let Some((_, (first, _))) = shares.first() else {
@@ -319,6 +318,7 @@ impl Merged {
         let mut found = Vec::new();
         for (shard, (seal, lines)) in shares {
             let folder = shard.folder(all);
+            shard.check_place(all, &seal.settings)?;
             if !same_run(&seal.settings, &first.settings) {
                 bail!(
                     "{}: share {shard} was made from other inputs or with other settings than share {} ({}); shares are not mixed: make \

@@ -284,8 +284,10 @@ fn two_forms_of_attention_agree() {
 fn a_part_of_a_sequence_is_timed_alone() {
     let scratch = model();
     for part in ["1", "500", "2048", "1M"] {
-        let arguments = format!("bench --length 2048 --repeats 1 --part {part}");
-        parity(scratch.path(), &arguments).expect_code(0);
+        let arguments = format!("bench --length 2048 --repeats 1 --json --part {part}");
+        let outcome = parity(scratch.path(), &arguments);
+        outcome.expect_code(0);
+        assert!(outcome.stdout.contains("\"part\": "), "{outcome}");
     }
 }
 

@@ -17,7 +17,7 @@ use scorers::Table;
 
 use crate::failures;
 use crate::pending::Pending;
-use crate::work::{Batches, Part, Rows};
+use crate::work::{Batches, Part, Rows, check_kind};
 
 pub use vcf::Summary;
 
@@ -341,6 +341,7 @@ impl Output {
     /// Then.
     pub fn vacant(file: &Path, force: bool) -> Result<()> {
         check_folder(file)?;
+        check_kind(file)?;
         if file.is_dir() {
             bail!("{} is a folder; name a file", file.display());
         }

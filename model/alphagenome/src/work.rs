@@ -404,6 +404,18 @@ impl Identity {
     }
 }
 
+/// Fails where something stands at `path` that is neither a file nor a folder, such as a device, which no output replaces.
+pub(crate) fn check_kind(path: &Path) -> Result<()> {
+    let known = path.metadata().ok();
+    match known.is_some_and(|kind| !kind.is_file() && !kind.is_dir()) {
+        true => bail!(
+            "{} is a device or a pipe, and outputs replace what stands in their place; name a file",
+            path.display()
+        ),
+        false => Ok(()),
+    }
+}
+
 /// Makes the folder that an option names where it is missing, and fails where no file can be written there.
 pub(crate) fn make_folder(option: &str, folder: &Path) -> Result<()> {
     let trial = folder.join("trial.unfinished");
@@ -424,4 +436,18 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     };
     write().with_context(named)?;
     fs::rename(&unfinished, path).with_context(named)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::check_kind;
+
+    #[test]
+    fn no_output_replaces_a_device() {
+        let error = check_kind("/dev/null".as_ref()).unwrap_err();
+        assert!(error.to_string().starts_with("/dev/null is a device"));
+        for path in ["/", "/no such file", "Cargo.toml"] {
+            check_kind(path.as_ref()).unwrap();
+        }
+    }
 }

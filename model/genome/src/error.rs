@@ -115,11 +115,14 @@ pub enum Error {
     },
 }
 
-/// What a shell left of a variant that was not quoted.
+/// What to say of a variant without what follows its `>`: a shell left it.
 fn unquoted(text: &str) -> &'static str {
-    match text.contains('>') {
-        true => "",
-        false => "; a shell takes what follows > for a file, so quote the variant",
+    let fields: Vec<_> = text.split(':').collect();
+    let is_cut =
+        matches!(fields[..], [_, _, bases] if bases.bytes().all(|base| b"ACGTN".contains(&base)));
+    match is_cut {
+        true => "; a shell takes what follows > for a file, so quote the variant",
+        false => "",
     }
 }
 

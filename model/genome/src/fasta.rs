@@ -32,6 +32,15 @@ impl Fasta {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let mut head = Vec::new();
         let opened = || File::open(path).map_err(Error::io(path, "cannot be opened"));
+        let kind = opened()?
+            .metadata()
+            .map_err(Error::io(path, "cannot be read"))?;
+        if !kind.is_file() {
+            return Err(Error::content(
+                path,
+                "is no regular file, and sequences are read at random: write them to a file",
+            ));
+        }
         opened()?
             .take(18)
             .read_to_end(&mut head)
@@ -225,7 +234,10 @@ fn read_index(path: &Path) -> io::Result<fai::Index> {
         let index = index.map_err(|error| line(number, &error))?;
         records.extend_from_slice(index.as_ref());
     }
-    Ok(fai::Index::from(records))
+    match records.is_empty() {
+        true => Err(line(1, &"there is none")),
+        false => Ok(fai::Index::from(records)),
+    }
 }
 
 fn index(path: &Path, compressed: bool) -> Result<fai::Index, Error> {

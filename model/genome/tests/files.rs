@@ -253,7 +253,9 @@ fn a_genome_says_which_names_it_has_and_where_it_ends() {
 fn a_variant_that_a_shell_cut_says_how_it_is_kept_whole() {
     let message = |text: &str| text.parse::<genome::Variant>().unwrap_err().to_string();
     assert!(message("chr1:12:A").contains("so quote the variant"));
-    assert!(!message("chr1:12:a>C").contains("quote"));
+    for text in ["chr1:12:a>C", "rs123", "chr1:12:A:C", "chr1:12:<DEL>"] {
+        assert!(!message(text).contains("quote"), "{text}");
+    }
 }
 
 #[test]
@@ -291,6 +293,8 @@ fn annotations_of_another_naming_are_noticed() {
 fn an_index_that_does_not_fit_is_noticed() {
     let folder = Folder::new();
     let genome = folder.write("g.fa", ">chr1\nACGT\nACGT\n");
+    let error = Fasta::open(genome.parent().unwrap()).map(drop).unwrap_err();
+    assert!(error.to_string().contains("is no regular file"), "{error}");
     for (index, message) in [
         ("chr1\t80\t6\t4\t5\n", "truncated"),
         ("chr1\t8\t0\t4\t5\n", "does not fit"),
@@ -298,6 +302,7 @@ fn an_index_that_does_not_fit_is_noticed() {
         ("chr1\tx\t6\t4\t5\n", "no index"),
         ("chr1\t8\t6\t4\t5\nchr2\t8\t6\n", "made again: line 2: "),
         ("chr1\t8\t6\t4\t5", "made again: line 1: is cut off"),
+        ("", "made again: line 1: there is none"),
     ] {
         folder.write("g.fa.fai", index);
         let read =

@@ -87,6 +87,7 @@ impl Machine {
         let what = || format!("the model in {} cannot be loaded", dir.display());
         let form = match device {
             Device::Cpu => {
+                model::memory::keep();
                 let model = AlphaGenome::load(dir, &Default::default(), arithmetic);
                 Form::Cpu(Box::new(model.with_context(what)?))
             }

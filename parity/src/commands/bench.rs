@@ -24,6 +24,9 @@ struct Document {
     arithmetic: String,
     commit: Option<String>,
     load_s: f64,
+    /// Base pairs in the middle that have outputs at 1 bp, where that is not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<usize>,
     lengths: Vec<Measured>,
     /// The form of `--beside`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,6 +160,7 @@ pub fn run(args: &Bench) -> Result<Exit> {
         arithmetic,
         commit: option_env!("ALPHAGENOME_BURN_COMMIT").map(str::to_owned),
         load_s,
+        part: args.part,
         lengths,
         beside,
     };
@@ -226,6 +230,9 @@ fn table(document: &Document, device: Device) -> String {
         "{} on {} ({device}), loaded in {:.1} s\n",
         document.arithmetic, document.device, document.load_s
     );
+    if let Some(part) = document.part {
+        text.push_str(&format!("at 1 bp only {part} bp in the middle\n"));
+    }
     text.push_str(
         "       bp    first s  median ms     (least to most)   memory GB  TFLOP/s  NaN or inf\n",
     );

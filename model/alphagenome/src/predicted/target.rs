@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{Form, PAIRS, PREDICTIONS, TRACKS};
 use crate::output::check_folder;
+use crate::work::check_kind;
 
 /// What could not be predicted.
 const FAILURES: &str = "failures.tsv";
@@ -46,6 +47,7 @@ impl Target {
             bail!("{}: name a file or a folder", path.display());
         }
         check_folder(path)?;
+        check_kind(path)?;
         let folder = path.with_added_extension("unfinished");
         // A run was ended between two renames: what stood here before stands here again.
         let old = folder.join(OLD);

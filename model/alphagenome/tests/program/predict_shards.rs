@@ -528,7 +528,7 @@ fn what_a_share_takes_is_said_before() {
             .sum();
         assert!((sum - all[name].as_f64().unwrap()).abs() < 1e-12, "{name}");
     }
-    assert_eq!(shares[0]["windows_of_the_input"], 9);
+    assert_eq!(shares[0]["passes_of_the_input"], 9);
     let run = [
         "--vcf",
         "some.vcf",

@@ -1,5 +1,7 @@
 //! The page at `/`, which takes a variant, and the page of that variant. Both read and work without a script.
 
+use std::time::Duration;
+
 use axum::extract::{Query, Request, State};
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
@@ -9,6 +11,7 @@ use results::page::{Scene, Subject, bar, document};
 use results::scores;
 use scorers::Organism;
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 use super::bytes::Written;
 use super::exchange::{apart, deadline, organism};
@@ -20,6 +23,8 @@ use crate::engine::{self, Answer, Task};
 const STYLE: &str = include_str!("form.css");
 /// Bytes of a form, at most: anyone may send one, since its key stands in it.
 const MOST: usize = 64 << 10;
+/// Forms that may arrive at once. Nobody knows yet who sends them, and what they have counts with the requests of clients that are known.
+static ARRIVING: Semaphore = Semaphore::const_new(64);
 /// Base pairs that the page of a variant shows.
 const WIDTH: i64 = 16_384;
 
@@ -61,7 +66,12 @@ async fn drawn(
 ) -> Result<Written, Failure> {
     let peer = request.extensions().get::<Peer>().copied();
     let most = service.gate.limits().message.min(MOST);
+    let place = ARRIVING.try_acquire().map_err(|_| engine::Error::Full {
+        reason: "many forms arrive, and have not come to their end".into(),
+        retry_after: Duration::from_secs(1),
+    })?;
     let bytes = service.bytes(request.into_body(), most).await?;
+    drop(place);
     *question = parsed(&bytes)?;
     let key = Some(question.key.trim()).filter(|key| !key.is_empty());
     let client = service.gate.client(key.map(str::as_bytes), peer)?;

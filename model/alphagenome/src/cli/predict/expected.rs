@@ -66,14 +66,14 @@ impl<'a> Expected<'a> {
             let document = json!({
                 what: subjects,
                 "windows": windows,
-                "windows_of_the_input": self.all,
+                "passes_of_the_input": self.all,
                 "tracks": tracks,
                 "disk_gb": gb,
             });
             return format!("{document:#}\n");
         }
         format!(
-            "{subjects} {what}, {windows} of {} windows, {tracks} tracks\n\
+            "{subjects} {what}, {windows} windows (the input takes {} passes), {tracks} tracks\n\
              values (float32, not compressed, without junctions): {gb:.3} GB\n",
             self.all
         )
