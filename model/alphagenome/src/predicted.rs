@@ -27,7 +27,7 @@ use self::steady::{Fault, Steady};
 use crate::failures::{self, Failure};
 use crate::regions::Names;
 
-pub use bigwig::{check_overlaps, longest};
+pub use bigwig::{check_bigwig, longest};
 pub use run::{Drawn, Item, Pass, Run, failure};
 pub use share::{Counts, Header, Kind, keep, merge};
 pub use target::Target;

@@ -1,6 +1,6 @@
 //! A track as a bigWig file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -180,11 +180,22 @@ pub fn longest(genome: &Fasta) -> Result<(String, i64)> {
     Ok((name.clone(), bases))
 }
 
-/// Fails where two regions share a base, of which a bigWig holds one value alone, or one has none that is on its chromosome.
+/// Chromosomes that a bigWig of the crate has at most: it keeps their number in 16 bits.
+const CHROMOSOMES: usize = u16::MAX as usize;
+
+/// Fails where regions do not fit into a bigWig: it holds one value a base, and so many chromosomes.
 ///
 /// # Errors
-/// Names the two regions.
-pub fn check_overlaps(regions: &[Region]) -> Result<()> {
+/// Names two regions that share a base, or says how many chromosomes there are.
+pub fn check_bigwig(regions: &[Region]) -> Result<()> {
+    let chromosomes: BTreeSet<_> = regions.iter().map(|own| &own.interval.chromosome).collect();
+    if chromosomes.len() > CHROMOSOMES {
+        bail!(
+            "regions are on {} chromosomes or sequences, and a bigWig is written for {CHROMOSOMES} at most: predict fewer at once, or write \
+             .npz or .parquet",
+            chromosomes.len()
+        );
+    }
     let mut sorted: Vec<_> = regions.iter().collect();
     sorted.sort_by_key(|region| (&region.interval.chromosome, region.interval.start));
     for pair in sorted.windows(2) {
@@ -197,4 +208,28 @@ pub fn check_overlaps(regions: &[Region]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use genome::Interval;
+
+    use super::{CHROMOSOMES, check_bigwig};
+    use crate::regions::Region;
+
+    #[test]
+    fn regions_are_on_as_many_chromosomes_as_can_be_counted() {
+        let region = |number: usize| {
+            let interval = Interval::new(format!("s{number}"), 0, 10, Default::default());
+            Region::new(interval.unwrap())
+        };
+        let mut regions: Vec<_> = (0..CHROMOSOMES).map(region).collect();
+        check_bigwig(&regions).unwrap();
+        regions.push(region(CHROMOSOMES));
+        let error = check_bigwig(&regions).unwrap_err().to_string();
+        assert!(
+            error.starts_with("regions are on 65536 chromosomes"),
+            "{error}"
+        );
+    }
 }

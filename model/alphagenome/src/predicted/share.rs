@@ -10,7 +10,7 @@ use results::{Kept, Passed, Selection};
 use serde::{Deserialize, Serialize};
 use terminal::Progress;
 
-use super::{Files, Form, Target, check_overlaps};
+use super::{Files, Form, Target, check_bigwig};
 use crate::regions::Region;
 use crate::shards::merging::Shares;
 use crate::work::{Part, Rows};
@@ -97,7 +97,7 @@ pub fn merge(shares: &Shares, target: &Target) -> Result<(Kind, Counts)> {
     let header: Header = serde_json::from_str(&shares.first().header)
         .context("the shares do not say what they hold: make them again")?;
     if (target.form, header.kind) == (Form::Bigwig, Kind::Regions) {
-        check_overlaps(&regions(shares)?)?;
+        check_bigwig(&regions(shares)?)?;
     }
     let mut files = Files::create(target, &header)?;
     let mut failures = Vec::new();

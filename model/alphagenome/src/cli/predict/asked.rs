@@ -17,7 +17,7 @@ use terminal::{Speech, note};
 
 use super::PredictArguments;
 use crate::failures::Failure;
-use crate::predicted::{Form, Header, Item, Kind, Pass, check_overlaps, failure, longest};
+use crate::predicted::{Form, Header, Item, Kind, Pass, check_bigwig, failure, longest};
 use crate::regions::{Region, bed, check, sequences, windows};
 use crate::shards::{self, Shard, Sharing, Unit};
 use crate::variants::{Counted, RefMismatch, bare, survey};
@@ -237,7 +237,7 @@ fn regions(
         (_, Some(path)) => sequences(path, genome)?,
     };
     if form == Some(Form::Bigwig) {
-        check_overlaps(&regions)?;
+        check_bigwig(&regions)?;
     }
     let windowed = regions.into_iter().map(|region| {
         let own = (region.interval.width() as usize).next_multiple_of(LENGTH_STEP);
