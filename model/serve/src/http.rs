@@ -28,6 +28,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 pub use error::Failure;
 
@@ -41,6 +42,8 @@ pub struct Service {
     pub engine: Arc<Engine>,
     /// Limits and counts.
     pub gate: Arc<Gate>,
+    /// Places of forms that arrive.
+    pub forms: Arc<Semaphore>,
 }
 
 /// All of HTTP's paths.
@@ -56,7 +59,11 @@ pub fn router(engine: Arc<Engine>, gate: Arc<Gate>) -> Router {
         .route("/v1/score", post(score::score))
         .route("/v1/predict", post(predict::predict))
         .method_not_allowed_fallback(other_method)
-        .with_state(Service { engine, gate })
+        .with_state(Service {
+            engine,
+            gate,
+            forms: Arc::new(Semaphore::new(form::ARRIVING)),
+        })
 }
 
 async fn other_method(request: Request) -> Failure {

@@ -11,7 +11,6 @@ use results::page::{Scene, Subject, bar, document};
 use results::scores;
 use scorers::Organism;
 use serde::Deserialize;
-use tokio::sync::Semaphore;
 
 use super::bytes::Written;
 use super::exchange::{apart, deadline, organism};
@@ -24,7 +23,7 @@ const STYLE: &str = include_str!("form.css");
 /// Bytes of a form, at most: anyone may send one, since its key stands in it.
 const MOST: usize = 64 << 10;
 /// Forms that may arrive at once. Nobody knows yet who sends them, and what they have counts with the requests of clients that are known.
-static ARRIVING: Semaphore = Semaphore::const_new(64);
+pub const ARRIVING: usize = 64;
 /// Base pairs that the page of a variant shows.
 const WIDTH: i64 = 16_384;
 
@@ -66,10 +65,13 @@ async fn drawn(
 ) -> Result<Written, Failure> {
     let peer = request.extensions().get::<Peer>().copied();
     let most = service.gate.limits().message.min(MOST);
-    let place = ARRIVING.try_acquire().map_err(|_| engine::Error::Full {
-        reason: "many forms arrive, and have not come to their end".into(),
-        retry_after: Duration::from_secs(1),
-    })?;
+    let place = service
+        .forms
+        .try_acquire()
+        .map_err(|_| engine::Error::Full {
+            reason: "many forms arrive, and have not come to their end".into(),
+            retry_after: Duration::from_secs(1),
+        })?;
     let bytes = service.bytes(request.into_body(), most).await?;
     drop(place);
     *question = parsed(&bytes)?;

@@ -66,6 +66,31 @@ fn requests_that_arrive_are_bounded_and_given_up() {
 }
 
 #[test]
+fn forms_that_arrive_have_places_of_their_own() {
+    let server = Running::waiting(access(), Duration::ZERO);
+    let kind = ("content-type", "application/x-www-form-urlencoded");
+    let begun = request("POST", "/variant", &[kind], &[b'x'; 100]);
+    let begin = |_| {
+        let mut slow = connect(server.address);
+        slow.write_all(&begun[..begun.len() - 1]).unwrap();
+        slow
+    };
+    let slow: Vec<_> = (0..64).map(begin).collect();
+    until(|| server.engine.status().arriving_bytes >= 64 * 99);
+    let refused = server.ask("POST", "/variant", &[kind], b"variant=x");
+    assert!(refused.expect(429).text().contains("many forms arrive"));
+    server
+        .ask("POST", "/v1/score", &[JSON], &score())
+        .expect(200);
+    drop(slow);
+    until(|| server.engine.status().arriving_bytes == 0);
+    server
+        .ask("POST", "/variant", &[kind], b"variant=x")
+        .expect(400);
+    server.expect_idle();
+}
+
+#[test]
 fn an_answer_counts_as_what_is_written() {
     let server = Running::tiny(access());
     // 15 MB of text, more than any socket holds; its values have less than a third.
