@@ -228,6 +228,36 @@ impl Finished {
         Ok(digest::of(&serde_json::to_vec(&open)?))
     }
 
+    /// What is known of a share whose `range` of `total` items is done, of which `before` were done by earlier runs; the rest is
+    /// for the run to say, and [`Self::write`] adds the batches.
+    ///
+    /// # Errors
+    /// Where the settings of the share are gone.
+    pub fn new(
+        work: &Work,
+        shard: Shard,
+        range: &Range<u64>,
+        (total, before): (u64, u64),
+    ) -> Result<Self> {
+        let settings = Work::settings(work.folder());
+        let items = range.end - range.start;
+        Ok(Self {
+            shard: shard.to_string(),
+            first: range.start,
+            items,
+            total,
+            failures: 0,
+            rows: 0,
+            seconds: 0.0,
+            scored: items - before,
+            devices: Vec::new(),
+            settings: settings.context("the settings of the share are gone")?,
+            header: String::new(),
+            batches: Vec::new(),
+            digest: String::new(),
+        })
+    }
+
     /// Seals the batches of a share.
     ///
     /// # Errors

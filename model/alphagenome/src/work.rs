@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use converter::digest::{self, Digest};
 use serde::{Deserialize, Serialize};
 use terminal::{Speech, differences, lock, note};
@@ -200,6 +200,15 @@ impl Work {
         replace(&path, &serde_json::to_vec(part)?)?;
         self.done += part.items;
         Ok(())
+    }
+
+    /// Ends a run by `error`. Where nothing was finished, nothing stays.
+    #[must_use]
+    pub fn ended(self, error: Error) -> Error {
+        if self.done == 0 {
+            let _ = self.remove();
+        }
+        error
     }
 
     /// Removes the folder.

@@ -32,17 +32,15 @@ impl Fasta {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let mut head = Vec::new();
         let opened = || File::open(path).map_err(Error::io(path, "cannot be opened"));
-        let kind = opened()?
-            .metadata()
-            .map_err(Error::io(path, "cannot be read"))?;
+        let file = opened()?;
+        let kind = file.metadata().map_err(Error::io(path, "cannot be read"))?;
         if !kind.is_file() {
             return Err(Error::content(
                 path,
                 "is no regular file, and sequences are read at random: write them to a file",
             ));
         }
-        opened()?
-            .take(18)
+        file.take(18)
             .read_to_end(&mut head)
             .map_err(Error::io(path, "cannot be read"))?;
         let compressed = head.starts_with(&[0x1f, 0x8b]);

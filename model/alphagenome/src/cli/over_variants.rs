@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use genome::Variant;
 use genome::fasta::Fasta;
 use inference::pool::Member;
@@ -205,13 +205,7 @@ impl<'a> Over<'a> {
             0 => Vec::new(),
             _ => match scored.run(&mut work, devices, items, counts) {
                 Ok(members) => members,
-                Err(error) => {
-                    // Nothing was made, and nothing stays.
-                    if work.done() == 0 {
-                        let _ = work.remove();
-                    }
-                    return Err(error);
-                }
+                Err(error) => return Err(work.ended(error)),
             },
         };
         let header = scored
@@ -246,23 +240,13 @@ impl<'a> Over<'a> {
         header: String,
         (before, members): (u64, &[Member]),
     ) -> Result<Finished> {
-        let settings = Work::settings(work.folder());
-        let open = Finished {
-            shard: shard.to_string(),
-            first: share.range.start,
-            items: share.items(),
-            total: share.all.items,
-            failures: 0,
-            rows: 0,
+        let seal = Finished {
             seconds: self.start.elapsed().as_secs_f64(),
-            scored: share.items() - before,
             devices: members.iter().map(Device::from).collect(),
-            settings: settings.context("the settings of the share are gone")?,
             header,
-            batches: Vec::new(),
-            digest: String::new(),
+            ..Finished::new(work, shard, &share.range, (share.all.items, before))?
         };
-        open.write(work)
+        seal.write(work)
     }
 
     fn report(&self, output: Option<&Output>, made: Made, devices: &[Device]) -> Result<Outcome> {

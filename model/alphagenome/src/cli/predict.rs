@@ -189,27 +189,12 @@ impl PredictArguments {
             if left > 0
                 && let Err(error) = self.rest(genome, &asked, &mut work, &range)
             {
-                // Nothing was made, and nothing stays.
-                if work.done() == 0 {
-                    let _ = work.remove();
-                }
-                return Err(error);
+                return Err(work.ended(error));
             }
-            let settings = Work::settings(work.folder());
             let seal = Finished {
-                shard: shard.to_string(),
-                first: range.start,
-                items: work.done(),
-                total: asked.passes.items,
-                failures: 0,
-                rows: 0,
                 seconds: start.elapsed().as_secs_f64(),
-                scored: work.done() - before,
-                devices: Vec::new(),
-                settings: settings.context("the settings of the share are gone")?,
                 header,
-                batches: Vec::new(),
-                digest: String::new(),
+                ..Finished::new(&work, shard, &range, (asked.passes.items, before))?
             };
             seal.write(&work)?;
         }

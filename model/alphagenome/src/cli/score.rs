@@ -90,9 +90,8 @@ pub fn run(arguments: &ScoreArguments) -> Result<Outcome> {
         .collect::<Result<_>>()?;
     let folder = work.folder().join("pages");
     let pages = match Pages::open(&arguments.pages, folder, finished.into_iter().flatten()) {
-        // Nothing was made, and nothing stays.
-        Err(error) if work.done() == 0 => return work.remove().and(Err(error)),
-        pages => pages?,
+        Err(error) => return Err(work.ended(error)),
+        Ok(pages) => pages,
     };
     scored.pages = pages.map(|pages| (pages, arguments.pages.html_window));
     scored.setup.whole = scored.pages.is_some();

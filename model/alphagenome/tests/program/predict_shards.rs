@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::program::{self, Outcome};
 
-use crate::shards::{batches, flip, place};
+use crate::shards::{batches, flip, killed, place};
 use crate::support::{Inputs, MODEL, PROGRAM, SCORERS};
 
 /// Regions out of order, two of one name, and one that five windows tile.
@@ -256,24 +253,9 @@ fn a_killed_share_goes_on_and_a_finished_one_is_skipped() {
         &["--shard", "1/1", "--out", "shares"],
     ]
     .concat();
-    let (mut kept, mut first) = (0, None);
-    for wanted in [1, 3, 5] {
-        let mut command = program::command(PROGRAM, &inputs.path(""), &all);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let begin = Instant::now();
-        while batches(&inputs, name).len() < wanted && begin.elapsed() < Duration::from_secs(120) {
-            sleep(Duration::from_millis(1));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let found = batches(&inputs, name);
-        assert!(found.len() >= wanted.max(kept), "{found:?}");
-        let written = fs::metadata(&found[0]).unwrap().modified().unwrap();
-        let before = *first.get_or_insert(written);
-        assert_eq!(before, written, "it is not written again");
-        kept = found.len();
-    }
+    let kept = killed(&inputs, name, [1, 3, 5], || {
+        program::command(PROGRAM, &inputs.path(""), &all)
+    });
     if !place(&inputs, name).join("finished.json").exists() {
         merge(&inputs, "merged.npz")
             .expect_code(2)

@@ -158,33 +158,43 @@ fn mutagenesis_is_shared_too() {
     assert_eq!(inputs.text("whole.tsv"), inputs.text("merged.tsv"));
 }
 
+/// Kills a share's run once it has so many batches, again and again; how many it has in the end.
+#[track_caller]
+pub fn killed(
+    inputs: &Inputs,
+    name: &str,
+    wanted: [usize; 3],
+    command: impl Fn() -> Command,
+) -> usize {
+    let (mut kept, mut first) = (0, None);
+    for wanted in wanted {
+        let mut command = command();
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let begin = Instant::now();
+        while batches(inputs, name).len() < wanted && begin.elapsed() < Duration::from_secs(120) {
+            sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let found = batches(inputs, name);
+        assert!(found.len() >= wanted.max(kept), "{found:?}");
+        let written = fs::metadata(&found[0]).unwrap().modified().unwrap();
+        let before = *first.get_or_insert(written);
+        assert_eq!(before, written, "it is not written again");
+        kept = found.len();
+    }
+    kept
+}
+
 #[test]
 fn a_killed_share_goes_on_and_a_finished_one_is_skipped() {
     let inputs = inputs();
     inputs.score(&cheap(&["--out", "whole.tsv"])).expect_code(1);
     let name = "shard-000001-of-000002";
-    let (mut kept, mut first) = (0, None);
-    for wanted in [1, 3, 4] {
-        let run = cheap(&["--shard", "1/2", "--out", "shares"]);
-        let mut command = inputs.command("score", &in_batches(&run, "1"));
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let begin = Instant::now();
-        while batches(&inputs, name).len() < wanted && begin.elapsed() < Duration::from_secs(120) {
-            sleep(Duration::from_millis(1));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let found = batches(&inputs, name);
-        assert!(found.len() >= wanted.max(kept), "{found:?}");
-        let written = fs::metadata(&found[0]).unwrap().modified().unwrap();
-        assert_eq!(
-            *first.get_or_insert(written),
-            written,
-            "it is not written again"
-        );
-        kept = found.len();
-    }
+    let run = cheap(&["--shard", "1/2", "--out", "shares"]);
+    let run = in_batches(&run, "1");
+    let kept = killed(&inputs, name, [1, 3, 4], || inputs.command("score", &run));
     merge(&inputs, "merged.tsv")
         .expect_code(2)
         .expect_message(&["2 of 2 shares are not finished: 1/2 (begun), 2/2"]);
